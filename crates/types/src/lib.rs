@@ -1,0 +1,14 @@
+//! The nouns of crowsnest, parsed once into types that cannot be wrong. No I/O.
+//!
+//! In data-flow order: [`names`] (who and what), [`Cid`] and [`Digest`] (content addresses), [`records`] (what people
+//! publish, every generation folded into one shape), [`Change`] (what the store is asked to do).
+
+mod cid;
+mod digest;
+mod media_type;
+pub mod names;
+
+pub use cid::{Cid, CidError, record_cid};
+pub use digest::{Digest, DigestError};
+pub use media_type::{ManifestKind, ManifestMediaType};
+pub use names::{AtUri, Collection, Did, Handle, NameError, Nsid, OciName, Reference, RepositoryName, Rkey, Tag, Tid};
