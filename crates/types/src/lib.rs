@@ -3,11 +3,14 @@
 //! In data-flow order: [`names`] (who and what), [`Cid`] and [`Digest`] (content addresses), [`records`] (what people
 //! publish, every generation folded into one shape), [`Change`] (what the store is asked to do).
 
+mod change;
 mod cid;
 mod digest;
 mod media_type;
 pub mod names;
+pub mod records;
 
+pub use change::{Batch, Change, CursorMove, DropReason, Hint, Origin, Put, RecordId, Reject};
 pub use cid::{Cid, CidError, record_cid};
 pub use digest::{Digest, DigestError};
 pub use media_type::{ManifestKind, ManifestMediaType};
