@@ -1,1 +1,26 @@
-//! Being built.
+//! The only DDL of crowsnest, up and down.
+//!
+//! Three groups of tables, each with its own life:
+//! - [`generation`]: `idx_N`, a function of the records alone; rebuilt beside the live one and swapped;
+//! - `obs`: what the network told us, shared by generations;
+//! - `ops`: ours, never rebuilt.
+//!
+//! Rules: key columns are `COLLATE "C"`; no enum or composite types in a generation (drivers cache their OIDs); no foreign
+//! keys between records, which arrive in any order.
+
+pub mod generation;
+mod m20261121_000001_observations;
+mod m20261121_000002_operations;
+
+use sea_orm_migration::MigrationTrait;
+pub use sea_orm_migration::{MigratorTrait, sea_orm};
+
+/// Every migration of the shared groups, in order.
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m20261121_000001_observations::Migration), Box::new(m20261121_000002_operations::Migration)]
+    }
+}

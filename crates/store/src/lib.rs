@@ -1,1 +1,28 @@
-//! Being built.
+//! Every SQL statement of crowsnest.
+//!
+//! In data-flow order: [`connect`] and [`prepare`] (a database with today's schema), [`Writer`] (changes become rows, one
+//! transaction a batch), [`jobs`] and [`inbox`] (what is left to do, and what others found), [`observe`] (what the network
+//! told us), [`queries`] (rows become views).
+//!
+//! Writes go through tokio-postgres (COPY, set-based merges), reads through SeaORM.
+
+mod apply;
+mod connect;
+mod error;
+pub mod inbox;
+pub mod jobs;
+pub mod observe;
+mod prepare;
+pub mod queries;
+
+pub use apply::{Applied, Verdict, Writer};
+pub use connect::{Connection, connect};
+pub use error::StoreError;
+pub use prepare::prepare;
+
+/// The channel on which the writer tells the sequence number of each applied batch.
+pub const CHANGES_CHANNEL: &str = "crowsnest_changes";
+/// The channel on which an inbox row is announced.
+pub const INBOX_CHANNEL: &str = "crowsnest_inbox";
+/// The channel on which new jobs are announced.
+pub const JOBS_CHANNEL: &str = "crowsnest_jobs";

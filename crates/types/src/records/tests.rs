@@ -140,3 +140,10 @@ fn a_scan_is_of_the_digest_in_its_key() {
     assert_eq!((read_scan.digest.as_str(), read_scan.findings.total, read_scan.status.as_str()), (SHA, 4, "ok"));
     assert!(read(Collection::Scan, "not-hex", scan).is_err());
 }
+
+#[test]
+fn a_page_is_summed_up_by_its_first_prose() {
+    let text = "# Title\n\n![badge](x)\n```sh\nrun it\n```\n- item\n\n**App** serves `files`.\n\nMore.";
+    let Record::Page(page) = read(Collection::Page, "app", json!({"description": text})).unwrap() else { panic!() };
+    assert_eq!(page.summary.as_deref(), Some("App serves files."));
+}

@@ -1,0 +1,102 @@
+//! Whether a change is news: a pure function of what is known and what came.
+
+use types::{Cid, DropReason, Tid};
+
+/// What the ledger knows of a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Known {
+    pub rev: Tid,
+    /// `None`: a tombstone.
+    pub cid: Option<Cid>,
+    /// The decoder that projected it.
+    pub decoder: i32,
+}
+
+/// What came: a record (its CID) or a deletion (`None`), at a revision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct News {
+    pub rev: Tid,
+    pub cid: Option<Cid>,
+}
+
+/// What becomes of a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// The record is projected anew, or its projection removed.
+    Applied,
+    /// The same content at a newer revision: only the ledger moves.
+    Advanced,
+    /// Nothing happens.
+    Dropped(DropReason),
+}
+
+/// Per record: apply if the revision is newer; an equal revision and CID is a duplicate, unless an older decoder read it;
+/// an equal revision and another CID is a conflict, for a resync to settle. Nothing at or below the floor is news.
+pub(crate) fn decide(known: Option<&Known>, floor: Option<Tid>, news: News, decoder: i32) -> Verdict {
+    if let Some(known) = known
+        && known.rev >= news.rev
+    {
+        return match known {
+            _ if known.rev > news.rev => Verdict::Dropped(DropReason::Stale),
+            _ if known.cid != news.cid => Verdict::Dropped(DropReason::Conflict),
+            _ if known.decoder < decoder && known.cid.is_some() => Verdict::Applied,
+            _ => Verdict::Dropped(DropReason::Duplicate),
+        };
+    }
+    if floor.is_some_and(|floor| news.rev <= floor) {
+        return Verdict::Dropped(DropReason::BelowFloor);
+    }
+    match known {
+        Some(known) if known.cid == news.cid && (known.decoder == decoder || known.cid.is_none()) => Verdict::Advanced,
+        _ => Verdict::Applied,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use types::{Cid, DropReason, Tid};
+
+    use super::{Known, News, Verdict, decide};
+
+    fn rev(n: u64) -> Tid {
+        Tid::from_micros(n, 0)
+    }
+
+    fn put(n: u64, content: &[u8]) -> News {
+        News { rev: rev(n), cid: Some(Cid::of_block(content)) }
+    }
+
+    fn known(n: u64, content: Option<&[u8]>, decoder: i32) -> Known {
+        Known { rev: rev(n), cid: content.map(Cid::of_block), decoder }
+    }
+
+    #[test]
+    fn the_table() {
+        use DropReason::{BelowFloor, Conflict, Duplicate, Stale};
+        let delete = |n| News { rev: rev(n), cid: None };
+        let cases = [
+            (None, None, put(5, b"a"), Verdict::Applied),
+            (None, None, delete(5), Verdict::Applied),
+            (None, Some(5), put(5, b"a"), Verdict::Dropped(BelowFloor)),
+            (None, Some(5), put(6, b"a"), Verdict::Applied),
+            (Some(known(5, Some(b"a"), 1)), None, put(6, b"b"), Verdict::Applied),
+            (Some(known(5, Some(b"a"), 1)), None, put(6, b"a"), Verdict::Advanced),
+            (Some(known(5, Some(b"a"), 0)), None, put(6, b"a"), Verdict::Applied),
+            (Some(known(5, Some(b"a"), 1)), None, put(5, b"a"), Verdict::Dropped(Duplicate)),
+            (Some(known(5, Some(b"a"), 0)), None, put(5, b"a"), Verdict::Applied),
+            (Some(known(5, Some(b"a"), 0)), Some(9), put(5, b"a"), Verdict::Applied),
+            (Some(known(5, Some(b"a"), 1)), None, put(5, b"b"), Verdict::Dropped(Conflict)),
+            (Some(known(5, Some(b"a"), 1)), None, put(4, b"b"), Verdict::Dropped(Stale)),
+            (Some(known(5, Some(b"a"), 1)), None, delete(6), Verdict::Applied),
+            (Some(known(5, Some(b"a"), 1)), None, delete(5), Verdict::Dropped(Conflict)),
+            (Some(known(5, None, 1)), None, delete(5), Verdict::Dropped(Duplicate)),
+            (Some(known(5, None, 1)), None, delete(6), Verdict::Advanced),
+            (Some(known(5, None, 0)), None, delete(5), Verdict::Dropped(Duplicate)),
+            (Some(known(5, None, 1)), None, put(6, b"a"), Verdict::Applied),
+            (Some(known(5, None, 1)), None, put(4, b"a"), Verdict::Dropped(Stale)),
+        ];
+        for (i, (known, floor, news, expected)) in cases.into_iter().enumerate() {
+            assert_eq!(decide(known.as_ref(), floor.map(rev), news, 1), expected, "case {i}");
+        }
+    }
+}

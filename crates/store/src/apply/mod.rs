@@ -1,0 +1,18 @@
+//! Changes become rows: one writer, one transaction a batch.
+//!
+//! A batch goes through [`ledger`] (which changes are news), the projections (one file a noun), [`repository`] and
+//! [`fingerprint`] (what is derived from them), [`follow_up`] (jobs, change log, rejects, inbox, cursor).
+
+mod copy;
+mod decide;
+mod fingerprint;
+mod follow_up;
+mod ledger;
+
+mod projection;
+mod repository;
+mod snapshot;
+mod writer;
+
+pub use decide::Verdict;
+pub use writer::{Applied, Writer};

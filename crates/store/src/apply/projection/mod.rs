@@ -1,0 +1,186 @@
+//! Typed tables made from the ledger: the old rows of a batch's records go, the new ones are copied in.
+
+mod hold;
+mod manifest;
+mod page;
+mod star;
+mod tag;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tokio_postgres::Transaction;
+use types::{Collection, RecordId, records::Record};
+
+use super::{
+    copy::{Table, Value, copy},
+    ledger::Written,
+};
+use crate::StoreError;
+
+/// What a batch changed beyond its own records, for the steps that derive and tell.
+#[derive(Default)]
+pub(crate) struct Touched {
+    /// Repositories whose manifests, tags or pages changed: (owner, name), before and after.
+    pub repositories: BTreeSet<(String, String)>,
+    /// Digests of manifest records that changed: (owner, digest), before and after.
+    pub digests: BTreeSet<(String, String)>,
+    /// How many more (or fewer) accounts star a repository: (owner, name).
+    pub stars: BTreeMap<(String, String), i32>,
+    /// Manifest records whose bytes have to be fetched.
+    pub manifests: Vec<RecordId>,
+    /// Accounts that the new records speak of.
+    pub actors: BTreeSet<String>,
+    /// Holds that the new records speak of.
+    pub holds: BTreeSet<String>,
+}
+
+/// A projection of one record: rows for tables.
+type Rows<'a> = Vec<(&'static Table, Vec<Value<'a>>)>;
+
+/// Makes the projections of all records that a batch changed.
+pub(crate) async fn write(tx: &Transaction<'_>, written: &Written<'_>) -> Result<Touched, StoreError> {
+    let mut touched = Touched::default();
+    let mut star_moves = star::Moves::default();
+    for collection in Collection::ALL {
+        let of_it = written.projected.iter().filter(|(id, _)| id.collection == collection);
+        let keys: Vec<&RecordId> = of_it.map(|(id, _)| id).collect();
+        if !keys.is_empty() {
+            remove(tx, collection, &keys, &mut touched, &mut star_moves).await?;
+        }
+    }
+    let mut rows: BTreeMap<&'static str, (&'static Table, Vec<Vec<Value<'_>>>)> = BTreeMap::new();
+    for (id, record) in &written.projected {
+        touched.actors.insert(id.did.as_str().to_owned());
+        let Some(record) = record else { continue };
+        note(id, record, &mut touched, &mut star_moves);
+        for (table, row) in project(id, record) {
+            rows.entry(table.name).or_insert_with(|| (table, Vec::new())).1.push(row);
+        }
+    }
+    for (table, rows) in rows.values() {
+        copy(tx, table, rows).await?;
+    }
+    touched.stars = star_moves.write(tx).await?;
+    touch_through_tags(tx, written, &mut touched).await?;
+    Ok(touched)
+}
+
+/// A tag may point at a manifest that is recorded under another repository: what it shows of it changes too.
+async fn touch_through_tags(
+    tx: &Transaction<'_>,
+    written: &Written<'_>,
+    touched: &mut Touched,
+) -> Result<(), StoreError> {
+    let manifests = written.projected.keys().filter(|id| id.collection == Collection::Manifest);
+    let (dids, rkeys): (Vec<&str>, Vec<&str>) = manifests.map(|id| (id.did.as_str(), id.rkey.as_str())).unzip();
+    if dids.is_empty() {
+        return Ok(());
+    }
+    let (owners, digests): (Vec<&str>, Vec<&str>) =
+        touched.digests.iter().map(|(did, digest)| (did.as_str(), digest.as_str())).unzip();
+    let rows = tx
+        .query(
+            "SELECT t.did, t.repository FROM tag t JOIN unnest($1::text[], $2::text[]) k (did, rkey)
+             ON t.did = k.did AND t.manifest_rkey = k.rkey
+             UNION SELECT t.did, t.repository FROM tag t JOIN unnest($3::text[], $4::text[]) d (did, digest)
+             ON t.did = d.did AND t.manifest_digest = d.digest",
+            &[&dids, &rkeys, &owners, &digests],
+        )
+        .await?;
+    touched.repositories.extend(rows.iter().map(|row| (row.get(0), row.get(1))));
+    Ok(())
+}
+
+/// Which tables hold what of a collection; the first one knows what its rows touch.
+fn tables(collection: Collection) -> &'static [&'static str] {
+    match collection {
+        Collection::Manifest => &["manifest", "layer", "platform"],
+        Collection::Tag => &["tag"],
+        Collection::Star => &["star"],
+        Collection::Profile => &["profile"],
+        Collection::Page => &["page"],
+        Collection::LegacyHold | Collection::Captain => &["hold"],
+        Collection::Crew => &["crew"],
+        Collection::HoldLayer => &[],
+        Collection::HoldStats => &["hold_stats"],
+        Collection::Scan => &["scan"],
+    }
+}
+
+async fn remove(
+    tx: &Transaction<'_>,
+    collection: Collection,
+    keys: &[&RecordId],
+    touched: &mut Touched,
+    star_moves: &mut star::Moves,
+) -> Result<(), StoreError> {
+    let dids: Vec<&str> = keys.iter().map(|id| id.did.as_str()).collect();
+    let rkeys: Vec<&str> = keys.iter().map(|id| id.rkey.as_str()).collect();
+    for table in tables(collection) {
+        let returning = match *table {
+            "manifest" => "RETURNING t.did, t.repository, t.digest",
+            "tag" | "page" => "RETURNING t.did, t.repository",
+            "star" => "RETURNING t.did, t.owner, t.repository",
+            _ => "",
+        };
+        let only = if *table == "hold" { format!("AND t.collection = '{collection}'") } else { String::new() };
+        let statement = format!(
+            "DELETE FROM {table} t USING unnest($1::text[], $2::text[]) key (did, rkey)
+             WHERE t.did = key.did AND t.rkey = key.rkey {only} {returning}"
+        );
+        for row in tx.query(&statement, &[&dids, &rkeys]).await? {
+            if *table == "star" {
+                star_moves.removed(row.get(0), row.get(1), row.get(2));
+                continue;
+            }
+            touched.repositories.insert((row.get(0), row.get(1)));
+            if *table == "manifest" {
+                touched.digests.insert((row.get(0), row.get(2)));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What a new record touches besides its own rows.
+fn note(id: &RecordId, record: &Record, touched: &mut Touched, star_moves: &mut star::Moves) {
+    let did = id.did.as_str();
+    let mut repository = |name: &str| {
+        touched.repositories.insert((did.to_owned(), name.to_owned()));
+    };
+    match record {
+        Record::Manifest(manifest) => {
+            repository(manifest.repository.as_str());
+            touched.digests.insert((did.to_owned(), manifest.digest.as_str().to_owned()));
+            touched.manifests.push(id.clone());
+            touched.holds.extend(manifest.hold.as_ref().map(|hold| hold.as_str().to_owned()));
+        }
+        Record::Tag(tag) => repository(tag.repository.as_str()),
+        Record::Page(page) => repository(page.repository.as_str()),
+        Record::Star(star) => {
+            star_moves.added(did, star.owner.as_str(), star.repository.as_str());
+            touched.actors.insert(star.owner.as_str().to_owned());
+        }
+        Record::Hold(hold) => {
+            touched.actors.insert(hold.owner.as_str().to_owned());
+            touched.holds.extend(hold.successor.as_ref().map(|hold| hold.as_str().to_owned()));
+            touched.holds.insert(hold.hold.as_str().to_owned());
+        }
+        Record::Profile(_) | Record::Crew(_) | Record::HoldLayer | Record::HoldStats(_) | Record::Scan(_) => {}
+    }
+}
+
+fn project<'a>(id: &'a RecordId, record: &'a Record) -> Rows<'a> {
+    match record {
+        Record::Manifest(manifest) => manifest::rows(id, manifest),
+        Record::Tag(record) => tag::rows(id, record),
+        Record::Star(record) => star::rows(id, record),
+        Record::Profile(profile) => page::profile_rows(id, profile),
+        Record::Page(record) => page::rows(id, record),
+        Record::Hold(record) => hold::rows(id, record),
+        Record::Crew(crew) => hold::crew_rows(id, crew),
+        Record::HoldLayer => Vec::new(),
+        Record::HoldStats(stats) => hold::stats_rows(id, stats),
+        Record::Scan(scan) => hold::scan_rows(id, scan),
+    }
+}

@@ -1,0 +1,60 @@
+//! What other processes found, for the one writer to apply.
+
+use tokio_postgres::Client;
+use types::{Cid, Put, RecordId, Tid};
+
+use crate::{INBOX_CHANNEL, StoreError};
+
+/// A row of the inbox as a change, with its number.
+pub struct Found {
+    /// The row.
+    pub inbox_id: i64,
+    /// What was found.
+    pub put: Put,
+}
+
+/// Leaves a record for the writer and tells it.
+///
+/// # Errors
+/// When Postgres refuses, or is not there.
+pub async fn leave(client: &Client, id: &RecordId, rev: Tid, cid: Cid, raw: &[u8]) -> Result<(), StoreError> {
+    client
+        .execute(
+            "WITH row AS (INSERT INTO inbox (did, collection, rkey, rev, cid, raw) VALUES ($1, $2, $3, $4, $5, $6) RETURNING id)
+             SELECT pg_notify($7, id::text) FROM row",
+            &[
+                &id.did.as_str(),
+                &id.collection.as_str(),
+                &id.rkey.as_str(),
+                &rev.to_string(),
+                &cid.to_bytes(),
+                &raw,
+                &INBOX_CHANNEL,
+            ],
+        )
+        .await?;
+    Ok(())
+}
+
+/// The oldest rows, at most `limit`. They leave the inbox in the transaction that applies them.
+///
+/// # Errors
+/// When Postgres refuses, or is not there.
+pub async fn pending(client: &Client, limit: i64) -> Result<Vec<Found>, StoreError> {
+    let rows = client
+        .query("SELECT id, did, collection, rkey, rev, cid, raw FROM inbox ORDER BY id LIMIT $1", &[&limit])
+        .await?;
+    rows.iter()
+        .map(|row| {
+            let id = RecordId {
+                did: row.get::<_, &str>("did").parse()?,
+                collection: row.get::<_, &str>("collection").parse()?,
+                rkey: row.get::<_, &str>("rkey").parse()?,
+            };
+            let rev: Tid = row.get::<_, &str>("rev").parse()?;
+            let cid = Cid::from_bytes(row.get("cid")).map_err(|error| StoreError::Statement(Box::new(error)))?;
+            let put = Put::decode(id, rev, cid, row.get::<_, &[u8]>("raw").into());
+            Ok(Found { inbox_id: row.get("id"), put })
+        })
+        .collect()
+}

@@ -1,0 +1,174 @@
+//! Work that leaves Postgres: rows that are claimed with SKIP LOCKED, retried with backoff, and idempotent.
+
+use std::time::Duration;
+
+use tokio_postgres::{Client, GenericClient};
+
+use crate::{JOBS_CHANNEL, StoreError};
+
+/// The kinds of work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum JobKind {
+    /// Look at an account and its identity; the key is a DID.
+    Actor,
+    /// Fetch and hash a manifest's bytes; the key is `<did>/<rkey>` of its record.
+    Manifest,
+    /// Read all that a repository holds of our collections; the key is a DID.
+    Resync,
+    /// List who has records of ours, at the relay; the key is `relay`.
+    Discover,
+}
+
+impl JobKind {
+    /// Every kind.
+    pub const ALL: [Self; 4] = [Self::Actor, Self::Manifest, Self::Resync, Self::Discover];
+
+    /// The name as it is stored.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Actor => "actor",
+            Self::Manifest => "manifest",
+            Self::Resync => "resync",
+            Self::Discover => "discover",
+        }
+    }
+
+    /// Pulls wait for manifests; whole repositories can wait for both.
+    pub const fn priority(self) -> i16 {
+        match self {
+            Self::Manifest => 3,
+            Self::Actor => 2,
+            Self::Resync => 1,
+            Self::Discover => 0,
+        }
+    }
+
+    fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+}
+
+/// A claimed job.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// The row.
+    pub id: i64,
+    /// What to do.
+    pub kind: JobKind,
+    /// To what.
+    pub key: String,
+    /// How often it was tried, this time included.
+    pub attempts: i32,
+}
+
+/// A claim's life: a worker that dies frees its job after this.
+const LEASE: &str = "2 minutes";
+/// A job that fails so often stays, for an admin to see, and is tried once a day.
+const MANY_ATTEMPTS: i32 = 10;
+
+/// Queues jobs, all of one kind; what is queued already is not queued twice, and a job that is being done is done once
+/// more when it ends. Call it inside the transaction that makes the work necessary.
+///
+/// # Errors
+/// When Postgres refuses, or is not there.
+pub async fn enqueue(client: &impl GenericClient, kind: JobKind, keys: &[String]) -> Result<(), StoreError> {
+    if keys.is_empty() {
+        return Ok(());
+    }
+    client
+        .execute(
+            "INSERT INTO job (kind, key, priority) SELECT $1, key, $3 FROM unnest($2::text[]) key
+             ON CONFLICT (kind, key) DO UPDATE
+             SET again = job.locked_until > now(), run_at = least(job.run_at, now())",
+            &[&kind.as_str(), &keys, &kind.priority()],
+        )
+        .await?;
+    client.execute("SELECT pg_notify($1, '')", &[&JOBS_CHANNEL]).await?;
+    Ok(())
+}
+
+/// Claims up to `limit` due jobs.
+///
+/// # Errors
+/// When Postgres refuses, or is not there.
+pub async fn claim(client: &Client, limit: i64) -> Result<Vec<Job>, StoreError> {
+    let rows = client
+        .query(
+            &format!(
+                "UPDATE job SET locked_until = now() + interval '{LEASE}', attempts = attempts + 1, again = false
+                 WHERE id IN (SELECT id FROM job WHERE run_at <= now() AND coalesce(locked_until <= now(), true)
+                              ORDER BY priority DESC, run_at LIMIT $1 FOR UPDATE SKIP LOCKED)
+                 RETURNING id, kind, key, attempts"
+            ),
+            &[&limit],
+        )
+        .await?;
+    Ok(rows
+        .iter()
+        .filter_map(|row| {
+            let kind = JobKind::from_name(row.get("kind"))?;
+            Some(Job { id: row.get("id"), kind, key: row.get("key"), attempts: row.get("attempts") })
+        })
+        .collect())
+}
+
+/// The job is done; if it was queued again meanwhile it stays.
+///
+/// # Errors
+/// When Postgres refuses, or is not there.
+pub async fn finish(client: &impl GenericClient, job: &Job) -> Result<(), StoreError> {
+    client
+        .execute(
+            "WITH gone AS (DELETE FROM job WHERE id = $1 AND NOT again)
+             UPDATE job SET locked_until = NULL, attempts = 0, again = false, run_at = now(), error = NULL
+             WHERE id = $1 AND again",
+            &[&job.id],
+        )
+        .await?;
+    Ok(())
+}
+
+/// The job failed: it is tried again after a pause that doubles from one second to ten minutes, later once a day.
+///
+/// # Errors
+/// When Postgres refuses, or is not there.
+pub async fn retry(client: &Client, job: &Job, error: &str) -> Result<(), StoreError> {
+    let pause = if job.attempts >= MANY_ATTEMPTS { Duration::from_secs(86_400) } else { backoff(job.attempts) };
+    let error: String = error.chars().filter(|c| *c != '\0').take(500).collect();
+    client
+        .execute(
+            "UPDATE job SET locked_until = NULL, error = $3,
+                    run_at = now() + CASE WHEN again THEN 0::float8 ELSE $2::float8 END * interval '1 second', again = false
+             WHERE id = $1",
+            &[&job.id, &pause.as_secs_f64(), &error],
+        )
+        .await?;
+    Ok(())
+}
+
+fn backoff(attempts: i32) -> Duration {
+    let doublings = u32::try_from(attempts.clamp(1, MANY_ATTEMPTS) - 1).unwrap_or_default();
+    Duration::from_secs(1 << doublings).min(Duration::from_secs(600))
+}
+
+/// How many jobs of a kind wait or run.
+///
+/// # Errors
+/// When Postgres refuses, or is not there.
+pub async fn waiting(client: &Client, kind: JobKind) -> Result<i64, StoreError> {
+    Ok(client.query_one("SELECT count(*) FROM job WHERE kind = $1", &[&kind.as_str()]).await?.get(0))
+}
+
+/// The time until the next job is due, if any waits.
+///
+/// # Errors
+/// When Postgres refuses, or is not there.
+pub async fn next_due(client: &Client) -> Result<Option<Duration>, StoreError> {
+    let row = client
+        .query_one(
+            "SELECT extract(epoch FROM min(greatest(run_at, coalesce(locked_until, run_at))) - now())::float8 FROM job",
+            &[],
+        )
+        .await?;
+    Ok(row.get::<_, Option<f64>>(0).map(|seconds| Duration::from_secs_f64(seconds.max(0.0))))
+}

@@ -1,0 +1,34 @@
+use migrations::{
+    Migrator, MigratorTrait, generation,
+    sea_orm::{ConnectionTrait, Database, DbBackend, Statement},
+};
+
+use crate::StoreError;
+
+/// Brings a database to today's schema and returns the number of the live generation, creating the first one.
+/// Several processes may call it at once: an advisory lock lets one at a time through.
+///
+/// # Errors
+/// When Postgres refuses a statement, or is not there.
+pub async fn prepare(url: &str) -> Result<i32, StoreError> {
+    let mut options = sea_orm::ConnectOptions::new(url);
+    // One connection: the advisory lock below belongs to its session.
+    options.max_connections(1).sqlx_logging(false);
+    let db = Database::connect(options).await?;
+    db.execute_unprepared("SELECT pg_advisory_lock(7300001)").await?;
+    let prepared = migrate(&db).await;
+    db.execute_unprepared("SELECT pg_advisory_unlock(7300001)").await?;
+    db.close().await?;
+    prepared
+}
+
+async fn migrate(db: &sea_orm::DatabaseConnection) -> Result<i32, StoreError> {
+    Migrator::up(db, None).await?;
+    let select = Statement::from_string(DbBackend::Postgres, "SELECT generation FROM ops.current_generation");
+    if let Some(row) = db.query_one_raw(select).await? {
+        return Ok(row.try_get("", "generation")?);
+    }
+    generation::up(db, 1).await?;
+    db.execute_unprepared("INSERT INTO ops.current_generation (generation) VALUES (1)").await?;
+    Ok(1)
+}

@@ -1,0 +1,32 @@
+//! One generation of the index: a schema `idx_N`, a function of the records alone.
+
+use sea_orm_migration::sea_orm::{ConnectionTrait, DbErr};
+
+/// The name of a generation's schema.
+pub fn schema(generation: i32) -> String {
+    format!("idx_{generation}")
+}
+
+/// Creates an empty generation; nothing happens if it is there.
+///
+/// # Errors
+/// When Postgres refuses.
+pub async fn up(connection: &impl ConnectionTrait, generation: i32) -> Result<(), DbErr> {
+    let schema = schema(generation);
+    let sql = include_str!("sql/generation.sql");
+    // `ext` is on the path for the operator classes of pg_trgm.
+    connection
+        .execute_unprepared(&format!(
+            "BEGIN; CREATE SCHEMA IF NOT EXISTS {schema}; SET LOCAL search_path = {schema}, ext; {sql} COMMIT;"
+        ))
+        .await
+        .map(drop)
+}
+
+/// Drops a generation and all that is in it.
+///
+/// # Errors
+/// When Postgres refuses.
+pub async fn down(connection: &impl ConnectionTrait, generation: i32) -> Result<(), DbErr> {
+    connection.execute_unprepared(&format!("DROP SCHEMA IF EXISTS {} CASCADE", schema(generation))).await.map(drop)
+}
