@@ -15,10 +15,12 @@ pub mod observe;
 mod prepare;
 pub mod queries;
 
+pub(crate) use apply::fingerprint_total;
 pub use apply::{Applied, Verdict, Writer};
 pub use connect::{Connection, connect};
 pub use error::StoreError;
 pub use prepare::prepare;
+pub use queries::Reader;
 
 /// The channel on which the writer tells the sequence number of each applied batch.
 pub const CHANGES_CHANNEL: &str = "crowsnest_changes";
