@@ -26,8 +26,8 @@ pub async fn document(web: &Web, page: Page) -> AnyView {
                 <meta name="viewport" content="width=device-width, initial-scale=1"/>
                 <meta name="color-scheme" content="light dark"/>
                 <meta name="description" content=description.clone()/>
-                <meta attr:property="og:title" content=title/>
-                <meta attr:property="og:description" content=description/>
+                {open_graph("og:title", title)}
+                {open_graph("og:description", description)}
                 <link rel="canonical" href=canonical/>
                 <link rel="stylesheet" href=assets::CSS.path.as_str()/>
                 <link rel="icon" type="image/svg+xml" href=assets::ICON.path.as_str()/>
@@ -45,6 +45,11 @@ pub async fn document(web: &Web, page: Page) -> AnyView {
         </html>
     }
     .into_any()
+}
+
+/// `property` is RDFa's attribute, not HTML's: the view macro does not know it.
+fn open_graph(property: &'static str, content: String) -> impl IntoView {
+    leptos::html::meta().attr("property", property).attr("content", content)
 }
 
 fn header(query: String) -> AnyView {
