@@ -7,13 +7,25 @@ mod body;
 mod client;
 mod error;
 pub mod guard;
+pub mod hold;
+pub mod identity;
 mod net;
+pub mod pds;
+pub mod relay;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 mod tls;
 mod websocket;
+mod xrpc;
 
 pub use body::Streamed;
 pub use client::{Fetched, Limits, Outbound, OutboundConfig};
 pub use error::{Cause, OutboundError};
 pub use guard::{Blocked, Guard};
+pub use hold::{HoldClient, HoldError, HoldTarget};
+pub use identity::{DidDocument, Identity, IdentityError, Resolver, ResolverConfig};
+pub use pds::{Pds, PdsError};
 pub use tokio_tungstenite::tungstenite;
 pub use websocket::{Transport, WebSocket};
