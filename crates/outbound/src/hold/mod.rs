@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod tests;
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header::CONTENT_TYPE};
 use serde::{Deserialize, Serialize};
@@ -67,12 +69,14 @@ pub enum HoldError {
 #[derive(Clone)]
 pub struct HoldClient {
     outbound: Outbound,
+    /// How long each request may take.
+    patience: Duration,
 }
 
 impl HoldClient {
     /// A client on top of the dialer.
     pub fn new(outbound: Outbound) -> Self {
-        Self { outbound }
+        Self { outbound, patience: Limits::SMALL.timeout }
     }
 
     /// Where the bytes of a blob can be had by anyone: mostly a presigned URL, good for minutes. It has passed the guard,
@@ -102,7 +106,7 @@ impl HoldClient {
         max_bytes: u64,
     ) -> Result<Bytes, HoldError> {
         let url = self.locate_blob(target, owner, digest).await?;
-        let answer = self.outbound.get(&url, Limits::SMALL.with_max_bytes(max_bytes)).await;
+        let answer = self.outbound.get(&url, self.limits().with_max_bytes(max_bytes)).await;
         let body = answer.map_err(|error| HoldError::of(digest, error))?.body;
         if digest.matches(&body) {
             Ok(body)
@@ -118,6 +122,10 @@ impl HoldClient {
     pub async fn captain(&self, hold: &Did, endpoint: &Url) -> Result<Option<RecordEntry>, PdsError> {
         let Ok(rkey) = "self".parse::<Rkey>() else { return Ok(None) };
         Pds::new(self.outbound.clone(), endpoint.clone()).get_record(hold, Collection::Captain, &rkey).await
+    }
+
+    fn limits(&self) -> Limits {
+        Limits::SMALL.with_timeout(self.patience)
     }
 
     async fn locate_current(&self, endpoint: &Url, owner: &Did, digest: &Digest) -> Result<Url, OutboundError> {
@@ -146,14 +154,14 @@ impl HoldClient {
         }
         let url = xrpc::below(endpoint, &["get-presigned-url"])?;
         let input = Input { did: "", digest: digest.as_str() };
-        let answer = self.outbound.post_json(&url, &input, Limits::SMALL.with_max_bytes(POINTER_BYTES)).await?;
+        let answer = self.outbound.post_json(&url, &input, self.limits().with_max_bytes(POINTER_BYTES)).await?;
         pointer(&answer.body).ok_or_else(|| OutboundError::malformed(&url, "it holds no url"))
     }
 
     /// Asks for a blob by GET. The answer is a redirect or a JSON document that points at the bytes, or the bytes; then they
     /// can be had where we asked.
     async fn ask(&self, url: Url) -> Result<Url, OutboundError> {
-        let limits = Limits::SMALL.without_redirects().with_max_bytes(POINTER_BYTES);
+        let limits = self.limits().without_redirects().with_max_bytes(POINTER_BYTES);
         let answer = self.outbound.stream(&url, HeaderMap::new(), limits).await?;
         if is_redirect(answer.status) {
             return location(&url, &answer.headers);

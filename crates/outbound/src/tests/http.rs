@@ -40,13 +40,15 @@ async fn says_who_asks() {
 #[tokio::test]
 async fn names_of_this_machine_are_refused() {
     let strict = outbound_with(false, Arc::new(SystemLookup), None);
-    for url in ["https://localhost:8443/", "https://LOCALHOST./", "wss://localhost/"] {
+    for url in ["https://localhost:8443/", "https://LOCALHOST/", "wss://localhost/"] {
         let error = strict.vet(&url.parse().unwrap()).await.unwrap_err();
         assert!(matches!(why(&error), Blocked::NoPublicAddress(_)), "{url}: {error}");
     }
     let error = failure(&strict, "https://localhost:8443/secret?token=1").await;
     assert!(matches!(why(&error), Blocked::NoPublicAddress(_)));
     assert!(!error.to_string().contains("token") && !error.is_transient());
+    let dotted = outbound_with(false, Names::of([("localhost.", "127.0.0.1 ::1")]), None);
+    assert!(matches!(why(&failure(&dotted, "https://LocalHost./").await), Blocked::NoPublicAddress(_)));
     assert!(matches!(why(&failure(&strict, "https://127.0.0.1:8443/").await), Blocked::Address(_)));
     assert!(matches!(why(&failure(&strict, "http://example.com/").await), Blocked::Scheme(_)));
     assert!(matches!(why(&failure(&strict, "wss://example.com/").await), Blocked::Scheme(_)));
