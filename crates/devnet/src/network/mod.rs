@@ -21,7 +21,7 @@ use self::{
     log::{Op, OpLog},
 };
 pub(crate) use self::{
-    event::{Event, EventKind, error_frame, info_frame},
+    event::{Event, EventKind, datetime, error_frame, info_frame},
     state::{Account, State, Written},
 };
 use crate::{Error, Result, keys::Keys, repo::Write};
