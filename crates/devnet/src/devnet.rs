@@ -11,14 +11,14 @@ use crate::{
     server::{self, BlobAnswer, Server, Site, Urls, View},
 };
 
-/// Alice's and the demo's public hold: answers with a redirect, crawled by the relay.
-pub(crate) const HOLD_PUBLIC: usize = 0;
-/// A public hold that answers with JSON, and that the relay never crawled.
-pub(crate) const HOLD_UNCRAWLED: usize = 1;
-/// Carol's private hold.
-pub(crate) const HOLD_PRIVATE: usize = 2;
-/// Dave's hold of the old generation.
-pub(crate) const HOLD_LEGACY: usize = 3;
+/// The number of the public hold that keeps most of the demo: it answers with redirects, and the relay crawls it.
+pub const HOLD_PUBLIC: usize = 0;
+/// The number of the public hold that answers with JSON, and that the relay never crawled.
+pub const HOLD_UNCRAWLED: usize = 1;
+/// The number of Carol's private hold.
+pub const HOLD_PRIVATE: usize = 2;
+/// The number of Dave's hold of the old generation.
+pub const HOLD_LEGACY: usize = 3;
 
 const PDS_COUNT: usize = 2;
 const HOLD_COUNT: usize = 4;
@@ -136,7 +136,8 @@ impl Devnet {
         self.network.state().by_handle(&handle).map(|account| account.did.clone())
     }
 
-    /// The DID of a hold; the last one is of the old generation and has only the DID that its address makes.
+    /// The DID of a hold, by number ([`HOLD_PUBLIC`], …). The one of [`HOLD_LEGACY`] is no actor: its DID is only what its
+    /// address makes.
     pub fn hold_did(&self, hold: usize) -> Option<Did> {
         Did::web_of_endpoint(self.urls.holds.get(hold)?)
     }

@@ -16,6 +16,6 @@ mod repo;
 mod server;
 
 pub use config::{DevnetAccount, DevnetConfig, DevnetManifest};
-pub use devnet::Devnet;
+pub use devnet::{Devnet, HOLD_LEGACY, HOLD_PRIVATE, HOLD_PUBLIC, HOLD_UNCRAWLED};
 pub use error::{Error, Result};
 pub use repo::{Action, Write};

@@ -8,7 +8,7 @@ use types::{Did, Digest};
 
 use crate::{
     Result,
-    content::{CATALOG, Dice, Entry, PAGE, STAR, StarSubject, Target, star, tag},
+    content::{CATALOG, Dice, Entry, PAGE, StarSubject, Target, star, tag},
     network::{Network, datetime},
     repo::{Action, Write},
 };
@@ -66,7 +66,6 @@ fn toggle_star(network: &Network, dice: &mut Dice, entry: &Entry, owner: &Did, n
     // One key a subject, so that starring again replaces.
     let key = Digest::sha256(format!("{owner}/{}", entry.name).as_bytes()).hex()[..16].to_owned();
     let write = Write { rkey: format!("live-{key}"), ..star(owner, entry.name, StarSubject::Uri, now) };
-    debug_assert_eq!(write.collection, STAR);
     if exists(network, &gazer, &write) { remove(network, &gazer, write) } else { put(network, &gazer, write) }
 }
 

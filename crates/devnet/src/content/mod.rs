@@ -21,12 +21,12 @@ pub(crate) use self::{
     catalog::{CATALOG, Entry},
     dice::Dice,
     pages::PAGE,
-    people::{STAR, StarSubject, star},
+    people::{StarSubject, star},
     publisher::{Target, tag},
 };
 use crate::{
     Result,
-    devnet::{HOLD_LEGACY, HOLD_PRIVATE, HOLD_PUBLIC, HOLD_UNCRAWLED},
+    devnet::{HOLD_PRIVATE, HOLD_PUBLIC, HOLD_UNCRAWLED},
     network::{Home, Network, datetime},
     repo::Write,
     server::Urls,
@@ -122,6 +122,5 @@ fn holds(cast: &Cast<'_>, urls: &Urls, birth: u64) -> Result<()> {
         ];
         cast.network.write(&did, writes, Some(birth))?;
     }
-    debug_assert!(hold_did(urls, HOLD_LEGACY).is_ok());
     Ok(())
 }

@@ -11,8 +11,7 @@ use crate::{
     repo::Write,
 };
 
-/// The collection of stars.
-pub(crate) const STAR: &str = "io.atcr.sailor.star";
+const STAR: &str = "io.atcr.sailor.star";
 
 /// How a star names its subject: the two generations of the record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

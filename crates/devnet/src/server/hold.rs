@@ -53,9 +53,9 @@ async fn did_json(State(site): State<Site>) -> XrpcResult {
 
 #[derive(Deserialize)]
 struct Wanted {
-    /// The image's owner; atcr.io's holds store blobs once for everyone.
-    #[serde(rename = "did")]
-    _owner: Did,
+    /// An image's owner, which a hold that stores blobs once for everyone does not look at; or the hold itself.
+    did: Did,
+    /// A layer's digest; or the CID of a blob in the hold's own repository, such as a scan's report.
     cid: String,
 }
 
@@ -66,7 +66,10 @@ async fn get_blob(
     answer: BlobAnswer,
 ) -> XrpcResult<Response> {
     site.authorize_read(&headers)?;
-    let digest: Digest = wanted.cid.parse().map_err(|_| XrpcError::invalid("cid must be sha256:<hex>"))?;
+    if let Ok(cid) = wanted.cid.parse() {
+        return sync::blob(&site, &wanted.did, cid).await;
+    }
+    let digest: Digest = wanted.cid.parse().map_err(|_| XrpcError::invalid("cid must be sha256:<hex> or a CID"))?;
     if !site.has_blob(&digest) {
         return Err(XrpcError::new(StatusCode::NOT_FOUND, "BlobNotFound", "Blob not found"));
     }

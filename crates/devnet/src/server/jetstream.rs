@@ -92,17 +92,14 @@ async fn subscribe(State(site): State<Site>, RawQuery(query): RawQuery, request:
     let mut wanted = Wanted::parse(query.as_deref().unwrap_or_default())?;
     let from = {
         let state = site.network.state();
-        match wanted.cursor {
-            Some(cursor) => state.first_at(cursor),
-            None => state.latest() + 1,
-        }
+        let live = state.latest() + 1;
+        let from = wanted.cursor.map_or(live, |cursor| state.first_at(cursor));
+        // A cursor in the future means live.
+        wanted.cursor = wanted.cursor.filter(|_| from < live);
+        from
     };
-    // A cursor in the future means live.
-    if from > site.network.state().latest() {
-        wanted.cursor = None;
-    }
     let view = site.view;
-    let render = Box::new(move |event: &Event| if view.shows(event.home) { wanted.render(event) } else { Vec::new() });
+    let render = Box::new(move |event: &Event| if view.tells(event) { wanted.render(event) } else { Vec::new() });
     stream::answer(request, site.network, Subscription { greeting: Vec::new(), from: Some(from), render })
 }
 

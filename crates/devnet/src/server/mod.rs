@@ -31,7 +31,7 @@ pub(crate) use self::{
     plc::router as plc_router,
     relay::router as relay_router,
 };
-use crate::network::{Account, Home, Network, State};
+use crate::network::{Account, Event, EventKind, Home, Network, State};
 
 /// Base URLs, without a slash at the end.
 #[derive(Clone, Debug)]
@@ -66,6 +66,12 @@ pub(crate) enum View {
 }
 
 impl View {
+    /// Whether the event is on this server's streams; raw bytes are on all of them.
+    pub(crate) fn tells(self, event: &Event) -> bool {
+        self.shows(event.home) || matches!(event.kind, EventKind::Raw { .. })
+    }
+
+    /// Whether an account that lives there is seen here.
     pub(crate) fn shows(self, home: Home) -> bool {
         match self {
             Self::Pds(index) => home == Home::Pds(index),

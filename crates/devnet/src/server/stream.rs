@@ -22,6 +22,8 @@ const PING_EVERY: Duration = Duration::from_secs(30);
 
 type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
+type Render = dyn Fn(&Event) -> Vec<Message> + Send + Sync;
+
 /// What a subscriber gets of the event sequence.
 pub(crate) struct Subscription {
     /// Sent first.
@@ -29,7 +31,7 @@ pub(crate) struct Subscription {
     /// The first event; `None` ends the stream after the greeting.
     pub(crate) from: Option<u64>,
     /// How an event looks on this stream.
-    pub(crate) render: Box<dyn Fn(&Event) -> Vec<Message> + Send + Sync>,
+    pub(crate) render: Box<Render>,
 }
 
 /// Answers a WebSocket handshake (RFC 6455 section 4.2) and then streams; axum's own needs another tungstenite.

@@ -18,7 +18,7 @@ use super::{
     stream::{self, Subscription},
     xrpc::{Params, XrpcError, XrpcResult},
 };
-use crate::network::{Account, error_frame, info_frame};
+use crate::network::{Account, Event, error_frame, info_frame};
 
 /// What a PDS and the PDS inside a hold share.
 pub(crate) fn router() -> Router<Site> {
@@ -163,8 +163,8 @@ async fn subscribe_repos(
         }
     }
     let view = site.view;
-    let render = Box::new(move |event: &crate::network::Event| {
-        view.shows(event.home).then(|| Message::Binary(event.frame.clone())).into_iter().collect()
+    let render = Box::new(move |event: &Event| {
+        view.tells(event).then(|| Message::Binary(event.frame.clone())).into_iter().collect()
     });
     stream::answer(request, site.network, Subscription { greeting, from, render })
 }
@@ -181,6 +181,11 @@ pub(crate) async fn get_blob(
     Params(Blob { did, cid }): Params<Blob>,
 ) -> XrpcResult<Response> {
     let cid: Cid = cid.parse().map_err(|_| XrpcError::invalid("cid must be a CID"))?;
+    blob(&site, &did, cid).await
+}
+
+/// A blob that one of the account's records holds.
+pub(crate) async fn blob(site: &Site, did: &Did, cid: Cid) -> XrpcResult<Response> {
     let mime = {
         let state = site.network.state();
         let blob = site.active(&state, did.as_str())?.blobs.get(&cid).cloned();
