@@ -1,10 +1,15 @@
-use std::{fs::OpenOptions, io::Write as _};
+use std::{
+    fs::OpenOptions,
+    io::{BufRead as _, BufReader, Write as _},
+    path::Path,
+    process::{Child, Command, Stdio},
+};
 
-use crowsnest_devnet::{Devnet, DevnetConfig, Error, Write};
+use crowsnest_devnet::{Devnet, DevnetConfig, DevnetManifest, Error, Write};
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::support::{Fixture, Stream};
+use crate::support::{Fixture, Stream, get, post};
 
 /// Everything that a relay and Jetstream ever said: sequence numbers, times, commits, signatures.
 async fn history(fixture: &Fixture) -> (Vec<Message>, Vec<Message>) {
@@ -63,6 +68,62 @@ async fn an_interrupted_start_begins_again() {
     let fixture = Fixture { directory, devnet };
     assert!(before == history(&fixture).await);
     fixture.devnet.shutdown().await;
+}
+
+/// The program by itself, killed when the test is over.
+struct Program {
+    process: Child,
+    manifest: DevnetManifest,
+}
+
+impl Program {
+    fn start(directory: &Path) -> Self {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_crowsnest-devnet"));
+        let mut process = program.arg(directory).stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        Self { process, manifest: serde_json::from_str(&line).unwrap() }
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+}
+
+/// What a PDS has acknowledged, or a stream has told, is there after a `kill -9`.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_loses_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let program = Program::start(directory.path());
+    let account = program.manifest.accounts[0].clone();
+    let xrpc = |method: &str| format!("{}/xrpc/com.atproto.{method}", account.pds);
+    let credentials = json!({"identifier": account.did, "password": account.password});
+    let (_, session) = post(&xrpc("server.createSession"), None, credentials).await;
+    let token = session["accessJwt"].as_str().unwrap().to_owned();
+    let mut acknowledged = Vec::new();
+    for n in 0..25 {
+        let record =
+            json!({"repo": account.did, "collection": "io.atcr.tag", "rkey": format!("kill-{n}"), "record": {"n": n}});
+        acknowledged.push(post(&xrpc("repo.createRecord"), Some(&token), record).await.1);
+    }
+    let firehose = format!("{}?cursor=0", program.manifest.firehose);
+    let before = Stream::open(&firehose).await.drain().await;
+    drop(program);
+
+    let program = Program::start(directory.path());
+    assert_eq!(program.manifest.firehose, firehose.trim_end_matches("?cursor=0"));
+    assert!(before == Stream::open(&firehose).await.drain().await);
+    for (n, created) in acknowledged.iter().enumerate() {
+        let at = format!("repo={}&collection=io.atcr.tag&rkey=kill-{n}", account.did);
+        let (status, record) = get(&format!("{}?{at}", xrpc("repo.getRecord"))).await;
+        assert_eq!((status, &record["cid"]), (200, &created["cid"]));
+    }
+    // Sessions hold too: their key follows from the seed.
+    let key = json!({"repo": account.did, "collection": "io.atcr.tag", "rkey": "kill-0"});
+    assert_eq!(post(&xrpc("repo.deleteRecord"), Some(&token), key).await.0, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
