@@ -136,8 +136,8 @@ impl Devnet {
         self.network.state().by_handle(&handle).map(|account| account.did.clone())
     }
 
-    /// The DID of a hold, by number ([`HOLD_PUBLIC`], …). The one of [`HOLD_LEGACY`] is no actor: its DID is only what its
-    /// address makes.
+    /// The DID of a hold, by number ([`HOLD_PUBLIC`], …). [`HOLD_LEGACY`] is no actor: its DID is only what its address
+    /// makes.
     pub fn hold_did(&self, hold: usize) -> Option<Did> {
         Did::web_of_endpoint(self.urls.holds.get(hold)?)
     }

@@ -14,8 +14,8 @@ pub enum Error {
     },
     /// A port that this devnet used before is taken, and its holds' DIDs contain it.
     #[error(
-        "port {port} of the devnet's {server} is taken ({source}): end what listens there, or begin a new devnet in another \
-         data directory"
+        "port {port} of the devnet's {server} is taken ({source}): end what listens there, or begin a new devnet in \
+         another data directory"
     )]
     PortTaken {
         /// Which server.

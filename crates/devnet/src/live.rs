@@ -20,11 +20,11 @@ const MOVING_TAGS: [&str; 5] = ["edge", "nightly", "rc", "canary", "dev"];
 
 /// Publishes until it is dropped.
 pub(crate) async fn publish(network: Arc<Network>) {
+    let now = || u64::try_from(chrono::Utc::now().timestamp_micros()).unwrap_or_default();
     for round in 0.. {
-        let now = u64::try_from(chrono::Utc::now().timestamp_micros()).unwrap_or_default();
-        let mut dice = Dice::new(now, &format!("live {round}"));
+        let mut dice = Dice::new(now(), &format!("live {round}"));
         tokio::time::sleep(Duration::from_millis(2_500 + dice.below(2_500) as u64)).await;
-        if let Err(error) = step(&network, &mut dice, now) {
+        if let Err(error) = step(&network, &mut dice, now()) {
             tracing::warn!(%error, "a live event was not published");
         }
     }

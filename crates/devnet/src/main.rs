@@ -1,5 +1,5 @@
-//! `crowsnest-devnet DIRECTORY [--live]`: a devnet by itself, until it is interrupted. One line of JSON, the manifest, says
-//! that it serves and where.
+//! `crowsnest-devnet DIRECTORY [--live]`: a devnet by itself, until it is interrupted. One line of JSON, the manifest,
+//! says that it serves and where.
 
 use std::{io::Write as _, process::ExitCode};
 

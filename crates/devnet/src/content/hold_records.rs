@@ -65,8 +65,9 @@ fn stats(kept: &[Kept], dice: &mut Dice) -> Vec<Write> {
     }
     let stat = |((owner, repository), pushes): ((&Did, &str), u64)| {
         let pulls = dice.below(40) * dice.below(90);
-        let record = json!({"$type": "io.atcr.hold.stats", "ownerDid": owner, "repository": repository, "pullCount": pulls,
-                            "pushCount": pushes, "lastPull": datetime(AT), "lastPush": datetime(AT - DAY), "updatedAt": datetime(AT)});
+        let record = json!({"$type": "io.atcr.hold.stats", "ownerDid": owner, "repository": repository,
+                            "pullCount": pulls, "pushCount": pushes, "lastPull": datetime(AT),
+                            "lastPush": datetime(AT - DAY), "updatedAt": datetime(AT)});
         let key = Digest::sha256(format!("{owner}/{repository}").as_bytes());
         Write::create("io.atcr.hold.stats", &key.hex()[..32], record)
     };

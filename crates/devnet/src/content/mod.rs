@@ -112,9 +112,11 @@ fn holds(cast: &Cast<'_>, urls: &Urls, birth: u64) -> Result<()> {
         let captain = json!({"$type": "io.atcr.hold.captain", "owner": owner, "public": public, "allowAllCrew": public,
                              "enableBlueskyPosts": false, "deployedAt": datetime(birth), "region": "eu-north-1"});
         // The private hold has one member besides its captain.
-        let member = if public { owner } else { cast.did("bob.test")? };
-        let crew = json!({"$type": "io.atcr.hold.crew", "member": member, "role": if public { "admin" } else { "reader" },
-                          "permissions": if public { json!(["blob:read", "blob:write", "crew:admin"]) } else { json!(["blob:read"]) },
+        let (member, role, permissions) = match public {
+            true => (owner, "admin", &["blob:read", "blob:write", "crew:admin"][..]),
+            false => (cast.did("bob.test")?, "reader", &["blob:read"][..]),
+        };
+        let crew = json!({"$type": "io.atcr.hold.crew", "member": member, "role": role, "permissions": permissions,
                           "addedAt": datetime(birth), "tier": "deckhand"});
         let writes = vec![
             Write::create("io.atcr.hold.captain", "self", captain),

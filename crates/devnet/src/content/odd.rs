@@ -28,7 +28,8 @@ fn forged_holds(publisher: &mut Publisher<'_>, cast: &Cast<'_>) -> Result<()> {
                        "pushCount": 1, "updatedAt": datetime(at)});
     let lowered = json!({"$type": "io.atcr.hold.stats", "ownerDid": alice, "repository": "hello", "pullCount": 0,
                          "pushCount": 0, "updatedAt": datetime(at)});
-    let legacy = json!({"$type": "io.atcr.hold", "endpoint": endpoint, "owner": mallory, "public": true, "createdAt": datetime(at)});
+    let legacy = json!({"$type": "io.atcr.hold", "endpoint": endpoint, "owner": mallory, "public": true,
+                        "createdAt": datetime(at)});
     let crew = json!({"$type": "io.atcr.hold.crew", "member": mallory, "role": "admin",
                       "permissions": ["blob:read", "blob:write", "crew:admin"], "addedAt": datetime(at), "hold": hold});
     let writes = vec![
@@ -46,7 +47,8 @@ fn forged_holds(publisher: &mut Publisher<'_>, cast: &Cast<'_>) -> Result<()> {
 fn forged_tag(publisher: &mut Publisher<'_>, cast: &Cast<'_>) -> Result<()> {
     let (at, mallory, alice) = (END - 19 * DAY, cast.did("mallory.test")?, cast.did("alice.test")?);
     let record = json!({"$type": "io.atcr.tag", "repository": "hello", "tag": "latest",
-                        "manifest": format!("at://{alice}/io.atcr.manifest/{}", "0".repeat(64)), "updatedAt": datetime(at)});
+                        "manifest": format!("at://{alice}/io.atcr.manifest/{}", "0".repeat(64)),
+                        "updatedAt": datetime(at)});
     let page = json!({"$type": pages::PAGE, "repository": "miner", "description": pages::HOSTILE,
                       "createdAt": datetime(at), "updatedAt": datetime(at)});
     let writes = vec![Write::create("io.atcr.tag", "hello_latest", record), Write::create(pages::PAGE, "miner", page)];

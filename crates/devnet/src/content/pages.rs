@@ -24,29 +24,41 @@ pub(crate) fn page(
     Ok(Write::create(PAGE, repository, record))
 }
 
+const NOTE: &str = "\n> **Note** Version numbers follow the upstream project; rebuilds get the same tag.\n";
+
+const CONFIGURATION: &str = "
+## Configuration
+
+| variable | default | meaning |
+|---|---|---|
+| `LOG_LEVEL` | `info` | `error`, `warn`, `info` or `debug` |
+| `DATA_DIR` | `/data` | where state is kept |
+| `LISTEN` | `0.0.0.0` | the address to bind |
+";
+
+const TAGS: &str = "
+## Tags
+
+- `latest`: the newest release
+- a full version: never moves
+- a short version, e.g. `1.2`: moves with its patch releases
+";
+
 /// A README such as people write: what it is, how to run it, now and then a table, a list or a warning.
 pub(crate) fn readme(entry: &Entry, dice: &mut Dice) -> String {
-    let reference = format!("atcr.io/{}/{}:latest", entry.owner, entry.name);
-    let mut text = format!("# {}\n\n{}.\n", entry.name, entry.about);
-    if dice.below(3) == 0 {
-        text += "\n> **Note** Version numbers follow the upstream project; rebuilds get the same tag.\n";
-    }
-    text += &format!("\n## Usage\n\n```sh\ndocker run --rm {reference}\n```\n");
-    if dice.below(2) == 0 {
-        text += "\n## Configuration\n\n| variable | default | meaning |\n|---|---|---|\n\
-                 | `LOG_LEVEL` | `info` | `error`, `warn`, `info` or `debug` |\n| `DATA_DIR` | `/data` | where state is kept |\n\
-                 | `LISTEN` | `0.0.0.0` | the address to bind |\n";
-    }
-    if dice.below(2) == 0 {
-        text += "\n## Tags\n\n- `latest`: the newest release\n- a full version: never moves\n- a short version, e.g. `1.2`: \
-                 moves with its patch releases\n";
-    }
-    if dice.below(3) == 0 {
-        text += "\n## Compose\n\n```yaml\nservices:\n  app:\n    image: ";
-        text += &reference;
-        text += "\n    restart: unless-stopped\n    read_only: true\n    volumes:\n      - data:/data\nvolumes:\n  data: {}\n```\n";
-    }
-    text += &format!("\nIssues and patches are welcome at <https://git.{}/{}>.\n", entry.owner, entry.name);
+    let Entry { owner, name, about, .. } = entry;
+    let image = format!("atcr.io/{owner}/{name}:latest");
+    let compose = format!(
+        "\n## Compose\n\n```yaml\nservices:\n  {name}:\n    image: {image}\n    restart: unless-stopped\n    read_only: true\n\
+         \x20   volumes:\n      - data:/data\nvolumes:\n  data: {{}}\n```\n"
+    );
+    let mut text = format!("# {name}\n\n{about}.\n");
+    text += if dice.below(3) == 0 { NOTE } else { "" };
+    text += &format!("\n## Usage\n\n```sh\ndocker run --rm {image}\n```\n");
+    text += if dice.below(2) == 0 { CONFIGURATION } else { "" };
+    text += if dice.below(2) == 0 { TAGS } else { "" };
+    text += if dice.below(3) == 0 { &compose } else { "" };
+    text += &format!("\nIssues and patches are welcome at <https://git.{owner}/{name}>.\n");
     text
 }
 

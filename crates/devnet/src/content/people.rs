@@ -60,7 +60,8 @@ fn legacy_hold(publisher: &mut Publisher<'_>, cast: &Cast<'_>) -> Result<()> {
     let (at, dave) = (END - 395 * DAY, cast.did("dave.test")?);
     let endpoint = publisher.urls.holds[HOLD_LEGACY].clone();
     let host = endpoint.trim_start_matches("http://").to_owned();
-    let hold = json!({"$type": "io.atcr.hold", "endpoint": endpoint, "owner": dave, "public": true, "createdAt": datetime(at)});
+    let hold = json!({"$type": "io.atcr.hold", "endpoint": endpoint, "owner": dave, "public": true,
+                      "createdAt": datetime(at)});
     let crew = |fields: serde_json::Value| {
         let mut crew = json!({"$type": "io.atcr.hold.crew", "hold": format!("at://{dave}/io.atcr.hold/{host}"),
                               "role": "read", "createdAt": datetime(at)});

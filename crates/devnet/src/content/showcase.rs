@@ -123,26 +123,7 @@ fn chart(publisher: &mut Publisher<'_>, bob: &Did) -> Result<()> {
     for (version, days, latest) in [("0.1.0", 60, false), ("0.2.0", 9, true)] {
         let at = END - days * DAY;
         let target = Target { owner: bob, repository: "chart", hold: HOLD_PUBLIC, at };
-        let about = json!({"apiVersion": "v2", "name": "chart", "version": version, "appVersion": "1.28", "type": "application",
-                           "description": "nginx behind a gateway, the way Bob deploys it"});
-        let yaml =
-            format!("apiVersion: v2\nname: chart\nversion: {version}\nappVersion: \"1.28\"\ntype: application\n");
-        let template =
-            b"apiVersion: v1\nkind: Service\nmetadata:\n  name: {{ .Release.Name }}\nspec:\n  ports:\n    - port: 80\n";
-        let files = [
-            ("chart/Chart.yaml", yaml.into_bytes()),
-            ("chart/values.yaml", b"replicas: 2\n".to_vec()),
-            ("chart/templates/service.yaml", template.to_vec()),
-        ];
-        let (archive, _) = oci::tar_gz(&files)?;
-        let layer = Blob::new("application/vnd.cncf.helm.chart.content.v1.tar+gzip", archive);
-        let config = Blob::new("application/vnd.cncf.helm.config.v1+json", about.to_string().into_bytes());
-        let about = annotations(&[
-            ("title", "chart"),
-            ("version", version),
-            ("description", "nginx behind a gateway, the way Bob deploys it"),
-        ]);
-        let manifest = oci::manifest(OCI_MANIFEST, config, vec![layer], json!({"annotations": about}));
+        let manifest = helm(version)?;
         let mut writes = vec![publisher.manifest(&target, &manifest)?, tag(&target, version, &manifest.blob.digest)];
         writes.extend(latest.then(|| tag(&target, "latest", &manifest.blob.digest)));
         publisher.write(at, bob, writes);
@@ -150,37 +131,71 @@ fn chart(publisher: &mut Publisher<'_>, bob: &Did) -> Result<()> {
     Ok(())
 }
 
+/// As `helm push` writes it: the config is Chart.yaml as JSON, the layer the chart's archive.
+fn helm(version: &str) -> Result<Manifest> {
+    let about = "nginx behind a gateway, the way Bob deploys it";
+    let config = json!({"apiVersion": "v2", "name": "chart", "version": version, "appVersion": "1.28",
+                        "type": "application", "description": about});
+    let yaml = format!("apiVersion: v2\nname: chart\nversion: {version}\nappVersion: \"1.28\"\ntype: application\n");
+    let service =
+        "apiVersion: v1\nkind: Service\nmetadata:\n  name: {{ .Release.Name }}\nspec:\n  ports:\n    - port: 80\n";
+    let files = [
+        ("chart/Chart.yaml", yaml.into_bytes()),
+        ("chart/values.yaml", b"replicas: 2\n".to_vec()),
+        ("chart/templates/service.yaml", service.into()),
+    ];
+    let (archive, _) = oci::tar_gz(&files)?;
+    let layer = Blob::new("application/vnd.cncf.helm.chart.content.v1.tar+gzip", archive);
+    let config = Blob::new("application/vnd.cncf.helm.config.v1+json", config.to_string().into_bytes());
+    let annotations = annotations(&[("title", "chart"), ("version", version), ("description", about)]);
+    Ok(oci::manifest(OCI_MANIFEST, config, vec![layer], json!({"annotations": annotations})))
+}
+
 /// `bob.test/signed`: an image with a cosign signature and an SPDX SBOM, both by `subject`, the signature also by tag.
 fn signed(publisher: &mut Publisher<'_>, bob: &Did) -> Result<()> {
     let at = END - 7 * DAY;
     let target = Target { owner: bob, repository: "signed", hold: HOLD_PUBLIC, at };
     let image = image("signed", "1.4.0", "amd64", "Signed, sealed, delivered.\n", at)?;
-    let subject = image.blob.descriptor();
-    let payload = json!({"critical": {"identity": {"docker-reference": "atcr.io/bob.test/signed"},
-        "image": {"docker-manifest-digest": image.blob.digest}, "type": "cosign container image signature"}, "optional": null});
-    let signature = Blob::new("application/vnd.dev.cosign.simplesigning.v1+json", payload.to_string().into_bytes());
-    let signed = publisher.network.keys.sign(bob, &signature.bytes)?;
-    let mut layer = signature.descriptor();
-    layer["annotations"] = json!({"dev.cosignproject.cosign/signature": data_encoding::BASE64.encode(&signed)});
-    let config = Blob::new(OCI_CONFIG, json!({"architecture": "", "os": "", "config": {}, "rootfs": {"type": "layers", "diff_ids": [signature.digest]}}).to_string().into_bytes());
-    let signature =
-        oci::manifest(OCI_MANIFEST, config, vec![signature], json!({"layers": [layer], "subject": subject}));
-
-    let spdx = json!({"spdxVersion": "SPDX-2.3", "dataLicense": "CC0-1.0", "SPDXID": "SPDXRef-DOCUMENT", "name": "signed-1.4.0",
-        "documentNamespace": "https://bob.test/spdx/signed-1.4.0", "creationInfo": {"created": "2026-07-25T00:00:00Z", "creators": ["Tool: syft-1.29.0"]},
-        "packages": [{"name": "signed", "SPDXID": "SPDXRef-signed", "versionInfo": "1.4.0", "downloadLocation": "NOASSERTION"}]});
-    let sbom = Blob::new("application/spdx+json", spdx.to_string().into_bytes());
-    let extra = json!({"artifactType": "application/spdx+json", "subject": subject, "annotations": annotations(&[("created", "2026-07-25T00:00:00Z")])});
-    let sbom = oci::manifest(OCI_MANIFEST, Blob::new(OCI_EMPTY, b"{}".to_vec()), vec![sbom], extra);
-
-    let mut writes = [&image, &signature, &sbom]
-        .map(|one| publisher.manifest(&target, one))
-        .into_iter()
-        .collect::<Result<Vec<_>>>()?;
+    let signature = signature(publisher, bob, &image)?;
+    let manifests = [&image, &signature, &sbom(&image, &datetime(at))];
+    let mut writes = manifests.map(|one| publisher.manifest(&target, one)).into_iter().collect::<Result<Vec<_>>>()?;
     writes.extend(["1.4.0", "latest"].map(|name| tag(&target, name, &image.blob.digest)));
     writes.push(tag(&target, &format!("sha256-{}.sig", image.blob.digest.hex()), &signature.blob.digest));
     publisher.write(at, bob, writes);
     Ok(())
+}
+
+/// As cosign writes it: the layer is what was signed, its annotation the signature.
+fn signature(publisher: &Publisher<'_>, signer: &Did, of: &Manifest) -> Result<Manifest> {
+    let payload = json!({
+        "critical": {"identity": {"docker-reference": "atcr.io/bob.test/signed"},
+                     "image": {"docker-manifest-digest": of.blob.digest}, "type": "cosign container image signature"},
+        "optional": null,
+    });
+    let payload = Blob::new("application/vnd.dev.cosign.simplesigning.v1+json", payload.to_string().into_bytes());
+    let signature = data_encoding::BASE64.encode(&publisher.network.keys.sign(signer, &payload.bytes)?);
+    let mut layer = payload.descriptor();
+    layer["annotations"] = json!({"dev.cosignproject.cosign/signature": signature});
+    let config = json!({"architecture": "", "os": "", "config": {},
+                        "rootfs": {"type": "layers", "diff_ids": [payload.digest]}});
+    let config = Blob::new(OCI_CONFIG, config.to_string().into_bytes());
+    let extra = json!({"layers": [layer], "subject": of.blob.descriptor()});
+    Ok(oci::manifest(OCI_MANIFEST, config, vec![payload], extra))
+}
+
+/// An SPDX document as an artifact that refers to the image.
+fn sbom(of: &Manifest, created: &str) -> Manifest {
+    let spdx = json!({
+        "spdxVersion": "SPDX-2.3", "dataLicense": "CC0-1.0", "SPDXID": "SPDXRef-DOCUMENT", "name": "signed-1.4.0",
+        "documentNamespace": "https://bob.test/spdx/signed-1.4.0",
+        "creationInfo": {"created": created, "creators": ["Tool: syft-1.29.0"]},
+        "packages": [{"name": "signed", "SPDXID": "SPDXRef-signed", "versionInfo": "1.4.0",
+                      "downloadLocation": "NOASSERTION"}],
+    });
+    let document = Blob::new("application/spdx+json", spdx.to_string().into_bytes());
+    let extra = json!({"artifactType": "application/spdx+json", "subject": of.blob.descriptor(),
+                       "annotations": annotations(&[("created", created)])});
+    oci::manifest(OCI_MANIFEST, Blob::new(OCI_EMPTY, b"{}".to_vec()), vec![document], extra)
 }
 
 /// `carol.test/private`: its blobs are on a private hold.

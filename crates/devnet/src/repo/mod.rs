@@ -184,7 +184,7 @@ impl Repo {
     fn checked(&self, write: &Write, exists: bool) -> Result<Option<Record>> {
         match (write.action, exists) {
             (Action::Create, true) => {
-                return Err(Error::refused("InvalidSwap", format!("a record {} exists", write.path())));
+                return Err(Error::refused("InvalidRequest", format!("there is a record {} already", write.path())));
             }
             (Action::Update | Action::Delete, false) => {
                 return Err(Error::refused("RecordNotFound", format!("there is no record {}", write.path())));

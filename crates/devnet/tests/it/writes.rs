@@ -30,7 +30,7 @@ async fn a_script_publishes() {
     let (status, created) = post(&xrpc("repo.createRecord"), Some(token), record.clone()).await;
     assert_eq!(status, 200, "{created}");
     let (status, again) = post(&xrpc("repo.createRecord"), Some(token), record.clone()).await;
-    assert_eq!((status, again["error"].as_str()), (400, Some("InvalidSwap")));
+    assert_eq!((status, again["error"].as_str()), (400, Some("InvalidRequest")));
     let (status, _) = post(&xrpc("repo.createRecord"), None, record.clone()).await;
     assert_eq!(status, 401);
     let mut other = record.clone();
