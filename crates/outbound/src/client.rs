@@ -13,7 +13,7 @@ use crate::{
     body::Streamed,
     error::{OutboundError, shown},
     guard::{Blocked, Guard},
-    net::{Lookup, Net, ResolveError, SystemLookup},
+    net::{Net, ResolveError, SystemLookup},
     tls,
 };
 
@@ -99,18 +99,14 @@ impl Outbound {
     /// [`OutboundError::Setup`] when there are no certificate authorities, or the contact is no header text.
     pub fn new(config: &OutboundConfig) -> Result<Self, OutboundError> {
         let guard = Guard::new(config.allow_private_network);
-        Self::build(config, Arc::new(SystemLookup), tls::client_config(guard)?)
+        let net = Net { guard, lookup: Arc::new(SystemLookup) };
+        Self::build(net, tls::client_config(guard)?, &config.contact)
     }
 
-    pub(crate) fn build(
-        config: &OutboundConfig,
-        lookup: Arc<dyn Lookup>,
-        tls: rustls::ClientConfig,
-    ) -> Result<Self, OutboundError> {
-        let net = Net { guard: Guard::new(config.allow_private_network), lookup };
-        let agent = format!("crowsnest/{} (+{})", env!("CARGO_PKG_VERSION"), config.contact);
+    pub(crate) fn build(net: Net, tls: rustls::ClientConfig, contact: &str) -> Result<Self, OutboundError> {
+        let agent = format!("crowsnest/{} (+{contact})", env!("CARGO_PKG_VERSION"));
         let user_agent = HeaderValue::from_str(&agent)
-            .map_err(|_| OutboundError::Setup(format!("{:?} cannot be part of a User-Agent", config.contact)))?;
+            .map_err(|_| OutboundError::Setup(format!("{contact:?} cannot be part of a User-Agent")))?;
         // Bodies are hashed and passed on as they come, so nothing may decompress them on the way.
         let http = reqwest::Client::builder()
             .tls_backend_preconfigured(tls.clone())

@@ -68,7 +68,10 @@ impl Postgres {
         let _starting = lock::start_lock(&data_dir).await?;
         let users = lock::join_users(&data_dir)?;
         let place = match Place::existing(&data_dir)? {
-            Some(place) => place,
+            Some(place) => {
+                place.remember(&data_dir)?;
+                place
+            }
             None => {
                 delete_abandoned(&data_dir).await?;
                 let place = Place::create(&data_dir)?;
@@ -131,12 +134,12 @@ impl Drop for Postgres {
     }
 }
 
-/// Deletes a cluster outside `data_dir` that was made for a folder of that path, deleted since.
+/// Deletes what lies outside `data_dir` for a folder of that path, deleted since.
 async fn delete_abandoned(data_dir: &Path) -> Result<(), PostgresError> {
-    match Place::abandoned(data_dir) {
-        Some(place) => delete(&place, data_dir).await,
-        None => Ok(()),
+    for place in Place::made_for(data_dir) {
+        delete(&place, data_dir).await?;
     }
+    Ok(())
 }
 
 async fn delete(place: &Place, data_dir: &Path) -> Result<(), PostgresError> {

@@ -13,7 +13,7 @@ use types::{Did, Digest};
 use url::Url;
 
 use super::{HoldClient, HoldError, HoldTarget};
-use crate::testing::{outbound, serve};
+use crate::testing::{Names, outbound, outbound_with, serve};
 
 const CONFIG: &[u8] = br#"{"config":{}}"#;
 
@@ -78,8 +78,13 @@ async fn a_json_pointer_and_bytes() {
         _ => Json(json!({ "url": "https://bucket.example/x?signature=1" })).into_response(),
     })
     .await;
-    // The guard looks the name up; one that does not exist is no place to send anybody to.
-    assert!(matches!(locate(&current(&url)).await, Err(HoldError::Down(_) | HoldError::Unusable(_))));
+    let (owner, digest) = (owner(), Digest::sha256(CONFIG));
+    let client = HoldClient::new(outbound_with(true, Names::of([("bucket.example", "127.0.0.1")])));
+    let located = client.locate_blob(&current(&url), &owner, &digest).await.unwrap();
+    assert_eq!(located.as_str(), "https://bucket.example/x?signature=1");
+    let client = HoldClient::new(outbound_with(true, Names::of([])));
+    let nowhere = client.locate_blob(&current(&url), &owner, &digest).await;
+    assert!(matches!(nowhere, Err(HoldError::Down(_))), "a name that does not resolve is no place to send anybody to");
     for behaviour in
         [(|_| CONFIG.into_response()) as Behaviour, |_| json_bytes(), |_| vec![b'x'; 100_000].into_response()]
     {

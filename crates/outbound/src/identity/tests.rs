@@ -135,7 +135,7 @@ async fn what_is_wrong_is_told_apart() {
 #[tokio::test]
 async fn the_strict_dialer_asks_nobody_here() {
     let network = network();
-    let resolver = resolver_with(&network, outbound_with(false, Names::of([]), None), Ages::USUAL).await;
+    let resolver = resolver_with(&network, outbound_with(false, Names::of([])), Ages::USUAL).await;
     assert_eq!(resolver.resolve_handle(&handle("alice.test")).await.unwrap(), None);
     let error = resolver.did_document(&did("alice")).await.unwrap_err();
     assert!(matches!(error, IdentityError::Outbound(OutboundError::Blocked { .. })), "{error}");

@@ -3,19 +3,18 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 use axum::{
     Router,
     body::Body,
-    extract::State,
+    extract::{Path, State},
     http::{HeaderMap, StatusCode, header::LOCATION},
     response::{IntoResponse, Redirect},
     routing::{get, post},
 };
 use bytes::Bytes;
 use futures::{StreamExt, stream};
-use url::Url;
 
 use crate::{
     Blocked, Limits, Outbound, OutboundError,
     net::SystemLookup,
-    testing::{Names, outbound, outbound_with, serve},
+    testing::{Names, outbound, outbound_of_loopback, outbound_with, serve, serve_tls},
 };
 
 async fn failure(outbound: &Outbound, url: &str) -> OutboundError {
@@ -39,7 +38,7 @@ async fn says_who_asks() {
 
 #[tokio::test]
 async fn names_of_this_machine_are_refused() {
-    let strict = outbound_with(false, Arc::new(SystemLookup), None);
+    let strict = outbound_with(false, Arc::new(SystemLookup));
     for url in ["https://localhost:8443/", "https://LOCALHOST/", "wss://localhost/"] {
         let error = strict.vet(&url.parse().unwrap()).await.unwrap_err();
         assert!(matches!(why(&error), Blocked::NoPublicAddress(_)), "{url}: {error}");
@@ -47,7 +46,7 @@ async fn names_of_this_machine_are_refused() {
     let error = failure(&strict, "https://localhost:8443/secret?token=1").await;
     assert!(matches!(why(&error), Blocked::NoPublicAddress(_)));
     assert!(!error.to_string().contains("token") && !error.is_transient());
-    let dotted = outbound_with(false, Names::of([("localhost.", "127.0.0.1 ::1")]), None);
+    let dotted = outbound_with(false, Names::of([("localhost.", "127.0.0.1 ::1")]));
     assert!(matches!(why(&failure(&dotted, "https://LocalHost./").await), Blocked::NoPublicAddress(_)));
     assert!(matches!(why(&failure(&strict, "https://127.0.0.1:8443/").await), Blocked::Address(_)));
     assert!(matches!(why(&failure(&strict, "http://example.com/").await), Blocked::Scheme(_)));
@@ -61,28 +60,55 @@ async fn the_checked_address_is_the_one_dialled() {
     let names = Names::of([("pds.example", "127.0.0.1"), ("inside.example", "10.0.0.1 127.0.0.1 ::1")]);
     let url = serve(Router::new().route("/", get(|| async { "here" }))).await;
     let named = format!("http://pds.example:{}/", url.port().unwrap());
-    let relaxed = outbound_with(true, names.clone(), None);
+    let relaxed = outbound_with(true, names.clone());
     assert_eq!(relaxed.get(&named.parse().unwrap(), Limits::SMALL).await.unwrap().body, "here");
     assert_eq!(names.asked(), 1);
-    let strict = outbound_with(false, names.clone(), None);
+    let strict = outbound_with(false, names.clone());
     let error = failure(&strict, "https://inside.example/").await;
     assert_eq!(why(&error), &Blocked::NoPublicAddress("inside.example".into()));
     assert_eq!(names.asked(), 2);
     assert!(matches!(failure(&strict, "https://nowhere.example/").await, OutboundError::Dns { .. }));
 }
 
-/// Each hop is judged anew. The strict dialer cannot reach a server on loopback, so the relaxed one is sent to something
-/// that even it refuses.
+/// Each hop is judged anew, by what its name resolves to.
 #[tokio::test]
-async fn redirects_are_judged() {
-    for target in ["ftp://example.com/", "http://user@127.0.0.1/", "file:///etc/passwd"] {
-        let app = Router::new().route("/", get(move || async move { Redirect::temporary(target) }));
-        let error = failure(&outbound(), serve(app).await.as_str()).await;
+async fn redirects_into_a_private_network_are_refused() {
+    const TARGETS: [&str; 8] = [
+        "https://169.254.169.254/latest/meta-data",
+        "https://127.0.0.2/",
+        "https://[::1]/",
+        "https://[::ffff:127.0.0.1]/",
+        "https://inside.example/",
+        "http://public.example/",
+        "https://user@public.example/",
+        "//0x7f000002/",
+    ];
+    let names = Names::of([("public.example", "127.0.0.1"), ("inside.example", "10.0.0.1")]);
+    let dialer = outbound_of_loopback(names);
+    let redirect = |Path(index): Path<usize>| async move { Redirect::temporary(TARGETS[index]) };
+    let app = Router::new().route("/to/{index}", get(redirect)).route("/ok", get(|| async { Redirect::to("/end") }));
+    let url = serve_tls(app.route("/end", get(|| async { "end" }))).await;
+    let public = format!("https://public.example:{}", url.port().unwrap());
+    let fetched = dialer.get(&format!("{public}/ok").parse().unwrap(), Limits::SMALL).await.unwrap();
+    assert_eq!(fetched.body, "end");
+    for (index, target) in TARGETS.into_iter().enumerate() {
+        let error = failure(&dialer, &format!("{public}/to/{index}")).await;
         assert!(matches!(error, OutboundError::Blocked { .. }), "{target}: {error}");
     }
-    let strict = outbound_with(false, Names::of([]), None);
-    let next: Url = "https://example.com/".parse::<Url>().unwrap().join("//169.254.169.254/latest").unwrap();
-    assert!(matches!(why(&failure(&strict, next.as_str()).await), Blocked::Address(_)));
+}
+
+#[tokio::test]
+async fn certificates_are_verified() {
+    let url = serve_tls(Router::new().route("/", get(|| async { "ok" }))).await;
+    let names = Names::of([("public.example", "127.0.0.1"), ("other.example", "127.0.0.1")]);
+    let dialer = outbound_of_loopback(names);
+    for (host, trusted) in [("public.example", true), ("127.0.0.1", true), ("other.example", false)] {
+        let url = format!("https://{host}:{}/", url.port().unwrap()).parse().unwrap();
+        match dialer.get(&url, Limits::SMALL).await {
+            Ok(_) => assert!(trusted, "{host}"),
+            Err(error) => assert!(!trusted && matches!(error, OutboundError::Connect { .. }), "{host}: {error}"),
+        }
+    }
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ use url::Url;
 use crate::{
     Blocked, OutboundError,
     net::SystemLookup,
-    testing::{Names, outbound, outbound_with},
+    testing::{Names, outbound, outbound_of_loopback, outbound_with, serve_tls},
 };
 
 /// A server that echoes what it is sent, and refuses `/refused`.
@@ -74,15 +74,27 @@ async fn a_refused_upgrade_keeps_its_reason() {
 async fn the_checked_address_is_the_one_dialled() {
     let port = echo_server().await.port();
     let names = Names::of([("jetstream.example", "127.0.0.1")]);
-    let relaxed = outbound_with(true, names.clone(), None);
+    let relaxed = outbound_with(true, names.clone());
     relaxed.websocket(&url(format!("ws://jetstream.example:{port}/")), 1024).await.unwrap();
     assert_eq!(names.asked(), 1);
+}
+
+/// Under TLS, as far as the upgrade: the server's refusal arrives, so the bytes went through.
+#[tokio::test]
+async fn speaks_tls() {
+    let port = serve_tls(axum::Router::new()).await.port().unwrap();
+    let dialer = outbound_of_loopback(Names::of([("public.example", "127.0.0.1"), ("other.example", "127.0.0.1")]));
+    let open = async |host: &str| dialer.websocket(&url(format!("wss://{host}:{port}/")), 1024).await.err().unwrap();
+    for host in ["public.example", "127.0.0.1"] {
+        assert_eq!(open(host).await.status(), Some(StatusCode::NOT_FOUND), "{host}");
+    }
+    assert!(matches!(open("other.example").await, OutboundError::Connect { .. }));
 }
 
 #[tokio::test]
 async fn the_guard_holds_here_too() {
     let port = echo_server().await.port();
-    let strict = outbound_with(false, Arc::new(SystemLookup), None);
+    let strict = outbound_with(false, Arc::new(SystemLookup));
     let refused = [
         format!("ws://127.0.0.1:{port}/"),
         format!("wss://127.0.0.1:{port}/"),
