@@ -112,6 +112,25 @@ pub async fn claim(client: &Client, limit: i64) -> Result<Vec<Job>, StoreError> 
         .collect())
 }
 
+/// Frees every claim: for the one process that works on jobs, when it begins.
+///
+/// # Errors
+/// When Postgres refuses, or is not there.
+pub async fn release_claims(client: &Client) -> Result<(), StoreError> {
+    client.execute("UPDATE job SET locked_until = NULL WHERE locked_until IS NOT NULL", &[]).await?;
+    Ok(())
+}
+
+/// Prolongs the claim of a job that is still being worked on.
+///
+/// # Errors
+/// When Postgres refuses, or is not there.
+pub async fn renew_claim(client: &Client, job: &Job) -> Result<(), StoreError> {
+    let statement = format!("UPDATE job SET locked_until = now() + interval '{LEASE}' WHERE id = $1");
+    client.execute(&statement, &[&job.id]).await?;
+    Ok(())
+}
+
 /// The job is done; if it was queued again meanwhile it stays.
 ///
 /// # Errors
