@@ -83,8 +83,8 @@ pub struct ServeArgs {
     #[arg(long, env = "CROWSNEST_LISTEN", default_value = "127.0.0.1:5000", value_name = "ADDR:PORT")]
     pub listen: SocketAddr,
 
-    /// Origin under which people reach this server, as https://crowsnest.example; used in links, token realms and OAuth.
-    /// Without it, http:// and the address served on
+    /// Origin (scheme, host, port) under which people reach this server, for links, token realms and OAuth; without it,
+    /// http:// and the address served on
     #[arg(long, env = "CROWSNEST_PUBLIC_URL", value_name = "URL", value_parser = values::origin)]
     pub public_url: Option<Url>,
 

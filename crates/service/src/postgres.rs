@@ -46,6 +46,7 @@ struct Used {
     data_dir: PathBuf,
     place: Place,
     users: File,
+    adopted: bool,
 }
 
 impl Postgres {
@@ -68,7 +69,10 @@ impl Postgres {
         let _starting = lock::start_lock(&data_dir).await?;
         let users = lock::join_users(&data_dir)?;
         let place = match Place::existing(&data_dir)? {
-            Some(place) => place,
+            Some(place) => {
+                place.remember(&data_dir)?;
+                place
+            }
             None => {
                 delete_abandoned(&data_dir).await?;
                 let place = Place::create(&data_dir)?;
@@ -76,8 +80,8 @@ impl Postgres {
                 place
             }
         };
-        let url = cluster::serve(&place, durability).await?;
-        Ok(Postgres { url, used: Some(Used { data_dir, place, users }) })
+        let cluster::Served { url, adopted } = cluster::serve(&place, durability).await?;
+        Ok(Postgres { url, used: Some(Used { data_dir, place, users, adopted }) })
     }
 
     /// `postgres://…`, with user and password, as both tokio-postgres and sqlx read it.
@@ -131,12 +135,12 @@ impl Drop for Postgres {
     }
 }
 
-/// Deletes a cluster outside `data_dir` that was made for a folder of that path, deleted since.
+/// Deletes what lies outside `data_dir` for a folder of that path, deleted since.
 async fn delete_abandoned(data_dir: &Path) -> Result<(), PostgresError> {
-    match Place::abandoned(data_dir) {
-        Some(place) => delete(&place, data_dir).await,
-        None => Ok(()),
+    for place in Place::made_for(data_dir) {
+        delete(&place, data_dir).await?;
     }
+    Ok(())
 }
 
 async fn delete(place: &Place, data_dir: &Path) -> Result<(), PostgresError> {

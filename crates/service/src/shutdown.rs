@@ -34,15 +34,33 @@ async fn either(interrupt: &mut Signal, terminate: &mut Signal) -> SignalKind {
 
 #[cfg(test)]
 mod tests {
+    use std::process::{Command, Stdio};
+
     use nix::sys::signal::{Signal, raise};
 
     use super::*;
 
     #[tokio::test]
-    async fn the_first_signal_cancels_the_token() {
+    #[ignore = "run by the test below, as a process of its own"]
+    async fn helper_is_signalled_twice() {
+        if std::env::var_os("HELPER_IS_SIGNALLED").is_none() {
+            return;
+        }
         let token = on_signal().unwrap();
         assert!(!token.is_cancelled());
         raise(Signal::SIGTERM).unwrap();
         token.cancelled().await;
+        raise(Signal::SIGINT).unwrap();
+        std::future::pending().await
+    }
+
+    #[test]
+    fn the_first_signal_cancels_the_token_and_the_second_ends_the_process() {
+        let mut helper = Command::new(std::env::current_exe().unwrap());
+        helper
+            .args(["--exact", "shutdown::tests::helper_is_signalled_twice", "--ignored"])
+            .env("HELPER_IS_SIGNALLED", "1")
+            .stdout(Stdio::null());
+        assert_eq!(helper.status().unwrap().code(), Some(130));
     }
 }

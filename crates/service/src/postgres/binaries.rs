@@ -26,15 +26,16 @@ impl Binaries {
         if let Some(found) = local {
             return Ok(found);
         }
-        let downloaded = super::download::binaries(place.owner, made_by).await;
-        match (downloaded, made_by) {
-            (Ok(bin), _) => Binaries::at(bin.clone(), place.owner).filter(serves).ok_or_else(|| {
-                let reason = format!("the programs in {} do not run here", bin.display());
-                PostgresError::NoBinaries { oldest: OLDEST_MAJOR, reason }
-            }),
-            (Err(_), Some(made_by)) => Err(PostgresError::OtherVersion { cluster: place.root().to_owned(), made_by }),
-            (Err(reason), None) => Err(PostgresError::NoBinaries { oldest: OLDEST_MAJOR, reason }),
+        if let Some(made_by) = made_by.filter(|made_by| *made_by < OLDEST_MAJOR) {
+            return Err(PostgresError::OtherVersion { cluster: place.root().to_owned(), made_by });
         }
+        let no_binaries = |reason| match made_by {
+            Some(made_by) => PostgresError::OtherVersion { cluster: place.root().to_owned(), made_by },
+            None => PostgresError::NoBinaries { oldest: OLDEST_MAJOR, reason },
+        };
+        let bin = super::download::binaries(place.owner, made_by).await.map_err(no_binaries)?;
+        let unusable = format!("the programs in {} do not run here", bin.display());
+        Binaries::at(bin, place.owner).filter(serves).ok_or_else(|| no_binaries(unusable))
     }
 
     /// The path of one program.

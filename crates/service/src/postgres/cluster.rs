@@ -16,7 +16,7 @@ use tokio_postgres::error::SqlState;
 use super::binaries::Binaries;
 use super::error::{Context as _, PostgresError};
 use super::place::Place;
-use super::postmaster::{Postmaster, remove_stale_pid_file};
+use super::postmaster::{Postmaster, remove_stale_lock_files};
 use super::{connect, settings};
 
 /// The superuser, and the database that crowsnest keeps everything in.
@@ -36,6 +36,15 @@ pub(super) enum Durability {
     Throwaway,
 }
 
+/// A server that answers.
+#[derive(Debug)]
+pub(super) struct Served {
+    /// The URL of our database on it.
+    pub(super) url: String,
+    /// It ran before we came.
+    pub(super) adopted: bool,
+}
+
 /// Makes the cluster: a password, then `initdb` beside the final place and a rename, so that a kill leaves nothing half
 /// made there.
 pub(super) async fn initialise(place: &Place, durability: Durability) -> Result<(), PostgresError> {
@@ -44,9 +53,9 @@ pub(super) async fn initialise(place: &Place, durability: Durability) -> Result<
     place.owner.private_file(&place.password(), hex::encode(rand::random::<[u8; 24]>()).as_bytes())?;
     let unfinished = place.root().join(format!("{UNFINISHED}{}", hex::encode(rand::random::<[u8; 4]>())));
     place.owner.private_dir(&unfinished)?;
-    let mut outcome = initdb(place, &binaries, &unfinished, "C.UTF-8", durability);
+    let mut outcome = initdb(place, &binaries, &unfinished, "C.UTF-8", durability).await;
     if outcome.as_ref().is_err_and(|error| error.to_string().contains("locale")) {
-        outcome = initdb(place, &binaries, &unfinished, "C", durability);
+        outcome = initdb(place, &binaries, &unfinished, "C", durability).await;
     }
     outcome?;
     fs::rename(&unfinished, place.data()).context("cannot rename", &unfinished)?;
@@ -66,7 +75,7 @@ fn remove_unfinished(root: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn initdb(
+async fn initdb(
     place: &Place,
     binaries: &Binaries,
     into: &Path,
@@ -80,7 +89,8 @@ fn initdb(
     if durability == Durability::Throwaway {
         command.arg("--no-sync");
     }
-    let output = command.stderr(Stdio::piped()).output().context("cannot run", &program)?;
+    command.stderr(Stdio::piped());
+    let output = tokio::process::Command::from(command).output().await.context("cannot run", &program)?;
     if output.status.success() {
         return Ok(());
     }
@@ -89,9 +99,9 @@ fn initdb(
     Err(PostgresError::Initdb { reason: if reason.is_empty() { said.trim().replace('\n', " ") } else { reason } })
 }
 
-/// Makes the cluster's server run and answer, and returns the URL of our database on it. A server that runs already is
-/// adopted; one that is going down is waited for. To be called under the start lock.
-pub(super) async fn serve(place: &Place, durability: Durability) -> Result<String, PostgresError> {
+/// Makes the cluster's server run and answer, and says where our database is. A server that runs already is adopted;
+/// one that is going down is waited for. To be called under the start lock.
+pub(super) async fn serve(place: &Place, durability: Durability) -> Result<Served, PostgresError> {
     let deadline = Instant::now() + PATIENCE;
     let mut started: Option<Child> = None;
     let mut shared_memory_retries = 20;
@@ -104,8 +114,11 @@ pub(super) async fn serve(place: &Place, durability: Durability) -> Result<Strin
                 tracing::info!(pid = postmaster.pid.as_raw(), "Adopted a Postgres that was left running");
             }
             create_database(&client).await?;
-            started.map(reap);
-            return Ok(url(place, postmaster, DATABASE)?);
+            let adopted = started.is_none();
+            if let Some(child) = started {
+                reap(child);
+            }
+            return Ok(Served { url: url(place, postmaster, DATABASE)?, adopted });
         }
         if let Some(status) = started.as_mut().and_then(|child| child.try_wait().transpose()) {
             let crash = crashed(place, status.context("cannot wait for the server of", &place.data())?);
@@ -132,7 +145,7 @@ async fn start(place: &Place, durability: Durability) -> Result<Child, PostgresE
     let binaries = Binaries::find(place).await?;
     let socket_dir = place.socket_dir();
     place.owner.private_dir(&socket_dir)?;
-    remove_stale_pid_file(&place.data(), &socket_dir)?;
+    remove_stale_lock_files(&place.data(), &socket_dir)?;
     place.owner.private_file(&place.settings(), settings::text(&socket_dir, durability).as_bytes())?;
     let mut log = OpenOptions::new();
     log.create(true).write(true).truncate(true).mode(0o600).custom_flags(O_NOFOLLOW);

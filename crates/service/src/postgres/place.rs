@@ -16,6 +16,9 @@ const STATE_DIR: &str = "/var/lib/crowsnest";
 /// Names, in the data folder, the cluster that lies in [`STATE_DIR`].
 const LOCATION_FILE: &str = "postgres.location";
 
+/// Names, in a cluster that lies in [`STATE_DIR`], the data folder that it was last opened for.
+const DATA_DIR_FILE: &str = "data-dir";
+
 /// The longest path of a unix socket, `sockaddr_un` less its final zero.
 const LONGEST_SOCKET_PATH: usize = 107;
 
@@ -55,13 +58,14 @@ impl Place {
             owner.passage(&place.root).context("cannot create", &place.root)?;
             return Ok(place);
         };
-        let place = Place { root: Path::new(STATE_DIR).join(name_of(data_dir)), owner };
+        let place = Place { root: Path::new(STATE_DIR).join(hex::encode(rand::random::<[u8; 8]>())), owner };
         place.prepare_state().map_err(|source| PostgresError::Closed {
             owner: owner.uid,
             blocked: blocked.clone(),
             state: STATE_DIR.into(),
             source,
         })?;
+        place.remember(data_dir)?;
         let location = data_dir.join(LOCATION_FILE);
         fs::write(&location, place.root.as_os_str().as_encoded_bytes()).context("cannot write", &location)?;
         tracing::info!(
@@ -71,7 +75,7 @@ impl Place {
         Ok(place)
     }
 
-    /// Makes the folder in [`STATE_DIR`]. One that is there already was left by a data folder deleted by hand.
+    /// Makes the folder in [`STATE_DIR`].
     fn prepare_state(&self) -> io::Result<()> {
         fs::create_dir_all(STATE_DIR)?;
         let state = fs::symlink_metadata(STATE_DIR)?;
@@ -129,11 +133,24 @@ impl Place {
         gone(fs::remove_file(&location)).context("cannot delete", &location)
     }
 
-    /// A cluster in [`STATE_DIR`] that no `data_dir` leads to any more: the folder was deleted by hand.
-    pub(super) fn abandoned(data_dir: &Path) -> Option<Self> {
-        let root = Path::new(STATE_DIR).join(name_of(data_dir));
-        let owner = Owner::of_existing(&root.join("data")).ok()?;
-        owner.dropped.then_some(Place { root, owner })
+    /// Notes for which data folder a cluster in [`STATE_DIR`] is, so that it is found when that folder is deleted by hand
+    /// (and not taken for abandoned when it was only moved).
+    pub(super) fn remember(&self, data_dir: &Path) -> Result<(), PostgresError> {
+        if self.root.parent() != Some(Path::new(STATE_DIR)) {
+            return Ok(());
+        }
+        self.owner.private_file(&self.root.join(DATA_DIR_FILE), data_dir.as_os_str().as_encoded_bytes())
+    }
+
+    /// The clusters in [`STATE_DIR`] that were made for a folder of this path. Once the folder has no cluster
+    /// ([`Place::existing`]), they are left from one that was deleted by hand.
+    pub(super) fn made_for(data_dir: &Path) -> Vec<Self> {
+        let wanted = data_dir.as_os_str().as_encoded_bytes();
+        let folders = fs::read_dir(STATE_DIR).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
+        folders
+            .filter(|root| fs::read(root.join(DATA_DIR_FILE)).is_ok_and(|noted| noted == wanted))
+            .filter_map(|root| Some(Place { owner: Owner::of_existing(&root).ok()?, root }))
+            .collect()
     }
 }
 

@@ -29,17 +29,11 @@ pub(super) struct Postmaster {
 impl Postmaster {
     /// The process serving `data`, if one does.
     pub(super) fn running(data: &Path) -> Result<Option<Self>, PostgresError> {
-        let file = data.join("postmaster.pid");
-        let text = match fs::read_to_string(&file) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error).context("cannot read", &file),
-        };
+        let Some(text) = read(&data.join("postmaster.pid"))? else { return Ok(None) };
+        let Some(pid) = pid_of(&text).filter(|pid| serves(*pid, data)) else { return Ok(None) };
         // Lines: pid, data folder, start time, port, socket folder, TCP address, shared memory, status.
-        let mut lines = text.lines();
-        let pid = lines.next().and_then(|line| line.trim().parse().ok()).filter(|pid| *pid > 1).map(Pid::from_raw);
-        let socket_dir = lines.nth(3).filter(|line| line.starts_with('/')).map(PathBuf::from);
-        Ok(pid.filter(|pid| serves(*pid, data)).map(|pid| Postmaster { pid, data: data.to_owned(), socket_dir }))
+        let socket_dir = text.lines().nth(4).filter(|line| line.starts_with('/')).map(PathBuf::from);
+        Ok(Some(Postmaster { pid, data: data.to_owned(), socket_dir }))
     }
 
     /// Fast shutdown (SIGINT): sessions are ended, a checkpoint is written. A server that takes longer than 30 s over it
@@ -68,17 +62,34 @@ impl Postmaster {
     }
 }
 
-/// Removes a `postmaster.pid` whose number now belongs to another process, or to a dead one that nobody waits for:
-/// Postgres itself takes both for a living server and would refuse to start. Call only if none is [`Postmaster::running`].
-pub(super) fn remove_stale_pid_file(data: &Path, socket_dir: &Path) -> Result<(), PostgresError> {
+/// Removes lock files whose number now belongs to another process, or to a dead one that nobody waits for: Postgres takes
+/// both for a living server and would refuse to start. Those of a process that is gone it handles itself. Only to be called
+/// when no server is [`Postmaster::running`].
+pub(super) fn remove_stale_lock_files(data: &Path, socket_dir: &Path) -> Result<(), PostgresError> {
     for file in [data.join("postmaster.pid"), socket_dir.join(".s.PGSQL.5432.lock")] {
-        match fs::remove_file(&file) {
-            Ok(()) => tracing::info!(file = %file.display(), "Removed what a server that was killed left behind"),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error).context("cannot remove", &file),
+        let misleads = first_pid(&file)?.is_some_and(|pid| kill(pid, None) != Err(Errno::ESRCH));
+        if misleads {
+            tracing::info!(file = %file.display(), "Removing what a server that was killed left behind");
+            fs::remove_file(&file).context("cannot remove", &file)?;
         }
     }
     Ok(())
+}
+
+fn first_pid(file: &Path) -> Result<Option<Pid>, PostgresError> {
+    Ok(read(file)?.as_deref().and_then(pid_of))
+}
+
+fn pid_of(text: &str) -> Option<Pid> {
+    text.lines().next()?.trim().parse().ok().filter(|pid| *pid > 1).map(Pid::from_raw)
+}
+
+fn read(file: &Path) -> Result<Option<String>, PostgresError> {
+    match fs::read_to_string(file) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).context("cannot read", file),
+    }
 }
 
 /// Whether `pid` is a server that was started on `data`: its command line says so. (Process numbers are used again, and a

@@ -18,7 +18,7 @@ pub use actor::{ActorView, UserView};
 pub use hold::HoldView;
 pub use manifest::{Annotations, LayerView, ManifestView, PlatformView};
 pub use record::RecordView;
-pub use registry::{Asked, ServedBlob, ServedManifest};
+pub use registry::{Asked, Referrer, ServedBlob, ServedManifest};
 pub use repository::{Owner, RepositoryItem, RepositoryView, Texts};
 pub use search::SearchPage;
 pub use status::{BackfillView, Counts, SourceView, StatusView};

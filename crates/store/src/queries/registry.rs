@@ -21,8 +21,25 @@ pub struct ServedManifest {
     pub hold: Option<String>,
     /// The hold's endpoint, when the record knows only the old API's.
     pub legacy_endpoint: Option<String>,
+    /// The media type that the bytes declare, unchecked; some writers leave it out.
+    pub own_media_type: Option<String>,
     /// The bytes, hashed before they were stored; `None` until they are fetched.
     pub bytes: Option<Vec<u8>>,
+}
+
+/// A manifest whose bytes name another one as their subject.
+#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
+pub struct Referrer {
+    /// Its digest.
+    pub digest: String,
+    /// The media type as the record declares it, unchecked.
+    pub media_type: String,
+    /// `artifactType` in the bytes.
+    pub artifact_type: Option<String>,
+    /// The media type of its configuration, by the bytes.
+    pub config_media_type: Option<String>,
+    /// The bytes.
+    pub bytes: Vec<u8>,
 }
 
 /// A blob that a manifest of a repository refers to.
@@ -108,7 +125,8 @@ impl Reader {
             .one(
                 &format!(
                     "{SERVED}
-                     SELECT m.rkey, m.digest, m.media_type, m.blob_cid, m.hold, m.legacy_endpoint, b.bytes
+                     SELECT m.rkey, m.digest, m.media_type, m.blob_cid, m.hold, m.legacy_endpoint,
+                            b.media_type AS own_media_type, b.bytes
                      FROM served s JOIN manifest m ON m.did = s.did AND m.rkey = s.rkey
                      LEFT JOIN manifest_bytes b ON b.digest = m.digest
                      WHERE s.digest = $3 ORDER BY m.repository = $2 DESC, m.rkey LIMIT 1"
@@ -149,6 +167,33 @@ impl Reader {
             Some(blob) => Ok(Asked::Found(blob)),
             None => self.absent(did, repository).await,
         }
+    }
+
+    /// The manifests of a repository that are about another one (signatures, SBOMs, attestations), as their bytes say. At most
+    /// `limit`, by digest.
+    ///
+    /// # Errors
+    /// When Postgres refuses, or is not there.
+    pub async fn referrers(
+        &self,
+        did: &Did,
+        repository: &RepositoryName,
+        subject: &Digest,
+        limit: u64,
+    ) -> Result<Vec<Referrer>, StoreError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.all(
+            &format!(
+                "{SERVED}
+                 SELECT DISTINCT ON (b.digest) b.digest, m.media_type, b.artifact_type, b.config_media_type, b.bytes
+                 FROM served s JOIN manifest m ON m.did = s.did AND m.rkey = s.rkey
+                 JOIN manifest_bytes b ON b.digest = s.digest
+                 WHERE b.subject = $3
+                 ORDER BY b.digest, m.rkey LIMIT $4"
+            ),
+            vec![did.as_str().into(), repository.as_str().into(), subject.as_str().into(), limit.into()],
+        )
+        .await
     }
 
     /// Tags of a repository in ASCII order, after `last`, at most `limit`.
