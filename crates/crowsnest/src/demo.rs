@@ -9,7 +9,8 @@ use crate::{data_dir, failure::Failure};
 
 /// Starts the demo network and points the flags at it.
 pub async fn start(data_dir: &Path, network: &mut NetworkArgs, source: &mut SourceArgs) -> Result<Devnet, Failure> {
-    let devnet = Devnet::start(DevnetConfig { live: true, ..DevnetConfig::new(data_dir) }).await.map_err(Failure::setup)?;
+    let devnet =
+        Devnet::start(DevnetConfig { live: true, ..DevnetConfig::new(data_dir) }).await.map_err(Failure::setup)?;
     let places = devnet.manifest();
     network.plc_url = places.plc.parse()?;
     network.relay_url = places.relay.parse()?;

@@ -43,7 +43,7 @@ fn run(command: Command) -> Result<(), Failure> {
             Command::Web(args) => services::web(args, stop).await,
             Command::RegistryApi(args) => services::registry_api(args, stop).await,
             Command::Migrate(args) => report::migrate(args).await,
-            Command::Backfill(args) => services::backfill(args, stop).await,
+            Command::Backfill(args) => report::backfill(args).await,
             Command::Fingerprint(args) => report::fingerprint(args).await,
             Command::Status(args) => report::status(args).await,
         }

@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 use web::{Lag, WebConfig};
 
 use crate::{
-    cli::{Backfill, Indexer, RegistryApi, Up, Web},
+    cli::{Indexer, RegistryApi, Up, Web},
     data_dir,
     failure::Failure,
 };
@@ -49,10 +49,16 @@ impl Base {
         self.postgres.url().to_owned()
     }
 
-    async fn web(&self, serve: &ServeArgs, sources: Vec<SourceUrl>, lag: Option<Arc<dyn Lag>>) -> Result<Router, Failure> {
+    async fn web(
+        &self,
+        serve: &ServeArgs,
+        sources: Vec<SourceUrl>,
+        lag: Option<Arc<dyn Lag>>,
+    ) -> Result<Router, Failure> {
         let reader = Reader::connect(self.postgres.url(), self.generation).await?;
         let version = env!("CARGO_PKG_VERSION").to_owned();
-        Ok(web::router(WebConfig { public_url: serve.public_url(), version, sources, lag }, reader))
+        let leptos = web::leptos_options(Some(serve.listen)).map_err(Failure::setup)?;
+        Ok(web::router(WebConfig { leptos, public_url: serve.public_url(), version, sources, lag }, reader))
     }
 
     async fn registry(&self, serve: &ServeArgs, dial: &Dial, data_dir: &std::path::Path) -> Result<Router, Failure> {
@@ -75,7 +81,9 @@ impl Base {
             tokio::spawn(axum::serve(admin, health.clone()).into_future());
         }
         let stop = self.stop.clone();
-        axum::serve(listener, routes.merge(health)).with_graceful_shutdown(async move { stop.cancelled().await }).await?;
+        axum::serve(listener, routes.merge(health))
+            .with_graceful_shutdown(async move { stop.cancelled().await })
+            .await?;
         Ok(self.postgres.stop().await?)
     }
 }
@@ -88,16 +96,15 @@ struct Dial {
 
 impl Dial {
     fn new(network: &NetworkArgs) -> Result<Self, Failure> {
-        let config = OutboundConfig {
-            allow_private_network: network.allow_private_network,
-            contact: network.contact.clone(),
-        };
+        let config =
+            OutboundConfig { allow_private_network: network.allow_private_network, contact: network.contact.clone() };
         let outbound = Outbound::new(&config).map_err(Failure::setup)?;
         let config = ResolverConfig {
             plc_url: network.plc_url.clone(),
             handle_resolver_url: network.handle_resolver_url.clone(),
         };
-        Ok(Self { resolver: Resolver::new(outbound.clone(), &config), outbound })
+        let resolver = Resolver::new(outbound.clone(), &config).map_err(Failure::setup)?;
+        Ok(Self { outbound, resolver })
     }
 }
 
@@ -170,21 +177,9 @@ pub async fn registry_api(mut args: RegistryApi, stop: CancellationToken) -> Res
     base.serve(listener, routes, args.serve.admin_listen).await
 }
 
-/// `crowsnest backfill`
-pub async fn backfill(args: Backfill, stop: CancellationToken) -> Result<(), Failure> {
-    let metrics = observe(&args.telemetry)?;
-    let base = Base::open(&args.database, metrics, stop.clone()).await?;
-    let dial = Dial::new(&args.network)?;
-    let relay = args.network.relay_url.clone();
-    let config = IndexerConfig::new(base.url(), Vec::new(), dial.outbound, dial.resolver, relay);
-    let read = indexer::backfill(config, &args.did, stop).await;
-    base.postgres.stop().await?;
-    Ok(read?)
-}
-
 /// Runs the indexer; when it ends by itself, everything stops with it.
 async fn supervise(config: IndexerConfig, stop: CancellationToken, health: Health) -> Result<(), Failure> {
-    let result = indexer::run(config, stop.clone(), &health).await;
+    let result = indexer::run(config, stop.clone(), health).await;
     if let Err(error) = &result {
         tracing::error!(%error, "The indexer stopped, and everything with it");
     }

@@ -66,5 +66,6 @@ fn search_for(text: &str) -> AnyView {
 }
 
 fn start() -> AnyView {
-    view! { <p><a href="/">"Start at the first page"</a>" or "<a href="/search">"see every repository"</a>"."</p> }.into_any()
+    view! { <p><a href="/">"Start at the first page"</a>" or "<a href="/search">"see every repository"</a>"."</p> }
+        .into_any()
 }

@@ -85,11 +85,8 @@ async fn show(visit: &Visit, repository: &Repository) -> Result<Answer, WebError
         }
         None => false,
     };
-    let main = if visit.query("tab") == "tags" {
-        tags::section(visit, repository).await?
-    } else {
-        overview(&repository.view)
-    };
+    let main =
+        if visit.query("tab") == "tags" { tags::section(visit, repository).await? } else { overview(&repository.view) };
     let body = view! {
         <div class="repo">
             {head(repository)}
@@ -180,7 +177,9 @@ fn tabs(visit: &Visit, repository: &Repository) -> impl IntoView + use<> {
 
 fn overview(view: &RepositoryView) -> AnyView {
     match view.readme.as_deref() {
-        Some(readme) => view! { <article class="readme" dir="auto" inner_html=markdown::to_html(readme)></article> }.into_any(),
+        Some(readme) => {
+            view! { <article class="readme" dir="auto" inner_html=markdown::to_html(readme)></article> }.into_any()
+        }
         None => view! { <p class="empty">"The owner has not written a README for this repository."</p> }.into_any(),
     }
 }
@@ -188,7 +187,8 @@ fn overview(view: &RepositoryView) -> AnyView {
 fn pull_command(visit: &Visit, repository: &Repository, chosen: Option<&TagView>) -> Option<AnyView> {
     let name = repository.name.oci()?;
     let view = &repository.view;
-    let what = chosen.map(|tag| tag.tag.as_str()).or(view.item.latest_tag.as_deref()).or(view.latest_digest.as_deref())?;
+    let what =
+        chosen.map(|tag| tag.tag.as_str()).or(view.item.latest_tag.as_deref()).or(view.latest_digest.as_deref())?;
     let reference = pull::reference(&visit.web.config().public_url, &repository.account.owner, &name, what)?;
     Some(pull::pull(visit, &reference))
 }

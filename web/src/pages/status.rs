@@ -16,9 +16,10 @@ pub async fn page(visit: Visit) -> Result<Answer, WebError> {
     let status = web.reader().status().await?;
     let (fingerprint, covered) = web.reader().records_fingerprint().await?;
     let now = Utc::now();
-    let lag = web.lag_ms(&status, now).map_or_else(|| "has heard nothing from the network yet".to_owned(), |lag| {
-        format!("is {} behind the network", format::lag(lag))
-    });
+    let lag = web.lag_ms(&status, now).map_or_else(
+        || "has heard nothing from the network yet".to_owned(),
+        |lag| format!("is {} behind the network", format::lag(lag)),
+    );
     let body = view! {
         <div class="page-head"><h1>"The index " {lag}</h1></div>
         <section aria-labelledby="counts">

@@ -45,7 +45,8 @@ fn nothing(filter: &str, all: String) -> AnyView {
     }
     let all = all.split('?').next().unwrap_or_default().to_owned();
     let all = address::with_query(&all, &[("tab", "tags")]);
-    view! { <p class="empty">"No tag holds “" {format::shown(filter)} "”. " <a href=all>"Show all tags"</a></p> }.into_any()
+    view! { <p class="empty">"No tag holds “" {format::shown(filter)} "”. " <a href=all>"Show all tags"</a></p> }
+        .into_any()
 }
 
 fn table(repository: &Repository, tags: &[TagView]) -> AnyView {

@@ -64,6 +64,7 @@ fn list(items: &[RepositoryItem], owner: &str, starred: bool) -> AnyView {
     if !items.is_empty() {
         return rows(items, "");
     }
-    let what = if starred { "stars nothing that is in the index." } else { "has published nothing that is in the index." };
+    let what =
+        if starred { "stars nothing that is in the index." } else { "has published nothing that is in the index." };
     view! { <p class="empty">{format::shown(owner)} " " {what}</p> }.into_any()
 }

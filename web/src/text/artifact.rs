@@ -10,10 +10,11 @@ pub fn name(manifest: &ManifestView, layers: &[LayerView]) -> &'static str {
         .chain(&manifest.config_media_type)
         .map(String::as_str)
         .chain(layers.iter().map(|layer| layer.media_type.as_str()));
-    types
-        .filter_map(known)
-        .next()
-        .unwrap_or(if manifest.kind == "index" { "Image for several platforms" } else { "Image" })
+    types.filter_map(known).next().unwrap_or(if manifest.kind == "index" {
+        "Image for several platforms"
+    } else {
+        "Image"
+    })
 }
 
 fn known(media_type: &str) -> Option<&'static str> {

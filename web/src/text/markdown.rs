@@ -71,7 +71,9 @@ mod tests {
 
     #[test]
     fn ordinary_readmes_read_well() {
-        let html = to_html("# App\n\nIt *works*, see [docs](https://example.com/d).\n\n| a | b |\n|--|--:|\n| 1 | 2 |\n\n```sh\nrun <x>\n```\n");
+        let html = to_html(
+            "# App\n\nIt *works*, see [docs](https://example.com/d).\n\n| a | b |\n|--|--:|\n| 1 | 2 |\n\n```sh\nrun <x>\n```\n",
+        );
         assert!(html.contains("<h2>App</h2>"), "{html}");
         assert!(html.contains("<em>works</em>"), "{html}");
         assert!(html.contains(r#"<a href="https://example.com/d" rel="nofollow ugc noopener">docs</a>"#), "{html}");
@@ -102,10 +104,28 @@ mod tests {
         ] {
             let html = to_html(hostile).to_lowercase();
             for bad in [
-                "<script", "<svg", "<img", "<iframe", "<form", "<input", "<style", "<meta", "<base", "<math", "javascript:",
-                "data:", "vbscript:", "onerror", "onload", "onclick", "style=", "class=", "id=",
+                "<script",
+                "<svg",
+                "<img",
+                "<iframe",
+                "<form",
+                "<input",
+                "<style",
+                "<meta",
+                "<base",
+                "<math",
+                "javascript:",
+                "data:",
+                "vbscript:",
+                "onerror",
+                "onload",
+                "onclick",
+                "style=",
+                "class=",
+                "id=",
             ] {
-                let tag_or_link = html.contains(&format!("href=\"{bad}")) || (!bad.ends_with(':') && html.contains(bad));
+                let tag_or_link =
+                    html.contains(&format!("href=\"{bad}")) || (!bad.ends_with(':') && html.contains(bad));
                 assert!(!tag_or_link, "{hostile} became {html}");
             }
         }
@@ -135,7 +155,9 @@ mod tests {
 
     #[test]
     fn a_line_of_100_kb_is_no_trouble() {
-        for line in ["*".repeat(100_000), "[".repeat(100_000), "> ".repeat(50_000), "`a".repeat(50_000), "x".repeat(100_000)] {
+        for line in
+            ["*".repeat(100_000), "[".repeat(100_000), "> ".repeat(50_000), "`a".repeat(50_000), "x".repeat(100_000)]
+        {
             assert!(to_html(&line).len() < 5_000_000);
         }
     }
