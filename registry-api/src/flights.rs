@@ -17,6 +17,7 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> Flights<K> {
 
     /// Runs `errand`, or waits for the one that is under way, or tells how the last one ended.
     pub async fn run(&self, key: K, errand: impl Future<Output = Result<()>>) -> Result<()> {
-        self.0.get_with(key, errand).await
+        // Boxed: the cache moves the future through several calls, and an errand is large enough to overflow a stack.
+        self.0.get_with(key, Box::pin(errand)).await
     }
 }

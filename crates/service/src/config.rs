@@ -113,7 +113,7 @@ pub struct TelemetryArgs {
     pub log_format: LogFormat,
 
     /// What to log: a level, or directives as in info,crowsnest_indexer=debug
-    #[arg(long, env = "CROWSNEST_LOG", default_value = "info", value_name = "FILTER", value_parser = values::log_filter)]
+    #[arg(long, env = "CROWSNEST_LOG", default_value = "info,sqlx=warn,sea_orm_migration=warn", value_name = "FILTER", value_parser = values::log_filter)]
     pub log: String,
 }
 
