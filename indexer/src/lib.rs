@@ -17,6 +17,9 @@ mod status;
 mod tenure;
 mod validate;
 
+#[cfg(test)]
+mod tests;
+
 pub use config::{IndexerConfig, Timing};
 pub use error::IndexerError;
 pub use run::{backfill, run};

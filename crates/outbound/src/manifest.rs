@@ -52,6 +52,17 @@ impl ManifestError {
             Self::NotFound(_) | Self::Contradiction { .. } | Self::Bytes(_) => false,
         }
     }
+
+    /// Whether somebody answered, with other bytes than the record speaks of: never to be stored or served.
+    pub fn is_wrong_bytes(&self) -> bool {
+        matches!(
+            self,
+            Self::Contradiction { .. }
+                | Self::Bytes(_)
+                | Self::Pds(PdsError::WrongHash { .. })
+                | Self::Hold(HoldError::WrongHash { .. })
+        )
+    }
 }
 
 /// Fetches the bytes of a manifest of `did`; what is returned hashes to the record's digest.
