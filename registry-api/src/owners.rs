@@ -64,9 +64,7 @@ pub(crate) fn refusal(error: &IdentityError, who: &str) -> OciError {
         IdentityError::NotFound(_) | IdentityError::Tombstoned(_) | IdentityError::Unsupported(_) => {
             OciError::new(Code::NameUnknown, format!("there is no account {who}: {error}"))
         }
-        IdentityError::NoEndpoint(_) => {
-            OciError::new(Code::NameUnknown, format!("the account of {who} has no server"))
-        }
+        IdentityError::NoEndpoint(_) => OciError::new(Code::NameUnknown, format!("the account of {who} has no server")),
         _ if error.is_transient() => {
             let message = format!("{who} cannot be looked up at the moment");
             OciError::new(Code::Unavailable, message).because(error)

@@ -101,9 +101,7 @@ async fn answer(registry: &Registry, conditions: &Conditions<'_>, query: &str, a
 /// Whether a good token came. None is fine for what is public; a bad one is refused with the way to a new one.
 fn bearer(registry: &Registry, headers: &HeaderMap, scope: Option<&str>) -> Result<bool> {
     let Some(value) = headers.get(AUTHORIZATION) else { return Ok(false) };
-    let refused = |why: String| {
-        OciError::new(Code::Unauthorized, why).with_challenge(registry.tokens.challenge(scope))
-    };
+    let refused = |why: String| OciError::new(Code::Unauthorized, why).with_challenge(registry.tokens.challenge(scope));
     let text = value.to_str().unwrap_or_default();
     let token = match text.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
