@@ -71,8 +71,7 @@ fn turn(permit: Option<std::result::Result<OwnedSemaphorePermit, AcquireError>>)
 /// is, which may be nothing.
 pub(crate) async fn run(registry: &Registry, account: &Account, name: &Name, reference: &Reference) -> Result<()> {
     let key = (account.did.clone(), name.repository.clone(), reference.clone());
-    let errand = registry.read_through.flights.run(key, find_and_await(registry, account, name, reference));
-    errand.await
+    registry.read_through.flights.run(key, Box::pin(find_and_await(registry, account, name, reference))).await
 }
 
 async fn find_and_await(registry: &Registry, account: &Account, name: &Name, reference: &Reference) -> Result<()> {
@@ -81,7 +80,7 @@ async fn find_and_await(registry: &Registry, account: &Account, name: &Name, ref
         let _permits = registry.read_through.permit_for(&url).await?;
         let pds = Pds::new(registry.outbound.clone(), url.clone());
         let finder = Finder { registry, account, pds: &pds, url: &url, repository: &name.repository };
-        let finding = timeout(registry.config.patience.pds, Box::pin(finder.find(reference))).await;
+        let finding = timeout(registry.config.patience.pds, finder.find(reference)).await;
         finding.map_err(|elapsed| contents::pds_silent(&url).because(&elapsed))??
     };
     let result = if found.is_empty() { "absent" } else { "found" };
