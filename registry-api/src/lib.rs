@@ -1,1 +1,31 @@
-//! Being built.
+//! The pull side of the OCI distribution protocol
+//! ([distribution-spec 1.1](https://github.com/opencontainers/distribution-spec/blob/v1.1.0/spec.md)) over the index.
+//!
+//! A request's way: `routes` (method, token, headers), `names` (which owner, repository, reference), `owners` (which
+//! account), then [`manifests`], [`blobs`], [`tags`] or [`referrers`]. What the index lacks comes by `read_through` (records,
+//! through the writer's inbox) and `contents` (manifest bytes, hashed). `errors` is the one table of what can be refused.
+
+mod blobs;
+mod config;
+mod contents;
+mod errors;
+mod flights;
+mod holds;
+mod manifests;
+mod names;
+mod owners;
+mod read_through;
+mod referrers;
+mod registry;
+mod routes;
+mod tags;
+mod tokens;
+mod writes;
+
+#[cfg(test)]
+mod tests;
+
+pub use config::{Patience, RegistryConfig};
+pub use errors::Code;
+pub use registry::{Registry, SetupError};
+pub use routes::router;

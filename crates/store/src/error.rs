@@ -34,8 +34,8 @@ impl From<tokio_postgres::Error> for StoreError {
         match state.code().get(..2) {
             // Data exceptions and integrity violations.
             Some("22" | "23") => Self::Data(error),
-            // Connection exceptions, operator intervention, a server that starts or stops.
-            Some("08" | "57") => Self::Unavailable(Box::new(error)),
+            // Connection exceptions, deadlocks, a full disk, operator intervention, a server that starts or stops.
+            Some("08" | "40" | "53" | "57") => Self::Unavailable(Box::new(error)),
             // The row is too large for an index.
             _ if *state == SqlState::PROGRAM_LIMIT_EXCEEDED => Self::Data(error),
             _ => Self::Statement(Box::new(error)),

@@ -79,7 +79,7 @@ pub async fn enqueue(client: &impl GenericClient, kind: JobKind, keys: &[String]
         .execute(
             "INSERT INTO job (kind, key, priority) SELECT $1, key, $3 FROM unnest($2::text[]) key
              ON CONFLICT (kind, key) DO UPDATE
-             SET again = job.locked_until > now(), run_at = least(job.run_at, now())",
+             SET again = coalesce(job.locked_until > now(), false), run_at = least(job.run_at, now())",
             &[&kind.as_str(), &keys, &kind.priority()],
         )
         .await?;
@@ -110,6 +110,25 @@ pub async fn claim(client: &Client, limit: i64) -> Result<Vec<Job>, StoreError> 
             Some(Job { id: row.get("id"), kind, key: row.get("key"), attempts: row.get("attempts") })
         })
         .collect())
+}
+
+/// Frees every claim: for the one process that works on jobs, when it begins.
+///
+/// # Errors
+/// When Postgres refuses, or is not there.
+pub async fn release_claims(client: &Client) -> Result<(), StoreError> {
+    client.execute("UPDATE job SET locked_until = NULL WHERE locked_until IS NOT NULL", &[]).await?;
+    Ok(())
+}
+
+/// Prolongs the claim of a job that is still being worked on.
+///
+/// # Errors
+/// When Postgres refuses, or is not there.
+pub async fn renew_claim(client: &Client, job: &Job) -> Result<(), StoreError> {
+    let statement = format!("UPDATE job SET locked_until = now() + interval '{LEASE}' WHERE id = $1");
+    client.execute(&statement, &[&job.id]).await?;
+    Ok(())
 }
 
 /// The job is done; if it was queued again meanwhile it stays.

@@ -1,24 +1,31 @@
 //! Every SQL statement of crowsnest.
 //!
 //! In data-flow order: [`connect`] and [`prepare`] (a database with today's schema), [`Writer`] (changes become rows, one
-//! transaction a batch), [`jobs`] and [`inbox`] (what is left to do, and what others found), [`observe`] (what the network
-//! told us), [`queries`] (rows become views).
+//! transaction a batch), [`cursors`] (how far sources were read), [`jobs`], [`backfill`] and [`inbox`] (what is left to do,
+//! and what others found), [`observe`] (what the network told us), [`records`] and [`queries`] (rows become views).
 //!
 //! Writes go through tokio-postgres (COPY, set-based merges), reads through SeaORM.
 
 mod apply;
+pub mod backfill;
 mod connect;
+pub mod cursors;
 mod error;
 pub mod inbox;
 pub mod jobs;
+mod listen;
 pub mod observe;
 mod prepare;
 pub mod queries;
+pub mod records;
 
+pub(crate) use apply::fingerprint_total;
 pub use apply::{Applied, Verdict, Writer};
 pub use connect::{Connection, connect};
 pub use error::StoreError;
+pub use listen::listen;
 pub use prepare::prepare;
+pub use queries::Reader;
 
 /// The channel on which the writer tells the sequence number of each applied batch.
 pub const CHANGES_CHANNEL: &str = "crowsnest_changes";

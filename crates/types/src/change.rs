@@ -192,6 +192,8 @@ pub enum DropReason {
     RevTooFarAhead,
     /// The record's bytes do not hash to its CID.
     CidMismatch,
+    /// The bytes that a record names do not hash to its digest, or say nothing usable.
+    WrongBytes,
     /// A record over 1 MB, or a frame over its cap.
     TooLarge,
     /// Not newer than what is known.
@@ -206,7 +208,7 @@ pub enum DropReason {
 
 impl DropReason {
     /// Every reason, in a fixed order.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::ForeignCollection,
         Self::UnknownActor,
         Self::UnknownKind,
@@ -214,6 +216,7 @@ impl DropReason {
         Self::BadName,
         Self::RevTooFarAhead,
         Self::CidMismatch,
+        Self::WrongBytes,
         Self::TooLarge,
         Self::Stale,
         Self::Duplicate,
@@ -231,6 +234,7 @@ impl DropReason {
             Self::BadName => "bad_name",
             Self::RevTooFarAhead => "rev_too_far_ahead",
             Self::CidMismatch => "cid_mismatch",
+            Self::WrongBytes => "wrong_bytes",
             Self::TooLarge => "too_large",
             Self::Stale => "stale",
             Self::Duplicate => "duplicate",

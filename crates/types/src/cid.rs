@@ -121,9 +121,15 @@ impl Cid {
 /// # Errors
 /// [`CidError::NotCanonical`] when the JSON cannot be carried over exactly; such a record is unverifiable, not wrong.
 pub fn record_cid(record: &serde_json::Value) -> Result<Cid, CidError> {
-    let bytes =
-        serde_ipld_dagcbor::to_vec(&to_ipld(record)?).map_err(|_| CidError::NotCanonical("it does not encode"))?;
-    Ok(Cid::of_block(&bytes))
+    Ok(Cid::of_block(&record_block(record)?))
+}
+
+/// The DAG-CBOR form of a record's JSON, as its repository stores it.
+///
+/// # Errors
+/// As [`record_cid`].
+pub fn record_block(record: &serde_json::Value) -> Result<Vec<u8>, CidError> {
+    serde_ipld_dagcbor::to_vec(&to_ipld(record)?).map_err(|_| CidError::NotCanonical("it does not encode"))
 }
 
 fn to_ipld(value: &serde_json::Value) -> Result<Ipld, CidError> {

@@ -1,17 +1,19 @@
 //! The nouns of crowsnest, parsed once into types that cannot be wrong. No I/O.
 //!
 //! In data-flow order: [`names`] (who and what), [`Cid`] and [`Digest`] (content addresses), [`records`] (what people
-//! publish, every generation folded into one shape), [`Change`] (what the store is asked to do).
+//! publish, every generation folded into one shape), [`oci`] (what the bytes behind them say), [`Change`] (what the store is
+//! asked to do).
 
 mod change;
 mod cid;
 mod digest;
 mod media_type;
 pub mod names;
+pub mod oci;
 pub mod records;
 
 pub use change::{Batch, Change, CursorMove, DropReason, Hint, Origin, Put, RecordId, Reject};
-pub use cid::{Cid, CidError, record_cid};
+pub use cid::{Cid, CidError, record_block, record_cid};
 pub use digest::{Digest, DigestError};
 pub use media_type::{ManifestKind, ManifestMediaType};
 pub use names::{AtUri, Collection, Did, Handle, NameError, Nsid, OciName, Reference, RepositoryName, Rkey, Tag, Tid};

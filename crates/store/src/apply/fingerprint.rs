@@ -92,7 +92,20 @@ pub(crate) async fn write(tx: &Transaction<'_>, written: &Written<'_>) -> Result
         &[&dids, &sums, &lives],
     )
     .await?;
+    // An account without live records has no row, as if it had never had any.
+    tx.execute("DELETE FROM fingerprint WHERE did = ANY($1) AND live = 0", &[&dids]).await?;
     Ok(())
+}
+
+/// Adds up the accounts' sums: 64 hex characters, the most significant first, and how many records they cover.
+pub(crate) fn total<'a>(accounts: impl Iterator<Item = (&'a [u8], i64)>) -> (String, i64) {
+    let (mut sum, mut live) = (Sum::default(), 0);
+    for (bytes, records) in accounts {
+        sum.add(Sum::from_bytes(bytes));
+        live += records;
+    }
+    sum.0.reverse();
+    (hex::encode(sum.0), live)
 }
 
 #[cfg(test)]

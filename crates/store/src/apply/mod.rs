@@ -15,4 +15,5 @@ mod snapshot;
 mod writer;
 
 pub use decide::Verdict;
+pub(crate) use fingerprint::total as fingerprint_total;
 pub use writer::{Applied, Writer};

@@ -73,6 +73,24 @@ pub async fn actor(client: &Client, seen: &ActorSeen, generation: i32) -> Result
     Ok(())
 }
 
+/// What an earlier look found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownActor {
+    /// Whether it is shown.
+    pub active: bool,
+    /// The PDS, once it is known.
+    pub pds: Option<String>,
+}
+
+/// What is known of an account.
+///
+/// # Errors
+/// When Postgres refuses, or is not there.
+pub async fn known_actor(client: &Client, did: &Did) -> Result<Option<KnownActor>, StoreError> {
+    let row = client.query_opt("SELECT active, pds FROM actor WHERE did = $1", &[&did.as_str()]).await?;
+    Ok(row.map(|row| KnownActor { active: row.get("active"), pds: row.get("pds") }))
+}
+
 /// Everyone whom the index has heard of: events of others are dropped without touching Postgres.
 ///
 /// # Errors
@@ -82,7 +100,7 @@ pub async fn known_dids(client: &Client) -> Result<HashSet<Did>, StoreError> {
     rows.iter().map(|row| Ok(row.get::<_, &str>(0).parse()?)).collect()
 }
 
-/// Accounts with records whose handle was not checked within `older_than_seconds`, the longest first.
+/// Accounts whose handle was not checked within `older_than_seconds`, the longest first, unless a look at them is queued.
 ///
 /// # Errors
 /// When Postgres refuses, or is not there.
@@ -91,6 +109,7 @@ pub async fn stale_handles(client: &Client, older_than_seconds: f64, limit: i64)
         .query(
             "SELECT did FROM actor
              WHERE coalesce(handle_checked_at < now() - $1 * interval '1 second', true)
+               AND NOT EXISTS (SELECT FROM job WHERE kind = 'actor' AND key = did)
              ORDER BY handle_checked_at NULLS FIRST LIMIT $2",
             &[&older_than_seconds, &limit],
         )

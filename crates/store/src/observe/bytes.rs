@@ -1,81 +1,10 @@
-use chrono::{DateTime, Utc};
 use tokio_postgres::{Client, types::Json};
-use types::Digest;
+use types::{
+    Digest,
+    oci::{BlobRole, ImageConfig, ManifestBytes},
+};
 
 use crate::StoreError;
-
-/// What a blob is to the manifest that refers to it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BlobRole {
-    /// The configuration.
-    Config,
-    /// A layer.
-    Layer,
-    /// A manifest that an index points at.
-    Manifest,
-}
-
-impl BlobRole {
-    /// The name as it is stored.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Config => "config",
-            Self::Layer => "layer",
-            Self::Manifest => "manifest",
-        }
-    }
-}
-
-/// A descriptor in a manifest's bytes.
-#[derive(Clone, Debug)]
-pub struct Referenced {
-    /// What it is to the manifest.
-    pub role: BlobRole,
-    /// Its digest.
-    pub digest: Digest,
-    /// Its media type, unchecked.
-    pub media_type: String,
-    /// Bytes.
-    pub size: i64,
-    /// (os, architecture, variant) of an index's entry.
-    pub platform: Option<(String, String, Option<String>)>,
-    /// The descriptor's annotations.
-    pub annotations: std::collections::BTreeMap<String, String>,
-}
-
-/// A manifest's bytes, hashed by the caller, and what they say.
-#[derive(Clone, Debug)]
-pub struct ManifestBytes {
-    /// The digest to which the bytes hash.
-    pub digest: Digest,
-    /// `mediaType` in the bytes; some writers leave it out.
-    pub media_type: Option<String>,
-    /// `artifactType` in the bytes.
-    pub artifact_type: Option<String>,
-    /// `subject` in the bytes.
-    pub subject: Option<Digest>,
-    /// What the bytes refer to, in their order, the configuration first.
-    pub references: Vec<Referenced>,
-    /// The bytes themselves.
-    pub bytes: Vec<u8>,
-}
-
-/// An image's configuration, hashed by the caller.
-#[derive(Clone, Debug)]
-pub struct ImageConfig {
-    /// The digest to which the bytes hash.
-    pub digest: Digest,
-    /// `os`
-    pub os: Option<String>,
-    /// `architecture`
-    pub architecture: Option<String>,
-    /// `variant`
-    pub variant: Option<String>,
-    /// `created`
-    pub created_at: Option<DateTime<Utc>>,
-    /// The bytes themselves.
-    pub bytes: Vec<u8>,
-}
 
 /// Whether a manifest's bytes are stored.
 ///
@@ -91,6 +20,23 @@ pub async fn has_manifest(client: &Client, digest: &Digest) -> Result<bool, Stor
 /// When Postgres refuses, or is not there.
 pub async fn has_config(client: &Client, digest: &Digest) -> Result<bool, StoreError> {
     exists(client, "image_config", digest).await
+}
+
+/// The configuration that a stored manifest's bytes refer to, and its media type.
+///
+/// # Errors
+/// When Postgres refuses, or is not there.
+pub async fn config_of(client: &Client, manifest: &Digest) -> Result<Option<(Digest, String)>, StoreError> {
+    let row = client
+        .query_opt(
+            "SELECT config_digest, config_media_type FROM manifest_bytes WHERE digest = $1 AND config_digest IS NOT NULL",
+            &[&manifest.as_str()],
+        )
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let digest: Digest =
+        row.get::<_, &str>(0).parse().map_err(|error: types::DigestError| StoreError::Statement(Box::new(error)))?;
+    Ok(Some((digest, row.get(1))))
 }
 
 async fn exists(client: &Client, table: &str, digest: &Digest) -> Result<bool, StoreError> {

@@ -22,3 +22,18 @@ pub async fn hold_health(client: &Client, hold: &Did, problem: Option<&str>) -> 
         .await?;
     Ok(())
 }
+
+/// Whether a hold says that its blobs are not for everyone; `None` when no declaration of it is known. The hold's own
+/// declaration beats a legacy one.
+///
+/// # Errors
+/// When Postgres refuses, or is not there.
+pub async fn hold_is_private(client: &Client, hold: &Did) -> Result<Option<bool>, StoreError> {
+    let row = client
+        .query_opt(
+            "SELECT NOT public FROM hold WHERE hold = $1 ORDER BY captain DESC, public LIMIT 1",
+            &[&hold.as_str()],
+        )
+        .await?;
+    Ok(row.map(|row| row.get(0)))
+}

@@ -2,10 +2,11 @@
 
 mod actor;
 mod bytes;
+mod changed;
 mod hold;
 
-pub use actor::{ActorSeen, Status, actor, known_dids, stale_handles};
-pub use bytes::{
-    BlobRole, ImageConfig, ManifestBytes, Referenced, has_config, has_manifest, image_config, manifest_bytes,
-};
-pub use hold::hold_health;
+pub use actor::{ActorSeen, KnownActor, Status, actor, known_actor, known_dids, stale_handles};
+pub use bytes::{config_of, has_config, has_manifest, image_config, manifest_bytes};
+pub use changed::changed;
+pub use hold::{hold_health, hold_is_private};
+pub use types::oci::{BlobRole, ImageConfig, ManifestBytes, Referenced};

@@ -1,0 +1,4 @@
+//! The dialer against servers that behave, and servers that do not.
+
+mod http;
+mod websocket;

@@ -1,0 +1,131 @@
+//! Flags, one struct a concern, to be flattened into a command: `#[command(flatten)] database: DatabaseArgs`.
+//! Every flag has an environment variable, `CROWSNEST_` and its name; the flag wins.
+
+mod source_url;
+mod values;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::builder::FalseyValueParser;
+use clap::{Args, ValueEnum};
+use ipnet::IpNet;
+use url::Url;
+
+pub use source_url::{SourceKind, SourceUrl, SourceUrlError};
+
+/// Which Postgres to use.
+#[derive(Args, Clone, Debug)]
+pub struct DatabaseArgs {
+    /// Postgres to use, as postgres://user:password@host:port/database; without it crowsnest runs its own in the data
+    /// folder
+    #[arg(long, env = "CROWSNEST_DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    pub database_url: Option<String>,
+
+    /// Folder for everything crowsnest keeps on disk
+    #[arg(long, env = "CROWSNEST_DATA_DIR", default_value = ".crowsnest", value_name = "DIR")]
+    pub data_dir: PathBuf,
+}
+
+/// Where the AT Protocol network is and how we introduce ourselves to it.
+#[derive(Args, Clone, Debug)]
+pub struct NetworkArgs {
+    /// PLC directory that resolves did:plc
+    #[arg(long, env = "CROWSNEST_PLC_URL", default_value = "https://plc.directory", value_name = "URL", value_parser = values::http_url)]
+    pub plc_url: Url,
+
+    /// Relay that lists the repositories to backfill
+    #[arg(long, env = "CROWSNEST_RELAY_URL", default_value = "https://relay1.us-west.bsky.network", value_name = "URL", value_parser = values::http_url)]
+    pub relay_url: Url,
+
+    /// Service to ask com.atproto.identity.resolveHandle, instead of DNS and /.well-known/atproto-did
+    #[arg(long, env = "CROWSNEST_HANDLE_RESOLVER_URL", value_name = "URL", value_parser = values::http_url)]
+    pub handle_resolver_url: Option<Url>,
+
+    /// Allow plain http and ws, private addresses and any port: for a network on this machine only
+    #[arg(long, env = "CROWSNEST_ALLOW_PRIVATE_NETWORK", value_parser = FalseyValueParser::new())]
+    pub allow_private_network: bool,
+
+    /// Address or page where the people whose servers we call can reach you; sent in the User-Agent
+    #[arg(long, env = "CROWSNEST_CONTACT", default_value = env!("CARGO_PKG_REPOSITORY"), value_parser = values::contact)]
+    pub contact: String,
+}
+
+impl NetworkArgs {
+    /// The User-Agent of every outbound request: `crowsnest/<version> (+<contact>)`.
+    pub fn user_agent(&self) -> String {
+        format!("crowsnest/{} (+{})", env!("CARGO_PKG_VERSION"), self.contact)
+    }
+}
+
+/// Where events come from.
+#[derive(Args, Clone, Debug)]
+pub struct SourceArgs {
+    /// Event stream to follow: wss://HOST/subscribe, wss://HOST/xrpc/network.bsky.jetstream.subscribeEvents or
+    /// wss://HOST/xrpc/com.atproto.sync.subscribeRepos; repeat it (or separate by commas) to name others to fail over to,
+    /// in that order
+    #[arg(long, env = "CROWSNEST_SOURCE", value_name = "URL", value_delimiter = ',', default_values = PUBLIC_JETSTREAMS)]
+    pub source: Vec<SourceUrl>,
+}
+
+/// The public Jetstream v1 hosts, tried in this order.
+const PUBLIC_JETSTREAMS: [&str; 4] = [
+    "wss://jetstream1.us-east.bsky.network/subscribe",
+    "wss://jetstream2.us-east.bsky.network/subscribe",
+    "wss://jetstream1.us-west.bsky.network/subscribe",
+    "wss://jetstream2.us-west.bsky.network/subscribe",
+];
+
+/// What we serve and under which name.
+#[derive(Args, Clone, Debug)]
+pub struct ServeArgs {
+    /// Address and port to serve on
+    #[arg(long, env = "CROWSNEST_LISTEN", default_value = "127.0.0.1:5000", value_name = "ADDR:PORT")]
+    pub listen: SocketAddr,
+
+    /// Origin (scheme, host, port) under which people reach this server, for links, token realms and OAuth; without it,
+    /// http:// and the address served on
+    #[arg(long, env = "CROWSNEST_PUBLIC_URL", value_name = "URL", value_parser = values::origin)]
+    pub public_url: Option<Url>,
+
+    /// Proxies, as addresses or CIDR blocks, whose X-Forwarded-For is believed; repeat it or separate by commas
+    #[arg(long, env = "CROWSNEST_TRUSTED_PROXIES", value_name = "CIDR", value_delimiter = ',', value_parser = values::ip_net)]
+    pub trusted_proxies: Vec<IpNet>,
+
+    /// Serve /healthz, /readyz and /metrics on this address too, apart from the public one
+    #[arg(long, env = "CROWSNEST_ADMIN_LISTEN", value_name = "ADDR:PORT")]
+    pub admin_listen: Option<SocketAddr>,
+}
+
+impl ServeArgs {
+    /// The origin to write into links and tokens: `--public-url`, or else `http://<listen>`, with the loopback address in
+    /// place of an unspecified one (`0.0.0.0`, `::`). Whoever binds port 0 sets `listen` to the bound address first.
+    pub fn public_url(&self) -> Url {
+        self.public_url.clone().unwrap_or_else(|| values::http_origin_of(self.listen))
+    }
+}
+
+/// What is logged and how.
+#[derive(Args, Clone, Debug)]
+pub struct TelemetryArgs {
+    /// Form of a log line
+    #[arg(long, env = "CROWSNEST_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+
+    /// What to log: a level, or directives as in info,crowsnest_indexer=debug
+    #[arg(long, env = "CROWSNEST_LOG", default_value = "info,sqlx=warn,sea_orm_migration=warn", value_name = "FILTER", value_parser = values::log_filter)]
+    pub log: String,
+}
+
+/// Form of a log line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people: time, level, sentence, fields.
+    #[default]
+    Text,
+    /// For machines: one JSON object a line.
+    Json,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,117 @@
+use chrono::{DateTime, Utc};
+use sea_orm::FromQueryResult;
+use serde::Serialize;
+
+use super::Reader;
+use crate::StoreError;
+
+/// What the index knows of itself.
+#[derive(Clone, Debug, Serialize)]
+pub struct StatusView {
+    /// How many of each there are.
+    pub counts: Counts,
+    /// The sources that were ever read.
+    pub sources: Vec<SourceView>,
+    /// How far the reading of the whole network is; `None` if there was none.
+    pub backfill: Option<BackfillView>,
+}
+
+/// How many of each there are.
+#[derive(Clone, Debug, FromQueryResult, Serialize)]
+pub struct Counts {
+    /// Repositories with something to pull.
+    pub repositories: i64,
+    /// Manifests.
+    pub manifests: i64,
+    /// Tags.
+    pub tags: i64,
+    /// Stars: accounts and repositories, each pair once.
+    pub stars: i64,
+    /// Holds that said so, or whose owner did.
+    pub holds: i64,
+    /// Accounts with records.
+    pub accounts: i64,
+    /// Live records.
+    pub records: i64,
+    /// Records that are kept but did not decode, or were forged.
+    pub invalid: i64,
+    /// Jobs that wait.
+    pub jobs: i64,
+    /// Events that were refused and kept.
+    pub rejects: i64,
+}
+
+/// A source's cursor.
+#[derive(Clone, Debug, FromQueryResult, Serialize)]
+pub struct SourceView {
+    /// The source, without query.
+    pub url: String,
+    /// Its position, as it counts.
+    pub cursor: i64,
+    /// The time up to which its events are known to have been seen, in microseconds.
+    #[serde(skip)]
+    pub safe_time: Option<i64>,
+    /// When the cursor was written last.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// How far the reading of the whole network is.
+#[derive(Clone, Debug, FromQueryResult, Serialize)]
+pub struct BackfillView {
+    /// Accounts found.
+    pub total: i64,
+    /// Accounts read.
+    pub done: i64,
+    /// Accounts that could not be read.
+    pub failed: i64,
+    /// When it began.
+    pub started_at: DateTime<Utc>,
+    /// When it ended.
+    pub finished_at: Option<DateTime<Utc>>,
+}
+
+impl Reader {
+    /// The state of the index.
+    ///
+    /// # Errors
+    /// When Postgres refuses, or is not there.
+    pub async fn status(&self) -> Result<StatusView, StoreError> {
+        let counts = "SELECT (SELECT count(*) FROM repository WHERE manifests > 0) AS repositories,
+                             (SELECT count(*) FROM manifest) AS manifests, (SELECT count(*) FROM tag) AS tags,
+                             (SELECT count(*) FROM star_edge) AS stars,
+                             (SELECT count(DISTINCT hold) FROM hold) AS holds,
+                             (SELECT count(*) FROM fingerprint WHERE live > 0) AS accounts,
+                             (SELECT coalesce(sum(live), 0)::bigint FROM fingerprint) AS records,
+                             (SELECT count(*) FROM record WHERE state = 'invalid') AS invalid,
+                             (SELECT count(*) FROM job) AS jobs, (SELECT count(*) FROM reject) AS rejects";
+        let sources =
+            "SELECT source AS url, position AS cursor, safe_time, updated_at FROM cursor ORDER BY updated_at DESC";
+        let backfill = "SELECT total, done, failed, started_at, finished_at FROM backfill";
+        let counts = self.one(counts, vec![]).await?;
+        Ok(StatusView {
+            counts: counts.ok_or_else(|| StoreError::Statement("no counts".into()))?,
+            sources: self.all(sources, vec![]).await?,
+            backfill: self.one(backfill, vec![]).await?,
+        })
+    }
+
+    /// The `records` fingerprint: the sum of the per-account sums of active accounts, and how many records it covers.
+    /// 64 hex characters, the most significant first.
+    ///
+    /// # Errors
+    /// When Postgres refuses, or is not there.
+    pub async fn records_fingerprint(&self) -> Result<(String, i64), StoreError> {
+        #[derive(FromQueryResult)]
+        struct Row {
+            sum: Vec<u8>,
+            live: i64,
+        }
+        let rows: Vec<Row> = self
+            .all(
+                "SELECT f.sum, f.live FROM fingerprint f JOIN actor a ON a.did = f.did AND a.active WHERE f.live > 0",
+                vec![],
+            )
+            .await?;
+        Ok(crate::fingerprint_total(rows.iter().map(|row| (row.sum.as_slice(), row.live))))
+    }
+}

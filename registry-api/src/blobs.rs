@@ -1,0 +1,70 @@
+use axum::{
+    http::{
+        HeaderMap, HeaderValue, StatusCode,
+        header::{ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, LOCATION},
+    },
+    response::{IntoResponse, Response},
+};
+use store::queries::{Asked, ServedBlob};
+use types::Digest;
+
+use crate::{
+    Registry,
+    errors::{Code, OciError, Result},
+    holds, manifests,
+    names::Name,
+    owners,
+    routes::{Conditions, DIGEST},
+};
+
+/// `GET|HEAD <name>/blobs/<digest>`
+/// ([pulling blobs](https://github.com/opencontainers/distribution-spec/blob/v1.1.0/spec.md#pulling-blobs)): only what a
+/// manifest of the repository refers to, by its hashed bytes. HEAD is answered here: a URL presigned for GET refuses it.
+pub(crate) async fn serve(
+    registry: &Registry,
+    conditions: &Conditions<'_>,
+    name: &Name,
+    digest: &Digest,
+) -> Result<Response> {
+    let account = owners::find(registry, &name.owner).await?;
+    let blob = match registry.reader.served_blob(&account.did, &name.repository, digest).await? {
+        Asked::Found(blob) => blob,
+        Asked::NotInRepository => {
+            return Err(OciError::new(Code::BlobUnknown, format!("no manifest of {name} refers to the blob {digest}")));
+        }
+        Asked::NoRepository => return Err(manifests::no_repository(name)),
+    };
+    if conditions.head {
+        return described(&blob, digest);
+    }
+    let hold = holds::find(registry, blob.hold.as_deref(), blob.legacy_endpoint.as_deref()).await?;
+    let Some(hold) = hold else {
+        return Err(OciError::new(
+            Code::BlobUnknown,
+            format!("the record of {name} does not say which hold has {digest}"),
+        ));
+    };
+    let url = hold.locate(registry, &account, digest).await?;
+    let unusable = || OciError::new(Code::Upstream, "the hold's answer is no address");
+    let headers = HeaderMap::from_iter([
+        (LOCATION, HeaderValue::from_str(url.as_str()).map_err(|_| unusable())?),
+        (DIGEST, digest_value(digest)?),
+        // The address is good for minutes.
+        (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    ]);
+    Ok((StatusCode::TEMPORARY_REDIRECT, headers).into_response())
+}
+
+fn described(blob: &ServedBlob, digest: &Digest) -> Result<Response> {
+    let headers = HeaderMap::from_iter([
+        (CONTENT_LENGTH, HeaderValue::from(blob.size.max(0))),
+        (CONTENT_TYPE, HeaderValue::from_static("application/octet-stream")),
+        (ACCEPT_RANGES, HeaderValue::from_static("bytes")),
+        (DIGEST, digest_value(digest)?),
+    ]);
+    Ok(headers.into_response())
+}
+
+fn digest_value(digest: &Digest) -> Result<HeaderValue> {
+    HeaderValue::from_str(digest.as_str()).map_err(|_| OciError::new(Code::Internal, Code::Internal.row().2))
+}

@@ -1,0 +1,147 @@
+use std::error::Error;
+
+use axum::{
+    Json,
+    http::{
+        HeaderValue, StatusCode,
+        header::{RETRY_AFTER, WWW_AUTHENTICATE},
+    },
+    response::{IntoResponse, Response},
+};
+use serde_json::json;
+use store::StoreError;
+
+pub(crate) type Result<T> = std::result::Result<T, OciError>;
+
+/// What can be refused. Several may share a code of the protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the table below says what each one is")]
+pub enum Code {
+    BlobUnknown,
+    DigestInvalid,
+    ManifestInvalid,
+    ManifestUnknown,
+    NameIncomplete,
+    NameInvalid,
+    NameUnknown,
+    PageInvalid,
+    Unauthorized,
+    SignInUnavailable,
+    Denied,
+    ReadOnly,
+    EndpointUnknown,
+    Upstream,
+    Unavailable,
+    Internal,
+}
+
+impl Code {
+    /// Every refusal, in the table's order.
+    pub const ALL: [Self; 16] = [
+        Self::BlobUnknown,
+        Self::DigestInvalid,
+        Self::ManifestInvalid,
+        Self::ManifestUnknown,
+        Self::NameIncomplete,
+        Self::NameInvalid,
+        Self::NameUnknown,
+        Self::PageInvalid,
+        Self::Unauthorized,
+        Self::SignInUnavailable,
+        Self::Denied,
+        Self::ReadOnly,
+        Self::EndpointUnknown,
+        Self::Upstream,
+        Self::Unavailable,
+        Self::Internal,
+    ];
+
+    /// The table: the protocol's code
+    /// ([error codes](https://github.com/opencontainers/distribution-spec/blob/v1.1.0/spec.md#error-codes)), the status, and
+    /// what it means.
+    pub const fn row(self) -> (&'static str, StatusCode, &'static str) {
+        match self {
+            Self::BlobUnknown => ("BLOB_UNKNOWN", StatusCode::NOT_FOUND, "no manifest of the repository has this blob"),
+            Self::DigestInvalid => ("DIGEST_INVALID", StatusCode::BAD_REQUEST, "not a digest"),
+            Self::ManifestInvalid => {
+                ("MANIFEST_INVALID", StatusCode::BAD_GATEWAY, "what the owner published cannot be served")
+            }
+            Self::ManifestUnknown => ("MANIFEST_UNKNOWN", StatusCode::NOT_FOUND, "no such tag or manifest"),
+            Self::NameIncomplete => ("NAME_INVALID", StatusCode::NOT_FOUND, "the name lacks its owner's full handle"),
+            Self::NameInvalid => ("NAME_INVALID", StatusCode::BAD_REQUEST, "not a repository name"),
+            Self::NameUnknown => ("NAME_UNKNOWN", StatusCode::NOT_FOUND, "no such owner or repository"),
+            Self::PageInvalid => ("PAGINATION_NUMBER_INVALID", StatusCode::BAD_REQUEST, "n is not a number"),
+            Self::Unauthorized => ("UNAUTHORIZED", StatusCode::UNAUTHORIZED, "a token is needed"),
+            Self::SignInUnavailable => ("DENIED", StatusCode::UNAUTHORIZED, "signing in is not possible yet"),
+            Self::Denied => ("DENIED", StatusCode::FORBIDDEN, "the hold does not serve this to anyone"),
+            Self::ReadOnly => ("UNSUPPORTED", StatusCode::METHOD_NOT_ALLOWED, "this registry is read-only"),
+            Self::EndpointUnknown => ("UNSUPPORTED", StatusCode::NOT_FOUND, "no such endpoint"),
+            Self::Upstream => ("UNKNOWN", StatusCode::BAD_GATEWAY, "another server sent what cannot be used"),
+            Self::Unavailable => ("UNKNOWN", StatusCode::SERVICE_UNAVAILABLE, "something does not answer: try again"),
+            Self::Internal => ("UNKNOWN", StatusCode::INTERNAL_SERVER_ERROR, "something went wrong here"),
+        }
+    }
+}
+
+/// A refusal as it is sent: for people who read what their client prints. It holds nothing internal; causes are logged
+/// where they become a refusal, once.
+#[derive(Clone, Debug)]
+pub(crate) struct OciError {
+    pub code: Code,
+    pub message: String,
+    retry_after: Option<u8>,
+    challenge: Option<HeaderValue>,
+}
+
+impl OciError {
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        let retry_after = matches!(code, Code::Unavailable).then_some(5);
+        Self { code, message: message.into(), retry_after, challenge: None }
+    }
+
+    /// Tells the client how to come by a token.
+    pub fn with_challenge(self, challenge: HeaderValue) -> Self {
+        Self { challenge: Some(challenge), ..self }
+    }
+
+    /// Logs the cause, which is not sent.
+    pub fn because(self, cause: &(dyn Error + 'static)) -> Self {
+        let (code, status, _) = self.code.row();
+        let (status, cause) = (status.as_u16(), chain(cause));
+        tracing::warn!(oci.code = code, http.status = status, %cause, "{}", self.message);
+        self
+    }
+}
+
+/// An error with all its sources.
+fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        text = format!("{text}: {source}");
+        next = source.source();
+    }
+    text
+}
+
+impl From<StoreError> for OciError {
+    fn from(error: StoreError) -> Self {
+        let code = if error.is_transient() { Code::Unavailable } else { Code::Internal };
+        Self::new(code, code.row().2).because(&error)
+    }
+}
+
+impl IntoResponse for OciError {
+    fn into_response(self) -> Response {
+        let (code, status, _) = self.code.row();
+        let body = json!({ "errors": [{ "code": code, "message": self.message, "detail": null }] });
+        let mut response = (status, Json(body)).into_response();
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(RETRY_AFTER, u16::from(seconds).into());
+        }
+        if let Some(challenge) = self.challenge {
+            response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+        }
+        response
+    }
+}

@@ -1,0 +1,23 @@
+use std::{hash::Hash, pin::Pin, time::Duration};
+
+use moka::future::Cache;
+
+use crate::errors::Result;
+
+/// For how long an outcome is remembered: a client that asks again and again costs nobody more than this.
+const MEMORY: Duration = Duration::from_secs(5);
+
+/// Errands that leave the machine: of those with one key, one runs at a time, and its outcome is remembered for seconds.
+pub(crate) struct Flights<K>(Cache<K, Result<()>>);
+
+impl<K: Hash + Eq + Clone + Send + Sync + 'static> Flights<K> {
+    pub fn new() -> Self {
+        Self(Cache::builder().max_capacity(10_000).time_to_live(MEMORY).build())
+    }
+
+    /// Runs `errand`, or waits for the one that is under way, or tells how the last one ended. Errands are boxed: they are
+    /// rare and large, and every request's future would have room for one otherwise.
+    pub async fn run(&self, key: K, errand: Pin<Box<dyn Future<Output = Result<()>> + Send + '_>>) -> Result<()> {
+        self.0.get_with(key, errand).await
+    }
+}

@@ -1,0 +1,74 @@
+use outbound::IdentityError;
+use store::queries::ActorView;
+use types::{Did, Handle};
+use url::Url;
+
+use crate::{
+    Registry,
+    errors::{Code, OciError, Result},
+    names::Owner,
+};
+
+/// The account behind an owner's name.
+pub(crate) struct Account {
+    pub did: Did,
+    /// Its PDS, if the index knows it.
+    pds: Option<Url>,
+}
+
+/// Finds the account. A handle that the index does not know, or has not checked within a day, is looked up on the network.
+pub(crate) async fn find(registry: &Registry, owner: &Owner) -> Result<Account> {
+    match owner {
+        Owner::Did(did) => account(did.clone(), registry.reader.actor(did).await?, owner),
+        Owner::Handle(handle) => match registry.reader.actor_by_handle(handle).await? {
+            Some(actor) => account(actor.did.parse().map_err(store::StoreError::from)?, Some(actor), owner),
+            None => {
+                let did = look_up(registry, handle).await?;
+                let actor = registry.reader.actor(&did).await?;
+                account(did, actor, owner)
+            }
+        },
+    }
+}
+
+fn account(did: Did, actor: Option<ActorView>, owner: &Owner) -> Result<Account> {
+    if actor.as_ref().is_some_and(|actor| !actor.active) {
+        return Err(OciError::new(Code::NameUnknown, format!("the account of {owner} is not available")));
+    }
+    Ok(Account { did, pds: actor.and_then(|actor| actor.pds?.parse().ok()) })
+}
+
+async fn look_up(registry: &Registry, handle: &Handle) -> Result<Did> {
+    let _permit = registry.read_through.permit().await?;
+    match registry.resolver.verified_did(handle).await {
+        Ok(Some(did)) => Ok(did),
+        Ok(None) => Err(OciError::new(Code::NameUnknown, format!("no account has the handle {handle}"))),
+        Err(error) => Err(refusal(&error, handle.as_str())),
+    }
+}
+
+impl Account {
+    /// Where its records are.
+    pub async fn pds(&self, registry: &Registry) -> Result<Url> {
+        if let Some(pds) = &self.pds {
+            return Ok(pds.clone());
+        }
+        let found = registry.resolver.pds_endpoint(&self.did).await;
+        found.map_err(|error| refusal(&error, self.did.as_str()))
+    }
+}
+
+/// What an identity that cannot be read means to a client.
+pub(crate) fn refusal(error: &IdentityError, who: &str) -> OciError {
+    match error {
+        IdentityError::NotFound(_) | IdentityError::Tombstoned(_) | IdentityError::Unsupported(_) => {
+            OciError::new(Code::NameUnknown, format!("there is no account {who}: {error}"))
+        }
+        IdentityError::NoEndpoint(_) => OciError::new(Code::NameUnknown, format!("the account of {who} has no server")),
+        _ if error.is_transient() => {
+            let message = format!("{who} cannot be looked up at the moment");
+            OciError::new(Code::Unavailable, message).because(error)
+        }
+        _ => OciError::new(Code::Upstream, format!("the identity of {who} cannot be read")).because(error),
+    }
+}

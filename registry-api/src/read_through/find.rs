@@ -1,0 +1,188 @@
+use outbound::{Pds, PdsError, pds::RecordEntry};
+use types::{
+    Collection, Digest, Put, RecordId, Reference, RepositoryName, Rkey, Tag,
+    records::{Record, TagRecord, TagTarget},
+};
+use url::Url;
+
+use super::proof::{self, Proof, ProofError};
+use crate::{
+    Registry,
+    contents::pds_refusal,
+    errors::{Code, OciError, Result},
+    owners::{self, Account},
+};
+
+/// How many pages of a hundred records are read when a record does not lie under the key that atcr.io gives it.
+const MAX_PAGES: usize = 5;
+
+/// Looks for records of one repository on its owner's PDS.
+pub(super) struct Finder<'a> {
+    pub registry: &'a Registry,
+    pub account: &'a Account,
+    pub pds: &'a Pds,
+    pub url: &'a Url,
+    pub repository: &'a RepositoryName,
+}
+
+/// What the ledger already says of a record.
+enum Known {
+    /// Nothing.
+    No,
+    /// It stands, and is indexed.
+    Yes,
+    /// It was deleted.
+    Deleted,
+}
+
+impl Finder<'_> {
+    /// The records that the index lacks, manifests before tags. Empty when there is no such tag or manifest.
+    pub async fn find(&self, reference: &Reference) -> Result<Vec<Put>> {
+        match reference {
+            Reference::Tag(tag) => self.tagged(tag).await,
+            Reference::Digest(digest) => Ok(self.manifest_by_digest(digest).await?.into_iter().collect()),
+        }
+    }
+
+    async fn tagged(&self, tag: &Tag) -> Result<Vec<Put>> {
+        let Some(found) = self.tag(tag).await? else { return Ok(Vec::new()) };
+        let manifest = match &found.record {
+            Ok(Record::Tag(TagRecord { target: TagTarget::Manifest(rkey), .. })) => {
+                self.unless_known(Collection::Manifest, rkey.clone()).await?
+            }
+            Ok(Record::Tag(TagRecord { target: TagTarget::Digest(digest), .. })) => {
+                self.manifest_by_digest(digest).await?
+            }
+            _ => None,
+        };
+        Ok(manifest.into_iter().chain([found]).collect())
+    }
+
+    /// The tag's record: under the key that atcr.io gives it (`/` becomes `~`), else among all tags.
+    async fn tag(&self, tag: &Tag) -> Result<Option<Put>> {
+        let is_it = |record: &Record| matches!(record, Record::Tag(found) if found.tag == *tag && found.repository == *self.repository);
+        let key = format!("{}_{tag}", self.repository).replace('/', "~");
+        if let Ok(rkey) = key.parse::<Rkey>() {
+            match self.known(Collection::Tag, &rkey).await? {
+                Known::Deleted => return Ok(None),
+                // What is indexed under the key did not answer, so it is another tag's.
+                Known::Yes | Known::No => {}
+            }
+            let found = self.record(Collection::Tag, rkey).await?;
+            if let Some(found) = found.filter(|found| found.record.as_ref().is_ok_and(is_it)) {
+                return Ok(Some(found));
+            }
+        }
+        match self.listed(Collection::Tag, is_it).await? {
+            Some(rkey) => self.record(Collection::Tag, rkey).await,
+            None => Ok(None),
+        }
+    }
+
+    /// A manifest's record: under its digest's hex, else among all manifests.
+    async fn manifest_by_digest(&self, digest: &Digest) -> Result<Option<Put>> {
+        let is_it = |record: &Record| matches!(record, Record::Manifest(found) if found.digest == *digest);
+        if let Ok(rkey) = digest.hex().parse::<Rkey>() {
+            match self.known(Collection::Manifest, &rkey).await? {
+                Known::Deleted => return Ok(None),
+                // Indexed, but under another repository, which no tag or index of this one changes.
+                Known::Yes => return Ok(None),
+                Known::No => {}
+            }
+            let found = self.record(Collection::Manifest, rkey).await?;
+            if let Some(found) = found.filter(|found| found.record.as_ref().is_ok_and(is_it)) {
+                return Ok(Some(found));
+            }
+        }
+        match self.listed(Collection::Manifest, is_it).await? {
+            Some(rkey) => self.unless_known(Collection::Manifest, rkey).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn unless_known(&self, collection: Collection, rkey: Rkey) -> Result<Option<Put>> {
+        match self.known(collection, &rkey).await? {
+            Known::No => self.record(collection, rkey).await,
+            Known::Yes | Known::Deleted => Ok(None),
+        }
+    }
+
+    async fn known(&self, collection: Collection, rkey: &Rkey) -> Result<Known> {
+        let row = self.registry.reader.record(&self.id(collection, rkey.clone())).await?;
+        Ok(match row.as_ref().map(|row| row.state.as_str()) {
+            None => Known::No,
+            Some("deleted") => Known::Deleted,
+            Some(_) => Known::Yes,
+        })
+    }
+
+    fn id(&self, collection: Collection, rkey: Rkey) -> RecordId {
+        RecordId { did: self.account.did.clone(), collection, rkey }
+    }
+
+    /// A record with its proof, or `None` when it is not there.
+    async fn record(&self, collection: Collection, rkey: Rkey) -> Result<Option<Put>> {
+        let answer = self.pds.sync_get_record(&self.account.did, collection, &rkey).await;
+        let Some(car) = answer.map_err(|error| self.refusal(&error))? else { return Ok(None) };
+        let id = self.id(collection, rkey);
+        let proof = match self.check(&car, &id).await? {
+            // The key may have been changed since it was looked up.
+            Err(ProofError::Signature) => {
+                self.registry.resolver.invalidate(&self.account.did).await;
+                self.check(&car, &id).await?
+            }
+            checked => checked,
+        };
+        match proof.map_err(|error| self.forged(&id, &error))? {
+            Proof::Absent => Ok(None),
+            Proof::Present { rev, cid, json } => Ok(Some(Put::decode(id, rev, cid, json.into()))),
+        }
+    }
+
+    async fn check(&self, car: &[u8], id: &RecordId) -> Result<std::result::Result<Proof, ProofError>> {
+        let document = self.registry.resolver.did_document(&self.account.did).await;
+        let document = document.map_err(|error| owners::refusal(&error, self.account.did.as_str()))?;
+        Ok(proof::check(car, id, document.signing_key().as_deref()))
+    }
+
+    /// The key of the newest record that fits, of the first few hundred.
+    async fn listed(&self, collection: Collection, fits: impl Fn(&Record) -> bool) -> Result<Option<Rkey>> {
+        let mut cursor = None;
+        let mut newest = None;
+        for _ in 0..MAX_PAGES {
+            let page = self.pds.list_records(&self.account.did, collection, cursor.as_deref(), 100).await;
+            let page = page.map_err(|error| self.refusal(&error))?;
+            newest = page.records.iter().filter_map(|entry| self.fitting(collection, entry, &fits)).chain(newest).max();
+            cursor = page.cursor.filter(|_| !page.records.is_empty());
+            if cursor.is_none() {
+                break;
+            }
+        }
+        Ok(newest.map(|(_, rkey)| rkey))
+    }
+
+    fn fitting(
+        &self,
+        collection: Collection,
+        entry: &RecordEntry,
+        fits: impl Fn(&Record) -> bool,
+    ) -> Option<(Option<i64>, Rkey)> {
+        let id = self.id(collection, entry.rkey().parse().ok()?);
+        let record = types::records::decode(&id, entry.value.get().as_bytes()).ok().filter(fits)?;
+        let time = match &record {
+            Record::Tag(tag) => tag.updated_at,
+            Record::Manifest(manifest) => manifest.created_at,
+            _ => None,
+        };
+        Some((time.map(|time| time.timestamp_micros()), id.rkey))
+    }
+
+    fn refusal(&self, error: &PdsError) -> OciError {
+        pds_refusal(error, self.url, self.account)
+    }
+
+    fn forged(&self, id: &RecordId, error: &ProofError) -> OciError {
+        let host = self.url.host_str().unwrap_or_default();
+        OciError::new(Code::Upstream, format!("the owner's PDS {host} gave no valid proof of {id}")).because(error)
+    }
+}
