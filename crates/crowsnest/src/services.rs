@@ -50,12 +50,7 @@ impl Base {
         self.postgres.url().to_owned()
     }
 
-    async fn web(
-        &self,
-        serve: &ServeArgs,
-        sources: Vec<SourceUrl>,
-        lag: Option<Arc<dyn Lag>>,
-    ) -> Result<Router, Failure> {
+    async fn web(&self, front: &Front, sources: Vec<SourceUrl>, lag: Option<Arc<dyn Lag>>) -> Result<Router, Failure> {
         let reader = Reader::connect(self.postgres.url(), self.generation).await?;
         let version = env!("CARGO_PKG_VERSION").to_owned();
         Ok(web::router(WebConfig { public_url: front.url.clone(), version, sources, lag }, reader))
