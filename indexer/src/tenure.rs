@@ -101,8 +101,6 @@ struct Desk {
 impl Desk {
     /// Applies what comes, from whichever side.
     async fn work(mut self, over: CancellationToken) -> Result<(), StoreError> {
-        // What was left while nobody listened.
-        self.empty_inbox().await?;
         loop {
             tokio::select! {
                 () = over.cancelled() => return Ok(()),

@@ -41,10 +41,16 @@ pub struct Indexer {
 
 impl Indexer {
     pub async fn start(database: &TestDatabase, stream: &Stream, network: &Network) -> Self {
-        Self::start_with(database, vec![stream.url.clone()], network).await
+        Self::start_with(database, vec![stream.url.clone()], network, Duration::from_secs(3600)).await
     }
 
-    pub async fn start_with(database: &TestDatabase, sources: Vec<Url>, network: &Network) -> Self {
+    /// `cursor_interval` is short where cursors have to move though nothing happens.
+    pub async fn start_with(
+        database: &TestDatabase,
+        sources: Vec<Url>,
+        network: &Network,
+        cursor_interval: Duration,
+    ) -> Self {
         let generation = store::prepare(database.url()).await.unwrap();
         let outbound = Outbound::new(&OutboundConfig { allow_private_network: true, contact: "test".into() }).unwrap();
         let who = ResolverConfig { plc_url: network.url.clone(), handle_resolver_url: Some(network.url.clone()) };
@@ -54,7 +60,7 @@ impl Indexer {
         config.timing = Timing {
             stall: Duration::from_millis(900),
             backoff: Duration::from_millis(20),
-            cursor_interval: Duration::from_millis(100),
+            cursor_interval,
             ..Timing::default()
         };
         let (shutdown, status) = (CancellationToken::new(), config.status.clone());

@@ -106,7 +106,7 @@ async fn a_cut_loses_nothing_and_the_cursor_moves_with_the_data() {
 async fn dropped_events_move_the_cursor_and_leave_nothing_else() {
     let database = TestDatabase::create().await.unwrap();
     let (stream, network) = (Stream::jetstream().await, Network::start().await);
-    let indexer = Indexer::start(&database, &stream, &network).await;
+    let indexer = Indexer::start_with(&database, vec![stream.url.clone()], &network, Duration::from_millis(100)).await;
     let time = Utc::now().timestamp_micros();
     stream.line(&json!({"did": "did:plc:stranger", "time_us": time, "kind": "identity", "identity": {}}));
     indexer.until("SELECT position FROM cursor", &[&time.to_string()]).await;
@@ -125,7 +125,7 @@ async fn a_silent_source_is_left_for_the_next_one() {
     let (mute, stream, network) = (Stream::mute().await, Stream::jetstream().await, Network::start().await);
     let refused = "ws://127.0.0.1:9/subscribe".parse().unwrap();
     let sources = vec![refused, mute.url.clone(), stream.url.clone()];
-    let indexer = Indexer::start_with(&database, sources, &network).await;
+    let indexer = Indexer::start_with(&database, sources, &network, Duration::from_secs(3600)).await;
     assert_eq!(indexer.status.lag_ms(), None);
     stream.line(&put(ALICE, rev(1), "io.atcr.tag", "x", &tag("a")));
     indexer.until("SELECT rkey FROM record", &["x"]).await;
