@@ -1,1 +1,26 @@
-//! Being built.
+//! The indexer: from a socket to the store.
+//!
+//! In data-flow order: [`source`] (frames become an [`event`]), [`validate`] (an event becomes changes, or a reason why not),
+//! [`batch`] (changes become batches), [`tenure`] (the one writer applies them), [`jobs`] (what has to be fetched from the
+//! network afterwards, and backfill). [`run()`] is all of it.
+
+mod batch;
+mod config;
+mod error;
+mod event;
+mod jobs;
+mod known;
+mod measure;
+mod run;
+mod source;
+mod status;
+mod tenure;
+mod validate;
+
+#[cfg(test)]
+mod tests;
+
+pub use config::{IndexerConfig, Timing};
+pub use error::IndexerError;
+pub use run::{backfill, run};
+pub use status::{IndexerStatus, SourceState};

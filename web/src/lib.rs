@@ -1,1 +1,21 @@
-//! Being built.
+//! The pages and the JSON API, read-only over the index.
+//!
+//! In data-flow order: [`router`] (what answers which address, with which headers), `app` (the routes of the pages and
+//! how one is rendered), `address` (names in URLs, both ways), `owner` (a handle or a DID becomes an account), `pages` and
+//! `api` (one file a noun), `components` and `text` (what pages are made of), `error` (the one edge type), `assets`.
+
+mod address;
+mod api;
+mod app;
+mod assets;
+mod components;
+mod config;
+mod error;
+mod owner;
+mod pages;
+mod router;
+mod state;
+mod text;
+
+pub use config::{Lag, WebConfig, leptos_options};
+pub use router::router;

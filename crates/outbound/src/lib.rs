@@ -1,7 +1,8 @@
 //! Every byte that leaves crowsnest, and what it asks of the AT Protocol's services.
 //!
 //! From the wire upwards: [`guard`] (what may be dialled), [`Outbound`] (the one dialer, HTTP and WebSocket), [`identity`]
-//! (DIDs and handles), [`pds`] and [`relay`] (records), [`hold`] (blobs).
+//! (DIDs and handles), [`pds`] and [`relay`] (records), [`hold`] (blobs), [`manifest`] (a
+//! manifest's bytes, wherever they are).
 
 mod body;
 mod client;
@@ -9,6 +10,7 @@ mod error;
 pub mod guard;
 pub mod hold;
 pub mod identity;
+pub mod manifest;
 mod net;
 pub mod pds;
 pub mod relay;

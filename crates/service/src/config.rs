@@ -83,8 +83,8 @@ pub struct ServeArgs {
     #[arg(long, env = "CROWSNEST_LISTEN", default_value = "127.0.0.1:5000", value_name = "ADDR:PORT")]
     pub listen: SocketAddr,
 
-    /// Origin under which people reach this server, as https://crowsnest.example; used in links, token realms and OAuth.
-    /// Without it, http:// and the address served on
+    /// Origin (scheme, host, port) under which people reach this server, for links, token realms and OAuth; without it,
+    /// http:// and the address served on
     #[arg(long, env = "CROWSNEST_PUBLIC_URL", value_name = "URL", value_parser = values::origin)]
     pub public_url: Option<Url>,
 
@@ -113,7 +113,7 @@ pub struct TelemetryArgs {
     pub log_format: LogFormat,
 
     /// What to log: a level, or directives as in info,crowsnest_indexer=debug
-    #[arg(long, env = "CROWSNEST_LOG", default_value = "info", value_name = "FILTER", value_parser = values::log_filter)]
+    #[arg(long, env = "CROWSNEST_LOG", default_value = "info,sqlx=warn,sea_orm_migration=warn", value_name = "FILTER", value_parser = values::log_filter)]
     pub log: String,
 }
 

@@ -46,6 +46,7 @@ struct Used {
     data_dir: PathBuf,
     place: Place,
     users: File,
+    adopted: bool,
 }
 
 impl Postgres {
@@ -79,8 +80,8 @@ impl Postgres {
                 place
             }
         };
-        let url = cluster::serve(&place, durability).await?;
-        Ok(Postgres { url, used: Some(Used { data_dir, place, users }) })
+        let cluster::Served { url, adopted } = cluster::serve(&place, durability).await?;
+        Ok(Postgres { url, used: Some(Used { data_dir, place, users, adopted }) })
     }
 
     /// `postgres://…`, with user and password, as both tokio-postgres and sqlx read it.

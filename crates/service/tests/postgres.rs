@@ -15,6 +15,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, geteuid, getpgid, getpgrp};
 use sea_orm::ConnectionTrait as _;
 use tempfile::TempDir;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, NoTls};
 
 /// A data folder whose cluster is stopped and deleted at the end of the test, however that ends.
@@ -113,8 +114,9 @@ async fn the_cluster_is_private_and_set_up_as_designed() {
     let owner = fs::metadata(folder.data()).unwrap().uid();
     assert_eq!(owner == geteuid().as_raw(), !geteuid().is_root());
     assert_ne!(getpgid(Some(folder.postmaster())).unwrap(), getpgrp());
-    let without_password = postgres.url().replace(|c: char| c == ':', ":x");
-    assert!(tokio_postgres::connect(&without_password, NoTls).await.is_err());
+    let wrong_password = postgres.url().replacen("crowsnest:", "crowsnest:not", 1);
+    let error = tokio_postgres::connect(&wrong_password, NoTls).await.err().unwrap();
+    assert_eq!(error.code(), Some(&SqlState::INVALID_PASSWORD));
     postgres.stop().await.unwrap();
 }
 
@@ -154,7 +156,8 @@ async fn a_dropped_handle_stops_the_server_and_the_next_open_waits_for_that() {
 async fn helper_opens_and_waits() {
     let Some(data_dir) = std::env::var_os("HELPER_DATA_DIR") else { return };
     let data_dir = PathBuf::from(data_dir);
-    let _postgres = Postgres::open(&DatabaseArgs { database_url: None, data_dir: data_dir.clone() }).await.unwrap();
+    let args = DatabaseArgs { database_url: None, data_dir: data_dir.clone() };
+    let _postgres = Postgres::open(&args).await.unwrap_or_else(|error| panic!("{error}"));
     fs::write(data_dir.join(format!("opened-{}", std::process::id())), "").unwrap();
     std::future::pending().await
 }

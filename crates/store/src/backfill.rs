@@ -13,19 +13,20 @@ const GIVEN_UP_AFTER: i32 = 3;
 /// The key of the one job that lists repositories.
 pub const RELAY: &str = "relay";
 
-/// Begins a reading of the whole network, in place of an earlier one.
+/// Begins a reading of the whole network, in place of an earlier one; nothing happens while one is under way.
 ///
 /// # Errors
 /// When Postgres refuses, or is not there.
 pub async fn start(client: &Client) -> Result<(), StoreError> {
-    client
+    let new = client
         .execute(
-            "INSERT INTO backfill DEFAULT VALUES ON CONFLICT (one) DO UPDATE
-             SET total = 0, done = 0, failed = 0, started_at = now(), listed_at = NULL, finished_at = NULL",
+            "INSERT INTO backfill AS b DEFAULT VALUES ON CONFLICT (one) DO UPDATE
+             SET total = 0, done = 0, failed = 0, started_at = now(), listed_at = NULL, finished_at = NULL
+             WHERE b.finished_at IS NOT NULL",
             &[],
         )
         .await?;
-    enqueue(client, JobKind::Discover, &[RELAY.to_owned()]).await
+    if new == 0 { Ok(()) } else { enqueue(client, JobKind::Discover, &[RELAY.to_owned()]).await }
 }
 
 /// The repositories are listed and their jobs queued.
@@ -33,9 +34,7 @@ pub async fn start(client: &Client) -> Result<(), StoreError> {
 /// # Errors
 /// When Postgres refuses, or is not there.
 pub async fn listed(client: &Client, total: i64) -> Result<(), StoreError> {
-    client
-        .execute("UPDATE backfill SET total = $1, listed_at = now() WHERE finished_at IS NULL", &[&total])
-        .await?;
+    client.execute("UPDATE backfill SET total = $1, listed_at = now() WHERE finished_at IS NULL", &[&total]).await?;
     Ok(())
 }
 

@@ -79,7 +79,7 @@ pub async fn enqueue(client: &impl GenericClient, kind: JobKind, keys: &[String]
         .execute(
             "INSERT INTO job (kind, key, priority) SELECT $1, key, $3 FROM unnest($2::text[]) key
              ON CONFLICT (kind, key) DO UPDATE
-             SET again = job.locked_until > now(), run_at = least(job.run_at, now())",
+             SET again = coalesce(job.locked_until > now(), false), run_at = least(job.run_at, now())",
             &[&kind.as_str(), &keys, &kind.priority()],
         )
         .await?;

@@ -36,6 +36,15 @@ pub(super) enum Durability {
     Throwaway,
 }
 
+/// A server that answers.
+#[derive(Debug)]
+pub(super) struct Served {
+    /// The URL of our database on it.
+    pub(super) url: String,
+    /// It ran before we came.
+    pub(super) adopted: bool,
+}
+
 /// Makes the cluster: a password, then `initdb` beside the final place and a rename, so that a kill leaves nothing half
 /// made there.
 pub(super) async fn initialise(place: &Place, durability: Durability) -> Result<(), PostgresError> {
@@ -90,9 +99,9 @@ async fn initdb(
     Err(PostgresError::Initdb { reason: if reason.is_empty() { said.trim().replace('\n', " ") } else { reason } })
 }
 
-/// Makes the cluster's server run and answer, and returns the URL of our database on it. A server that runs already is
-/// adopted; one that is going down is waited for. To be called under the start lock.
-pub(super) async fn serve(place: &Place, durability: Durability) -> Result<String, PostgresError> {
+/// Makes the cluster's server run and answer, and says where our database is. A server that runs already is adopted;
+/// one that is going down is waited for. To be called under the start lock.
+pub(super) async fn serve(place: &Place, durability: Durability) -> Result<Served, PostgresError> {
     let deadline = Instant::now() + PATIENCE;
     let mut started: Option<Child> = None;
     let mut shared_memory_retries = 20;
@@ -105,10 +114,11 @@ pub(super) async fn serve(place: &Place, durability: Durability) -> Result<Strin
                 tracing::info!(pid = postmaster.pid.as_raw(), "Adopted a Postgres that was left running");
             }
             create_database(&client).await?;
+            let adopted = started.is_none();
             if let Some(child) = started {
                 reap(child);
             }
-            return url(place, postmaster, DATABASE);
+            return Ok(Served { url: url(place, postmaster, DATABASE)?, adopted });
         }
         if let Some(status) = started.as_mut().and_then(|child| child.try_wait().transpose()) {
             let crash = crashed(place, status.context("cannot wait for the server of", &place.data())?);

@@ -1,6 +1,7 @@
 //! Downloads Postgres's programs, when the machine has none. The one request that does not go through `crates/outbound`:
 //! it happens before anything of a stranger's is read, to the fixed address of the `postgresql_embedded` crate.
 
+use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -28,8 +29,14 @@ pub(super) async fn binaries(owner: Owner, major: Option<u32>) -> Result<PathBuf
     };
     tracing::info!(folder = %settings.installation_dir.display(), "No Postgres on this machine; downloading one");
     let mut postgres = PostgreSQL::new(settings);
-    postgres.setup().await.map_err(|error| error.to_string().replace('\n', " "))?;
+    postgres.setup().await.map_err(|error| causes(&error))?;
     Ok(postgres.settings().binary_dir())
+}
+
+/// An error and what caused it, in one line.
+fn causes(error: &dyn Error) -> String {
+    let chain = std::iter::successors(Some(error), |error| (*error).source());
+    chain.map(|error| error.to_string().replace('\n', " ")).collect::<Vec<_>>().join(": ")
 }
 
 /// A folder that the owner of the cluster can read.

@@ -16,7 +16,7 @@ use url::Url;
 
 use super::cluster::Durability;
 use super::error::{Context as _, PostgresError};
-use super::{Postgres, connect};
+use super::{Postgres, Used, connect};
 
 /// Names a cluster to use instead of our own: the URL of a superuser.
 const URL_VARIABLE: &str = "CROWSNEST_TEST_DATABASE_URL";
@@ -84,7 +84,7 @@ impl TestCluster {
         let data_dir = data_dir()?;
         let postgres = Postgres::open_private(&data_dir, Durability::Throwaway).await?;
         if let Some(used) = &postgres.used {
-            watch(&used.data_dir, used.place.root())?;
+            watch(used)?;
         }
         Ok(TestCluster(postgres))
     }
@@ -135,11 +135,14 @@ while flock postgres.users true; do
 done
 "#;
 
-/// Starts a watchdog. If there is one it ends at once; the wait is for one that is about to end.
-fn watch(locks: &Path, cluster: &Path) -> Result<(), PostgresError> {
+/// Starts a watchdog, unless there is one. Beside a server that we had to start, one can only be about to end (it has just
+/// stopped the last server), and ours waits for that.
+fn watch(used: &Used) -> Result<(), PostgresError> {
+    let lock = used.data_dir.join("watchdog.lock");
+    let patience = if used.adopted { "0" } else { "5" };
     let mut flock = Command::new("flock");
-    flock.args(["--timeout", "5", "--close"]).arg(locks.join("watchdog.lock"));
-    flock.args(["sh", "-c", WATCHDOG, "sh"]).arg(locks).arg(cluster);
+    flock.args(["--timeout", patience, "--close"]).arg(lock);
+    flock.args(["sh", "-c", WATCHDOG, "sh"]).arg(&used.data_dir).arg(used.place.root());
     flock.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
     let mut watchdog = flock.spawn().context("cannot run (from util-linux)", Path::new("flock"))?;
     std::thread::spawn(move || watchdog.wait());

@@ -92,6 +92,8 @@ pub(crate) async fn write(tx: &Transaction<'_>, written: &Written<'_>) -> Result
         &[&dids, &sums, &lives],
     )
     .await?;
+    // An account without live records has no row, as if it had never had any.
+    tx.execute("DELETE FROM fingerprint WHERE did = ANY($1) AND live = 0", &[&dids]).await?;
     Ok(())
 }
 

@@ -47,8 +47,9 @@ async fn move_stars(tx: &Transaction<'_>, touched: &Touched) -> Result<(), Store
     let changes: Vec<i32> = moves.iter().map(|(.., change)| *change).collect();
     let pullable: Vec<bool> = names.iter().map(|name| is_pullable(name)).collect();
     tx.execute(
-        "INSERT INTO repository AS r (did, name, stars, pullable)
-         SELECT * FROM unnest($1::text[], $2::text[], $3::int[], $4::bool[])
+        "INSERT INTO repository AS r (did, name, stars, pullable, search)
+         SELECT did, name, stars, pullable, lower(name)
+         FROM unnest($1::text[], $2::text[], $3::int[], $4::bool[]) t (did, name, stars, pullable)
          ON CONFLICT (did, name) DO UPDATE SET stars = r.stars + excluded.stars",
         &[&dids, &names, &changes, &pullable],
     )

@@ -22,6 +22,23 @@ pub async fn has_config(client: &Client, digest: &Digest) -> Result<bool, StoreE
     exists(client, "image_config", digest).await
 }
 
+/// The configuration that a stored manifest's bytes refer to, and its media type.
+///
+/// # Errors
+/// When Postgres refuses, or is not there.
+pub async fn config_of(client: &Client, manifest: &Digest) -> Result<Option<(Digest, String)>, StoreError> {
+    let row = client
+        .query_opt(
+            "SELECT config_digest, config_media_type FROM manifest_bytes WHERE digest = $1 AND config_digest IS NOT NULL",
+            &[&manifest.as_str()],
+        )
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let digest: Digest =
+        row.get::<_, &str>(0).parse().map_err(|error: types::DigestError| StoreError::Statement(Box::new(error)))?;
+    Ok(Some((digest, row.get(1))))
+}
+
 async fn exists(client: &Client, table: &str, digest: &Digest) -> Result<bool, StoreError> {
     let statement = format!("SELECT EXISTS (SELECT FROM {table} WHERE digest = $1)");
     Ok(client.query_one(&statement, &[&digest.as_str()]).await?.get(0))

@@ -30,7 +30,10 @@ pub async fn hold_health(client: &Client, hold: &Did, problem: Option<&str>) -> 
 /// When Postgres refuses, or is not there.
 pub async fn hold_is_private(client: &Client, hold: &Did) -> Result<Option<bool>, StoreError> {
     let row = client
-        .query_opt("SELECT NOT public FROM hold WHERE hold = $1 ORDER BY captain DESC, public LIMIT 1", &[&hold.as_str()])
+        .query_opt(
+            "SELECT NOT public FROM hold WHERE hold = $1 ORDER BY captain DESC, public LIMIT 1",
+            &[&hold.as_str()],
+        )
         .await?;
     Ok(row.map(|row| row.get(0)))
 }

@@ -6,7 +6,7 @@ mod changed;
 mod hold;
 
 pub use actor::{ActorSeen, KnownActor, Status, actor, known_actor, known_dids, stale_handles};
-pub use bytes::{has_config, has_manifest, image_config, manifest_bytes};
+pub use bytes::{config_of, has_config, has_manifest, image_config, manifest_bytes};
 pub use changed::changed;
 pub use hold::{hold_health, hold_is_private};
 pub use types::oci::{BlobRole, ImageConfig, ManifestBytes, Referenced};

@@ -1,7 +1,7 @@
 use chrono::{DateTime, Utc};
 use sea_orm::FromQueryResult;
 use serde::Serialize;
-use types::{Did, RepositoryName};
+use types::{Did, RepositoryName, Tag};
 
 use super::{Reader, Texts};
 use crate::StoreError;
@@ -26,6 +26,31 @@ pub struct TagView {
     pub rkey: String,
 }
 
+/// $1 and $2: the repository; $3: what {CONDITION} says.
+const TAGS: &str = "
+    WITH current AS (
+         SELECT DISTINCT ON (tag) did, rkey, tag, manifest_rkey, manifest_digest, updated_at FROM tag
+         WHERE did = $1 AND repository = $2 AND {CONDITION}
+         ORDER BY tag, updated_at DESC NULLS LAST, rkey DESC),
+     page AS (SELECT * FROM current ORDER BY updated_at DESC NULLS LAST, tag DESC LIMIT {PAGE})
+     SELECT t.tag, t.rkey, t.updated_at, coalesce(m.digest, t.manifest_digest) AS digest, m.kind,
+            CASE WHEN m.kind = 'index' THEN (
+                SELECT sum(c.size)::bigint FROM platform p JOIN LATERAL (
+                    SELECT size FROM manifest c WHERE c.did = p.did AND c.digest = p.digest LIMIT 1) c ON true
+                WHERE p.did = m.did AND p.rkey = m.rkey AND p.os IS NOT NULL)
+            ELSE m.size END AS size,
+            (SELECT coalesce(jsonb_agg(DISTINCT platform), '[]') FROM (
+                SELECT concat_ws('/', p.os, p.architecture, p.variant) AS platform FROM platform p
+                WHERE p.did = m.did AND p.rkey = m.rkey AND p.os IS NOT NULL
+                UNION
+                SELECT concat_ws('/', c.os, c.architecture, c.variant) FROM image_config c
+                WHERE c.digest = m.config_digest AND c.os IS NOT NULL) platforms) AS platforms
+     FROM page t LEFT JOIN LATERAL (
+         SELECT * FROM manifest m
+         WHERE m.did = t.did AND (m.rkey = t.manifest_rkey OR m.digest = t.manifest_digest)
+         ORDER BY m.rkey LIMIT 1) m ON true
+     ORDER BY t.updated_at DESC NULLS LAST, t.tag DESC";
+
 impl Reader {
     /// Tags of a repository, the newest first, at most `limit` from `offset`, whose names hold `filter`.
     ///
@@ -39,31 +64,21 @@ impl Reader {
         limit: i64,
         offset: i64,
     ) -> Result<Vec<TagView>, StoreError> {
+        let sql =
+            TAGS.replace("{CONDITION}", "position(lower($3) in lower(tag)) > 0").replace("{PAGE}", "$4 OFFSET $5");
         self.all(
-            "WITH current AS (
-                 SELECT DISTINCT ON (tag) did, rkey, tag, manifest_rkey, manifest_digest, updated_at FROM tag
-                 WHERE did = $1 AND repository = $2 AND position(lower($3) in lower(tag)) > 0
-                 ORDER BY tag, updated_at DESC NULLS LAST, rkey DESC),
-             page AS (SELECT * FROM current ORDER BY updated_at DESC NULLS LAST, tag DESC LIMIT $4 OFFSET $5)
-             SELECT t.tag, t.rkey, t.updated_at, coalesce(m.digest, t.manifest_digest) AS digest, m.kind,
-                    CASE WHEN m.kind = 'index' THEN (
-                        SELECT sum(c.size)::bigint FROM platform p JOIN LATERAL (
-                            SELECT size FROM manifest c WHERE c.did = p.did AND c.digest = p.digest LIMIT 1) c ON true
-                        WHERE p.did = m.did AND p.rkey = m.rkey AND p.os IS NOT NULL)
-                    ELSE m.size END AS size,
-                    (SELECT coalesce(jsonb_agg(DISTINCT platform), '[]') FROM (
-                        SELECT concat_ws('/', p.os, p.architecture, p.variant) AS platform FROM platform p
-                        WHERE p.did = m.did AND p.rkey = m.rkey AND p.os IS NOT NULL
-                        UNION
-                        SELECT concat_ws('/', c.os, c.architecture, c.variant) FROM image_config c
-                        WHERE c.digest = m.config_digest AND c.os IS NOT NULL) platforms) AS platforms
-             FROM page t LEFT JOIN LATERAL (
-                 SELECT * FROM manifest m
-                 WHERE m.did = t.did AND (m.rkey = t.manifest_rkey OR m.digest = t.manifest_digest)
-                 ORDER BY m.rkey LIMIT 1) m ON true
-             ORDER BY t.updated_at DESC NULLS LAST, t.tag DESC",
+            &sql,
             vec![did.as_str().into(), repository.as_str().into(), filter.into(), limit.into(), offset.into()],
         )
         .await
+    }
+
+    /// One tag of a repository.
+    ///
+    /// # Errors
+    /// When Postgres refuses, or is not there.
+    pub async fn tag(&self, did: &Did, repository: &RepositoryName, tag: &Tag) -> Result<Option<TagView>, StoreError> {
+        let sql = TAGS.replace("{CONDITION}", "tag = $3").replace("{PAGE}", "1");
+        self.one(&sql, vec![did.as_str().into(), repository.as_str().into(), tag.as_str().into()]).await
     }
 }

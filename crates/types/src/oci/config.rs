@@ -23,10 +23,7 @@ pub struct ImageConfig {
 
 /// Whether a config of this media type describes an image; other artifacts (charts, signatures) use the place as they like.
 pub fn is_image_config(media_type: &str) -> bool {
-    matches!(
-        media_type,
-        "application/vnd.oci.image.config.v1+json" | "application/vnd.docker.container.image.v1+json"
-    )
+    matches!(media_type, "application/vnd.oci.image.config.v1+json" | "application/vnd.docker.container.image.v1+json")
 }
 
 /// Reads an image's configuration ([config](https://github.com/opencontainers/image-spec/blob/v1.1.0/config.md)), once its

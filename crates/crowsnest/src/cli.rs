@@ -1,0 +1,150 @@
+//! The command line. Each flag has an environment variable; the structs of one concern come from `service`.
+
+use std::process::ExitCode;
+
+use crate::failure::Failure;
+use clap::{Args, Parser, Subcommand, error::ErrorKind};
+use service::config::{DatabaseArgs, NetworkArgs, ServeArgs, SourceArgs, TelemetryArgs};
+
+/// An index, a web UI and an OCI pull API for container images published on the AT Protocol.
+#[derive(Parser)]
+#[command(name = "crowsnest", version, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What to do.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Run everything in one process, on one origin
+    Up(Up),
+    /// Follow the event streams and keep the index
+    Indexer(Indexer),
+    /// Serve the pages and the JSON API
+    Web(Web),
+    /// Serve the OCI pull API, /v2/
+    RegistryApi(RegistryApi),
+    /// Bring the database to this version's schema
+    Migrate(Read),
+    /// Have the running indexer read every repository that the relay knows of
+    Backfill(Read),
+    /// Print the digest of the indexed records: equal records, equal digest
+    Fingerprint(Read),
+    /// Print what the index knows of itself
+    Status(Read),
+}
+
+/// Flags of `up`.
+#[derive(Args)]
+pub struct Up {
+    #[command(flatten)]
+    pub indexer: Indexer,
+    #[command(flatten)]
+    pub serve: ServeArgs,
+    /// Forget everything in the data folder first: the private database, the demo network, generated keys
+    #[arg(long)]
+    pub fresh: bool,
+    /// Start a demo network on this machine and follow it instead of the public one
+    #[cfg(feature = "devnet")]
+    #[arg(long, conflicts_with_all = ["source", "plc_url", "relay_url", "handle_resolver_url"])]
+    pub demo: bool,
+}
+
+/// Flags of `indexer`.
+#[derive(Args)]
+pub struct Indexer {
+    #[command(flatten)]
+    pub database: DatabaseArgs,
+    #[command(flatten)]
+    pub network: NetworkArgs,
+    #[command(flatten)]
+    pub source: SourceArgs,
+    #[command(flatten)]
+    pub telemetry: TelemetryArgs,
+}
+
+/// Flags of `web`.
+#[derive(Args)]
+pub struct Web {
+    #[command(flatten)]
+    pub database: DatabaseArgs,
+    #[command(flatten)]
+    pub serve: ServeArgs,
+    #[command(flatten)]
+    pub telemetry: TelemetryArgs,
+}
+
+/// Flags of `registry-api`.
+#[derive(Args)]
+pub struct RegistryApi {
+    #[command(flatten)]
+    pub database: DatabaseArgs,
+    #[command(flatten)]
+    pub network: NetworkArgs,
+    #[command(flatten)]
+    pub serve: ServeArgs,
+    #[command(flatten)]
+    pub telemetry: TelemetryArgs,
+}
+
+/// Flags of the commands that need no more than the database.
+#[derive(Args)]
+pub struct Read {
+    #[command(flatten)]
+    pub database: DatabaseArgs,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Parses the command line. Help and version are printed here; a wrong one is reported in one line, exit code 2.
+pub fn parse() -> Result<Command, ExitCode> {
+    match Cli::try_parse() {
+        Ok(cli) => Ok(cli.command),
+        Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
+            // A closed pipe is no failure of ours.
+            let _ = error.print();
+            Err(ExitCode::SUCCESS)
+        }
+        Err(error) => Err(Failure::setup(one_line(&error)).report()),
+    }
+}
+
+/// Clap's message without its usage text, on one line.
+fn one_line(error: &clap::Error) -> String {
+    let rendered = error.render().to_string();
+    let message: Vec<&str> = rendered
+        .lines()
+        .map(str::trim)
+        .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more information"))
+        .filter(|line| !line.is_empty())
+        .collect();
+    let message = message.join(" ");
+    format!("{}; see crowsnest --help", message.strip_prefix("error: ").unwrap_or(&message))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, Parser};
+
+    use super::{Cli, one_line};
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn mistakes_are_one_line() {
+        for (args, part) in [
+            (vec!["crowsnest", "up", "--nonsense"], "--nonsense"),
+            (vec!["crowsnest", "up", "--listen", "here"], "here"),
+            (vec!["crowsnest", "up", "--source", "https://x.example/"], "x.example"),
+            (vec!["crowsnest", "sail"], "sail"),
+        ] {
+            let line = one_line(&Cli::try_parse_from(args).err().unwrap());
+            assert!(line.contains(part) && !line.contains('\n'), "{line}");
+        }
+    }
+}

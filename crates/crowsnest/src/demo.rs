@@ -1,0 +1,34 @@
+//! The demo: a network on this machine instead of the public one.
+
+use std::{fs, io::Write as _, os::unix::fs::OpenOptionsExt as _, path::Path};
+
+use devnet::{Devnet, DevnetConfig};
+use service::config::{NetworkArgs, SourceArgs};
+
+use crate::{data_dir, failure::Failure};
+
+/// Starts the demo network and points the flags at it.
+pub async fn start(data_dir: &Path, network: &mut NetworkArgs, source: &mut SourceArgs) -> Result<Devnet, Failure> {
+    let devnet =
+        Devnet::start(DevnetConfig { live: true, ..DevnetConfig::new(data_dir) }).await.map_err(Failure::setup)?;
+    let places = devnet.manifest();
+    network.plc_url = places.plc.parse()?;
+    network.relay_url = places.relay.parse()?;
+    network.handle_resolver_url = Some(devnet.handle_resolver_url().parse()?);
+    network.allow_private_network = true;
+    source.source = vec![places.jetstream_v1.parse()?];
+    Ok(devnet)
+}
+
+/// Tells scripts where everything is. Written whole or not at all, since scripts wait for it.
+pub fn write_places(devnet: &Devnet, data_dir: &Path, database_url: &str) -> Result<(), Failure> {
+    let mut places = devnet.manifest();
+    places.database_url = Some(database_url.to_owned());
+    let path = data_dir::devnet_json(data_dir);
+    let unfinished = path.with_extension("json.new");
+    // It holds passwords, the database's among them.
+    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
+    file.write_all(&serde_json::to_vec_pretty(&places)?)?;
+    fs::rename(&unfinished, &path)?;
+    Ok(())
+}

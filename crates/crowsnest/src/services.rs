@@ -1,0 +1,229 @@
+//! Composition: which services run in this process, on which database, behind which listener.
+
+use std::{
+    io::{self, Write as _},
+    net::SocketAddr,
+    path::PathBuf,
+    sync::Arc,
+};
+
+use anyhow::Context as _;
+use axum::Router;
+use indexer::{IndexerConfig, IndexerStatus};
+use outbound::{Outbound, OutboundConfig, Resolver, ResolverConfig};
+use registry_api::{Registry, RegistryConfig};
+use service::{
+    Health, Postgres,
+    config::{DatabaseArgs, NetworkArgs, ServeArgs, SourceUrl},
+    health, listen,
+    telemetry::{self, Metrics},
+};
+use store::Reader;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use web::{Lag, WebConfig};
+
+use crate::{
+    cli::{Indexer, RegistryApi, Up, Web},
+    data_dir,
+    failure::Failure,
+};
+
+/// What every service of this process stands on.
+struct Base {
+    postgres: Postgres,
+    generation: i32,
+    health: Health,
+    metrics: Metrics,
+    stop: CancellationToken,
+}
+
+impl Base {
+    async fn open(database: &DatabaseArgs, metrics: Metrics, stop: CancellationToken) -> Result<Self, Failure> {
+        let postgres = Postgres::open(database).await.map_err(Failure::setup)?;
+        let generation = store::prepare(postgres.url()).await?;
+        Ok(Self { postgres, generation, health: Health::new(), metrics, stop })
+    }
+
+    fn url(&self) -> String {
+        self.postgres.url().to_owned()
+    }
+
+    async fn web(
+        &self,
+        serve: &ServeArgs,
+        sources: Vec<SourceUrl>,
+        lag: Option<Arc<dyn Lag>>,
+    ) -> Result<Router, Failure> {
+        let reader = Reader::connect(self.postgres.url(), self.generation).await?;
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        let leptos = web::leptos_options(Some(serve.listen)).map_err(Failure::setup)?;
+        Ok(web::router(WebConfig { leptos, public_url: serve.public_url(), version, sources, lag }, reader))
+    }
+
+    async fn registry(&self, serve: &ServeArgs, dial: &Dial, data_dir: &std::path::Path) -> Result<Router, Failure> {
+        let config = RegistryConfig {
+            public_url: serve.public_url(),
+            database_url: self.url(),
+            generation: self.generation,
+            token_key: Some(token_key(data_dir)?),
+            patience: registry_api::Patience::default(),
+        };
+        let registry = Registry::open(config, dial.outbound.clone(), dial.resolver.clone()).await?;
+        Ok(registry_api::router(registry))
+    }
+
+    /// Serves until the stop, then finishes what is in flight and leaves the database.
+    async fn serve(self, listener: TcpListener, routes: Router, admin: Option<SocketAddr>) -> Result<(), Failure> {
+        let health = health::router(self.health, self.metrics);
+        if let Some(address) = admin {
+            let admin = listen::bind(address, "--admin-listen").await.map_err(Failure::setup)?;
+            tokio::spawn(axum::serve(admin, health.clone()).into_future());
+        }
+        let stop = self.stop.clone();
+        axum::serve(listener, routes.merge(health))
+            .with_graceful_shutdown(async move { stop.cancelled().await })
+            .await?;
+        Ok(self.postgres.stop().await?)
+    }
+}
+
+/// The dialer and who is who on the network.
+struct Dial {
+    outbound: Outbound,
+    resolver: Resolver,
+}
+
+impl Dial {
+    fn new(network: &NetworkArgs) -> Result<Self, Failure> {
+        let config =
+            OutboundConfig { allow_private_network: network.allow_private_network, contact: network.contact.clone() };
+        let outbound = Outbound::new(&config).map_err(Failure::setup)?;
+        let config = ResolverConfig {
+            plc_url: network.plc_url.clone(),
+            handle_resolver_url: network.handle_resolver_url.clone(),
+        };
+        let resolver = Resolver::new(outbound.clone(), &config).map_err(Failure::setup)?;
+        Ok(Self { outbound, resolver })
+    }
+}
+
+/// `crowsnest up`: everything in one process, on one origin.
+pub async fn up(mut args: Up, stop: CancellationToken) -> Result<(), Failure> {
+    let metrics = observe(&args.indexer.telemetry)?;
+    let listener = bind(&mut args.serve).await?;
+    let data_dir = args.indexer.database.data_dir.clone();
+    if args.fresh {
+        data_dir::forget(&data_dir).await?;
+    }
+    #[cfg(feature = "devnet")]
+    let demo = if args.demo {
+        Some(crate::demo::start(&data_dir, &mut args.indexer.network, &mut args.indexer.source).await?)
+    } else {
+        None
+    };
+    let base = Base::open(&args.indexer.database, metrics, stop.clone()).await?;
+    let dial = Dial::new(&args.indexer.network)?;
+    let config = indexer_config(&args.indexer, &base, &dial);
+    let lag = Arc::new(HeardBy(config.status.clone()));
+    let routes = base.registry(&args.serve, &dial, &data_dir).await?;
+    let routes = routes.merge(base.web(&args.serve, args.indexer.source.source.clone(), Some(lag)).await?);
+    let indexing = tokio::spawn(supervise(config, stop.clone(), base.health.clone()));
+    #[cfg(feature = "devnet")]
+    if let Some(demo) = &demo {
+        crate::demo::write_places(demo, &data_dir, base.postgres.url())?;
+    }
+    say_ready(&args.serve)?;
+    let admin = args.serve.admin_listen;
+    let served = base.serve(listener, routes, admin).await;
+    stop.cancel();
+    let indexed = indexing.await.context("the indexer panicked")?;
+    #[cfg(feature = "devnet")]
+    if let Some(demo) = demo {
+        demo.shutdown().await;
+    }
+    served.and(indexed)
+}
+
+/// `crowsnest indexer`
+pub async fn indexer(args: Indexer, stop: CancellationToken) -> Result<(), Failure> {
+    let metrics = observe(&args.telemetry)?;
+    let base = Base::open(&args.database, metrics, stop.clone()).await?;
+    let dial = Dial::new(&args.network)?;
+    let config = indexer_config(&args, &base, &dial);
+    let indexed = supervise(config, stop, base.health.clone()).await;
+    base.postgres.stop().await?;
+    indexed
+}
+
+/// `crowsnest web`
+pub async fn web(mut args: Web, stop: CancellationToken) -> Result<(), Failure> {
+    let metrics = observe(&args.telemetry)?;
+    let listener = bind(&mut args.serve).await?;
+    let base = Base::open(&args.database, metrics, stop).await?;
+    let routes = base.web(&args.serve, Vec::new(), None).await?;
+    say_ready(&args.serve)?;
+    base.serve(listener, routes, args.serve.admin_listen).await
+}
+
+/// `crowsnest registry-api`
+pub async fn registry_api(mut args: RegistryApi, stop: CancellationToken) -> Result<(), Failure> {
+    let metrics = observe(&args.telemetry)?;
+    let listener = bind(&mut args.serve).await?;
+    let base = Base::open(&args.database, metrics, stop).await?;
+    let dial = Dial::new(&args.network)?;
+    let routes = base.registry(&args.serve, &dial, &args.database.data_dir).await?;
+    say_ready(&args.serve)?;
+    base.serve(listener, routes, args.serve.admin_listen).await
+}
+
+/// Runs the indexer; when it ends by itself, everything stops with it.
+async fn supervise(config: IndexerConfig, stop: CancellationToken, health: Health) -> Result<(), Failure> {
+    let result = indexer::run(config, stop.clone(), health).await;
+    if let Err(error) = &result {
+        tracing::error!(%error, "The indexer stopped, and everything with it");
+    }
+    stop.cancel();
+    Ok(result?)
+}
+
+fn indexer_config(args: &Indexer, base: &Base, dial: &Dial) -> IndexerConfig {
+    let (outbound, resolver) = (dial.outbound.clone(), dial.resolver.clone());
+    IndexerConfig::new(base.url(), args.source.source.clone(), outbound, resolver, args.network.relay_url.clone())
+}
+
+/// The indexer of this process tells the web how far behind the network it is.
+struct HeardBy(IndexerStatus);
+
+impl Lag for HeardBy {
+    fn lag_ms(&self) -> Option<i64> {
+        self.0.lag_ms()
+    }
+}
+
+fn observe(args: &service::config::TelemetryArgs) -> Result<Metrics, Failure> {
+    telemetry::init(args).map_err(Failure::setup)?;
+    Metrics::install().map_err(Failure::setup)
+}
+
+/// Binds first of all, so that a taken port is told before anything is started; port 0 becomes the port that was given.
+async fn bind(serve: &mut ServeArgs) -> Result<TcpListener, Failure> {
+    let listener = listen::bind(serve.listen, "--listen").await.map_err(Failure::setup)?;
+    serve.listen = listener.local_addr()?;
+    Ok(listener)
+}
+
+/// The key's path, in a folder that exists also when the database is elsewhere.
+fn token_key(data_dir: &std::path::Path) -> Result<PathBuf, Failure> {
+    std::fs::create_dir_all(data_dir)
+        .map_err(|error| Failure::setup(format!("cannot make the data folder {}: {error}", data_dir.display())))?;
+    Ok(data_dir::token_key(data_dir))
+}
+
+/// The one line on stdout, for people and for scripts.
+fn say_ready(serve: &ServeArgs) -> Result<(), Failure> {
+    let url = serve.public_url().to_string();
+    let mut out = io::stdout().lock();
+    writeln!(out, "ready {}", url.trim_end_matches('/'))?;
+    Ok(out.flush()?)
+}

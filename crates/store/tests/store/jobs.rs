@@ -1,0 +1,50 @@
+use store::jobs::{self, JobKind};
+
+use crate::harness::Index;
+
+#[tokio::test]
+async fn a_job_is_claimed_once_and_gone_when_done() {
+    let index = Index::new().await;
+    jobs::enqueue(&index.client, JobKind::Actor, &["did:plc:a".into(), "did:plc:b".into()]).await.unwrap();
+    jobs::enqueue(&index.client, JobKind::Actor, &["did:plc:a".into()]).await.unwrap();
+    let claimed = jobs::claim(&index.client, 10).await.unwrap();
+    assert_eq!(claimed.len(), 2);
+    assert!(jobs::claim(&index.client, 10).await.unwrap().is_empty());
+    for job in &claimed {
+        jobs::finish(&index.client, job).await.unwrap();
+    }
+    assert_eq!(index.count("SELECT count(*) FROM job").await, 0);
+}
+
+#[tokio::test]
+async fn work_that_comes_up_while_it_is_done_is_done_again() {
+    let index = Index::new().await;
+    jobs::enqueue(&index.client, JobKind::Resync, &["did:plc:a".into()]).await.unwrap();
+    let job = jobs::claim(&index.client, 1).await.unwrap().remove(0);
+    jobs::enqueue(&index.client, JobKind::Resync, &["did:plc:a".into()]).await.unwrap();
+    jobs::finish(&index.client, &job).await.unwrap();
+    let again = jobs::claim(&index.client, 1).await.unwrap();
+    assert_eq!(again.len(), 1);
+    jobs::finish(&index.client, &again[0]).await.unwrap();
+    assert!(jobs::claim(&index.client, 1).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_failed_job_waits_and_tells_why() {
+    let index = Index::new().await;
+    jobs::enqueue(&index.client, JobKind::Manifest, &["did:plc:a/m".into()]).await.unwrap();
+    let job = jobs::claim(&index.client, 1).await.unwrap().remove(0);
+    jobs::retry(&index.client, &job, "no \0 answer").await.unwrap();
+    assert!(jobs::claim(&index.client, 1).await.unwrap().is_empty());
+    let due = jobs::next_due(&index.client).await.unwrap().unwrap();
+    assert!(due.as_secs_f64() > 0.1 && due.as_secs() < 3, "{due:?}");
+    assert_eq!(index.count("SELECT count(*) FROM job WHERE error = 'no  answer'").await, 1);
+}
+
+#[tokio::test]
+async fn the_urgent_comes_first() {
+    let index = Index::new().await;
+    jobs::enqueue(&index.client, JobKind::Resync, &["did:plc:a".into()]).await.unwrap();
+    jobs::enqueue(&index.client, JobKind::Manifest, &["did:plc:a/m".into()]).await.unwrap();
+    assert_eq!(jobs::claim(&index.client, 1).await.unwrap()[0].kind, JobKind::Manifest);
+}

@@ -1,0 +1,121 @@
+//! A look at an account: its handle in both directions, its PDS, whether it may be shown.
+
+use outbound::{
+    IdentityError, PdsError,
+    identity::did_web_origin,
+    pds::{AccountState, RepoStatus},
+};
+use store::{
+    jobs::{JobKind, enqueue},
+    observe::{self, ActorSeen, KnownActor, Status},
+};
+use types::Did;
+use url::Url;
+
+use super::{Context, JobError};
+
+/// The most characters that are kept of a status that we do not know.
+const STATUS_CHARS: usize = 32;
+
+/// Looks at the account that `key` names and stores what was found. A handle is kept only if it resolves back.
+pub async fn look(context: &Context, key: &str) -> Result<(), JobError> {
+    // Only DIDs are queued; a row that holds anything else is dropped.
+    let Ok(did) = key.parse::<Did>() else { return Ok(()) };
+    let before = observe::known_actor(&context.store, &did).await?;
+    let (seen, unanswered) = see(context, did).await?;
+    observe::actor(&context.store, &seen, context.generation).await?;
+    if before.is_some_and(|before| is_back(&before, &seen)) {
+        enqueue(&context.store, JobKind::Resync, &[seen.did.as_str().to_owned()]).await?;
+    }
+    // What was found is kept; the status is asked for again later.
+    unanswered.map_or(Ok(()), Err)
+}
+
+/// Asks the directory and the PDS. The second part says that the PDS did not answer.
+async fn see(context: &Context, did: Did) -> Result<(ActorSeen, Option<JobError>), JobError> {
+    let mut seen = ActorSeen { did, handle: None, pds: None, hold_endpoint: None, status: None };
+    let identity = match context.resolver.renew(&seen.did).await {
+        Ok(identity) => identity,
+        Err(IdentityError::Tombstoned(_)) => {
+            seen.status = Some(Status { active: false, name: "deleted".into() });
+            return Ok((seen, None));
+        }
+        Err(error) => {
+            // A legacy hold is a host without a document.
+            seen.hold_endpoint = did_web_origin(&seen.did, context.outbound.guard().allows_private_network())
+                .map(|host| host.origin().ascii_serialization());
+            return if error.is_transient() && seen.hold_endpoint.is_none() {
+                Err(JobError::later(&error))
+            } else {
+                Ok((seen, None))
+            };
+        }
+    };
+    let text = |url: &Url| url.origin().ascii_serialization();
+    let pds = identity.document.pds();
+    seen.handle = identity.handle;
+    seen.pds = pds.as_ref().map(text);
+    seen.hold_endpoint = identity.document.hold().as_ref().map(text);
+    let Some(pds) = pds else { return Ok((seen, None)) };
+    let _turn = context.turn(&pds).await;
+    match context.pds(pds).get_repo_status(&seen.did).await {
+        Ok(answer) => seen.status = Some(status(answer)),
+        Err(PdsError::Account { state, .. }) => seen.status = Some(Status { active: false, name: name(state).into() }),
+        Err(error) if error.is_transient() => return Ok((seen, Some(JobError::later(&error)))),
+        // A server that does not speak the method says nothing about the account.
+        Err(_) => {}
+    }
+    Ok((seen, None))
+}
+
+/// `active` decides alone; the name is for people.
+fn status(answer: RepoStatus) -> Status {
+    let name = answer.status.unwrap_or_else(|| if answer.active { "active" } else { "inactive" }.to_owned());
+    Status { active: answer.active, name: name.chars().filter(|c| c.is_ascii_graphic()).take(STATUS_CHARS).collect() }
+}
+
+fn name(state: AccountState) -> &'static str {
+    match state {
+        AccountState::NotFound => "deleted",
+        AccountState::Takendown => "takendown",
+        AccountState::Suspended => "suspended",
+        AccountState::Deactivated => "deactivated",
+    }
+}
+
+/// Whether the account came back, or moved: its repository may be another one since.
+fn is_back(before: &KnownActor, seen: &ActorSeen) -> bool {
+    let reactivated = !before.active && seen.status.as_ref().is_some_and(|status| status.active);
+    let moved = matches!((&before.pds, &seen.pds), (Some(old), Some(new)) if old != new);
+    reactivated || moved
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(pds: &str, active: Option<bool>) -> ActorSeen {
+        ActorSeen {
+            did: "did:plc:a".parse().unwrap(),
+            handle: None,
+            pds: Some(pds.into()),
+            hold_endpoint: None,
+            status: active.map(|active| Status { active, name: "x".into() }),
+        }
+    }
+
+    #[test]
+    fn who_comes_back_or_moves_is_read_again() {
+        for (active, pds, now, back) in [
+            (true, Some("a"), seen("a", Some(true)), false),
+            (true, None, seen("a", Some(true)), false),
+            (false, Some("a"), seen("a", Some(true)), true),
+            (false, Some("a"), seen("a", None), false),
+            (true, Some("b"), seen("a", Some(true)), true),
+            (true, Some("a"), seen("a", Some(false)), false),
+        ] {
+            let before = KnownActor { active, pds: pds.map(Into::into) };
+            assert_eq!(is_back(&before, &now), back, "{before:?} {now:?}");
+        }
+    }
+}

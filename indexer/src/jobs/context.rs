@@ -1,0 +1,94 @@
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex as SyncMutex, PoisonError},
+};
+
+use outbound::{Outbound, Pds, Resolver};
+use store::StoreError;
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio_postgres::Client;
+use types::{Batch, Did, Origin, Reject};
+use url::Url;
+
+use super::JobError;
+use crate::{IndexerConfig, tenure::Request};
+
+/// How many jobs ask one host at once.
+const PER_HOST: usize = 4;
+
+/// What every job has at hand.
+pub struct Context {
+    /// For single statements; they may overlap.
+    pub store: Client,
+    /// For transactions, one at a time.
+    pub transactions: Mutex<Client>,
+    pub generation: i32,
+    pub outbound: Outbound,
+    pub resolver: Resolver,
+    pub relay_url: Url,
+    writer: mpsc::Sender<Request>,
+    hosts: SyncMutex<HashMap<String, Arc<Semaphore>>>,
+}
+
+impl Context {
+    /// Opens the connections that jobs write what they learnt with.
+    pub async fn open(
+        config: IndexerConfig,
+        generation: i32,
+        writer: mpsc::Sender<Request>,
+    ) -> Result<Self, StoreError> {
+        let connect = || store::connect(&config.database_url, Some(generation));
+        Ok(Self {
+            store: connect().await?.client,
+            transactions: Mutex::new(connect().await?.client),
+            generation,
+            outbound: config.outbound,
+            resolver: config.resolver,
+            relay_url: config.relay_url,
+            writer,
+            hosts: SyncMutex::default(),
+        })
+    }
+
+    /// Has the writer apply a batch, and waits until it has.
+    pub async fn apply(&self, batch: Batch) -> Result<(), JobError> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let (done, applied) = oneshot::channel();
+        self.writer.send(Request { batch, done }).await.map_err(|_| JobError::NoWriter)?;
+        applied.await.map_err(|_| JobError::NoWriter)
+    }
+
+    /// Has the writer keep what was refused.
+    pub async fn keep(&self, reject: Reject) -> Result<(), JobError> {
+        self.apply(Batch { rejects: vec![reject], ..Batch::new(Origin::Backfill) }).await
+    }
+
+    /// Waits for a turn with a host.
+    pub async fn turn(&self, host: &Url) -> Option<OwnedSemaphorePermit> {
+        let name = host.host_str().unwrap_or_default().to_owned();
+        let turns = {
+            let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+            // Hosts that nobody is asking are forgotten.
+            hosts.retain(|_, turns| Arc::strong_count(turns) > 1 || turns.available_permits() < PER_HOST);
+            hosts.entry(name).or_insert_with(|| Arc::new(Semaphore::new(PER_HOST))).clone()
+        };
+        turns.acquire_owned().await.ok()
+    }
+
+    /// The server that answers for a repository: its PDS, or the hold itself.
+    pub async fn repository_host(&self, did: &Did) -> Result<Url, outbound::IdentityError> {
+        match self.resolver.pds_endpoint(did).await {
+            Ok(pds) => Ok(pds),
+            Err(error) if error.is_transient() && did.method() != "web" => Err(error),
+            // Holds name their service in another way, or serve no document at all.
+            Err(_) => self.resolver.hold_endpoint(did).await,
+        }
+    }
+
+    /// A PDS by its URL.
+    pub fn pds(&self, base: Url) -> Pds {
+        Pds::new(self.outbound.clone(), base)
+    }
+}

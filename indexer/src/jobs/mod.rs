@@ -1,0 +1,146 @@
+//! What has to be asked of the network once a record is known: rows in Postgres, worked on by the writer's process, retried
+//! with growing pauses. Each kind of job is a file.
+
+mod actor;
+mod context;
+mod discover;
+mod manifest;
+mod resync;
+
+use std::{sync::Arc, time::Duration};
+
+use store::{
+    StoreError,
+    jobs::{self as queue, Job, JobKind},
+};
+use tokio::{
+    task::JoinSet,
+    time::{interval, sleep},
+};
+use tokio_util::sync::CancellationToken;
+use types::{DropReason, Reject};
+
+pub use context::Context;
+
+use crate::{measure, tenure::Wake};
+
+/// The longest time between two looks at the queue.
+const LOOK: Duration = Duration::from_secs(5);
+/// How often a claim is prolonged; it lasts two minutes.
+const RENEW: Duration = Duration::from_secs(30);
+
+/// Why a job is not done.
+#[derive(Debug, thiserror::Error)]
+pub enum JobError {
+    /// The store failed: nobody can go on.
+    #[error("the store failed")]
+    Store(#[from] StoreError),
+    /// The writer is gone, and with it everything that needs it.
+    #[error("the writer is gone")]
+    NoWriter,
+    /// The network is at fault: again later.
+    #[error("{0}")]
+    Later(String),
+    /// It will never be otherwise; what was found is kept.
+    #[error("{}", .0.detail)]
+    Never(Box<Reject>),
+}
+
+impl JobError {
+    fn later(error: &(dyn std::error::Error + 'static)) -> Self {
+        Self::Later(crate::source::reader::chain(error))
+    }
+
+    fn never(did: &types::Did, detail: impl ToString, raw: &[u8]) -> Self {
+        Self::Never(Box::new(crate::validate::reject(Some(did.clone()), DropReason::WrongBytes, detail, raw)))
+    }
+}
+
+/// The workers.
+pub struct Jobs {
+    context: Arc<Context>,
+    workers: usize,
+}
+
+impl Jobs {
+    pub fn new(context: Context, workers: usize) -> Self {
+        Self { context: Arc::new(context), workers }
+    }
+
+    /// Works until the tenure is over.
+    pub async fn work(self, wake: Arc<Wake>, over: CancellationToken) -> Result<(), StoreError> {
+        let store = &self.context.store;
+        // Claims of an earlier life; nobody else works on jobs while this process is the writer.
+        queue::release_claims(store).await?;
+        let mut running: JoinSet<Result<(), StoreError>> = JoinSet::new();
+        loop {
+            let free = self.workers.saturating_sub(running.len());
+            if free > 0 {
+                for job in queue::claim(store, free as i64).await? {
+                    running.spawn(work_on(self.context.clone(), job));
+                }
+            }
+            // A full house waits for somebody to finish.
+            let due = if running.len() < self.workers { queue::next_due(store).await? } else { None };
+            let pause = due.map_or(LOOK, |due| due.clamp(Duration::from_millis(20), LOOK));
+            tokio::select! {
+                () = over.cancelled() => return Ok(()),
+                () = wake.jobs.notified() => {}
+                Some(ended) = running.join_next() => ended.map_err(|crash| StoreError::Statement(Box::new(crash)))??,
+                () = sleep(pause) => {}
+            }
+        }
+    }
+}
+
+/// Does a job and settles its row.
+async fn work_on(context: Arc<Context>, job: Job) -> Result<(), StoreError> {
+    let result = tokio::select! {
+        result = perform(&context, &job) => result,
+        error = keep_claim(&context, &job) => return Err(error),
+    };
+    let kind = job.kind.as_str();
+    match result {
+        Ok(()) => {
+            measure::job(kind, "done");
+            queue::finish(&context.store, &job).await
+        }
+        Err(JobError::Later(why)) => {
+            measure::job(kind, "later");
+            tracing::debug!(job.kind = kind, job.key = %job.key, job.attempts = job.attempts, reason = %why, "A job is put off");
+            queue::retry(&context.store, &job, &why).await
+        }
+        Err(JobError::Never(reject)) => {
+            measure::job(kind, "never");
+            tracing::warn!(job.kind = kind, job.key = %job.key, reason = %reject.detail, "A job will never be done");
+            match context.keep(*reject).await {
+                Err(JobError::Store(error)) => Err(error),
+                // The row stays claimed and is freed by the next tenure.
+                Err(_) => Ok(()),
+                Ok(()) => queue::finish(&context.store, &job).await,
+            }
+        }
+        Err(JobError::NoWriter) => Ok(()),
+        Err(JobError::Store(error)) => Err(error),
+    }
+}
+
+async fn perform(context: &Context, job: &Job) -> Result<(), JobError> {
+    match job.kind {
+        JobKind::Actor => actor::look(context, &job.key).await,
+        JobKind::Manifest => manifest::fetch(context, &job.key).await,
+        JobKind::Resync => resync::read(context, &job.key).await,
+        JobKind::Discover => discover::list(context).await,
+    }
+}
+
+async fn keep_claim(context: &Context, job: &Job) -> StoreError {
+    let mut tick = interval(RENEW);
+    tick.tick().await;
+    loop {
+        tick.tick().await;
+        if let Err(error) = queue::renew_claim(&context.store, job).await {
+            return error;
+        }
+    }
+}

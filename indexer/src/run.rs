@@ -1,0 +1,100 @@
+use std::time::Duration;
+
+use service::{
+    Health,
+    config::{SourceKind, SourceUrl},
+    health::ReadyFlag,
+};
+use store::{StoreError, Writer};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use crate::{IndexerConfig, IndexerError, source::reader::chain, tenure};
+
+/// How often a standby asks whether it may write.
+const STANDBY: Duration = Duration::from_secs(1);
+
+/// Runs the indexer until `shutdown`. While another process writes, this one stands by.
+///
+/// # Errors
+/// [`IndexerError::NoSource`] and [`IndexerError::Unsupported`] at once; later only what is our own fault. What the network
+/// sends is counted and passed, and a Postgres that goes away is waited for.
+pub async fn run(config: IndexerConfig, shutdown: CancellationToken, health: Health) -> Result<(), IndexerError> {
+    check(&config.sources)?;
+    let ready = health.flag("indexer", "the database is not prepared");
+    loop {
+        let failure = match tenure(&config, &shutdown, &ready).await {
+            Ok(()) => return Ok(()),
+            Err(error) if error.is_passing() => error,
+            Err(error) => return Err(error),
+        };
+        tracing::warn!(reason = %chain(&failure), "No longer the writer; standing by");
+        if shutdown.run_until_cancelled(sleep(STANDBY)).await.is_none() {
+            return Ok(());
+        }
+    }
+}
+
+/// Sets off the reading of every repository that the relay lists; a running indexer does it, and `/status` shows how far it
+/// is. Nothing happens while one is under way.
+///
+/// # Errors
+/// When Postgres refuses, or is not there.
+pub async fn backfill(database_url: &str) -> Result<(), IndexerError> {
+    let generation = store::prepare(database_url).await?;
+    let connection = store::connect(database_url, Some(generation)).await?;
+    Ok(store::backfill::start(&connection.client).await?)
+}
+
+fn check(sources: &[SourceUrl]) -> Result<(), IndexerError> {
+    if sources.is_empty() {
+        return Err(IndexerError::NoSource);
+    }
+    match sources.iter().find(|source| source.kind() == SourceKind::JetstreamV2) {
+        Some(source) => Err(IndexerError::Unsupported(source.to_string())),
+        None => Ok(()),
+    }
+}
+
+/// Waits to become the writer, and is it until shutdown or a failure.
+async fn tenure(config: &IndexerConfig, shutdown: &CancellationToken, ready: &ReadyFlag) -> Result<(), IndexerError> {
+    let waiting = async {
+        let generation = store::prepare(&config.database_url).await?;
+        // A standby is as ready as it can be.
+        ready.set(true);
+        Ok::<_, StoreError>((become_writer(&config.database_url, generation).await?, generation))
+    };
+    let Some(turn) = shutdown.run_until_cancelled(waiting).await else { return Ok(()) };
+    let (writer, generation) = turn?;
+    tracing::info!(generation, "This process is the writer");
+    tenure::serve(config, writer, generation, shutdown).await
+}
+
+async fn become_writer(database_url: &str, generation: i32) -> Result<Writer, StoreError> {
+    let mut told = false;
+    loop {
+        if let Some(writer) = Writer::try_acquire(database_url, generation).await? {
+            return Ok(writer);
+        }
+        if !std::mem::replace(&mut told, true) {
+            tracing::info!("Another process is the writer; standing by");
+        }
+        sleep(STANDBY).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check;
+    use crate::IndexerError;
+
+    #[test]
+    fn a_set_up_that_cannot_work_is_refused_at_once() {
+        assert!(matches!(check(&[]), Err(IndexerError::NoSource)));
+        let v2 = "wss://a.example/xrpc/network.bsky.jetstream.subscribeEvents".parse().unwrap();
+        let v1 = "wss://a.example/subscribe".parse().unwrap();
+        let refusal = check(&[v1, v2]).unwrap_err();
+        assert!(matches!(refusal, IndexerError::Unsupported(_)));
+        assert!(refusal.to_string().contains("not supported yet"), "{refusal}");
+    }
+}

@@ -1,0 +1,114 @@
+//! Where a source begins: a pure function of what is stored.
+
+use service::config::{SourceKind, SourceUrl};
+use store::cursors::Cursor;
+
+use crate::{Timing, event::Position};
+
+/// Where a stream is asked to begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// With what happens now.
+    Live,
+    /// With the oldest that the server has.
+    Oldest,
+    /// After a position.
+    After(Position),
+}
+
+/// How a source begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// Where the stream begins.
+    pub start: Start,
+    /// Whether repositories have to be read too, because the stream leaves a gap.
+    pub backfill: bool,
+}
+
+/// The name of a source's cursor. One that counts in another way than its kind does has another cursor: the two must never
+/// be compared.
+pub fn cursor_name(source: &SourceUrl, position: Position) -> String {
+    match (source.kind(), position) {
+        (SourceKind::JetstreamV1, Position::Sequence(_)) => format!("{}#sequence", source.url()),
+        _ => source.url().to_string(),
+    }
+}
+
+/// A source goes on at its own cursor. Without one it begins shortly before the time up to which other sources saw
+/// everything; if it cannot (it counts), it begins live, and repositories are read. An index without any cursor takes the
+/// oldest that there is, and reads repositories too. `cursors` are in the order of their last move.
+pub fn plan(source: &SourceUrl, cursors: &[Cursor], timing: &Timing) -> Plan {
+    let own = |cursor: &&Cursor| cursor.source.split('#').next() == Some(source.url().as_str());
+    let counts = source.kind() == SourceKind::Firehose;
+    if let Some(cursor) = cursors.iter().find(own) {
+        let position = match cursor.position {
+            0 => return Plan { start: Start::Oldest, backfill: false },
+            at if counts || cursor.source.ends_with("#sequence") => Position::Sequence(at),
+            at => Position::Time(at.saturating_sub(timing.rewind.as_micros() as i64)),
+        };
+        return Plan { start: Start::After(position), backfill: false };
+    }
+    match cursors.iter().filter_map(|cursor| cursor.safe_time).max() {
+        Some(_) if counts => Plan { start: Start::Live, backfill: true },
+        Some(safe) => {
+            let position = Position::Time(safe.saturating_sub(timing.overlap.as_micros() as i64));
+            Plan { start: Start::After(position), backfill: false }
+        }
+        None => Plan { start: Start::Oldest, backfill: true },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use store::cursors::Cursor;
+
+    use super::{Plan, Position, Start, cursor_name, plan};
+    use crate::Timing;
+
+    const JETSTREAM: &str = "wss://a.example/subscribe";
+    const FIREHOSE: &str = "wss://a.example/xrpc/com.atproto.sync.subscribeRepos";
+    const NOW: i64 = 1_800_000_000_000_000;
+
+    fn cursor(source: &str, position: i64) -> Cursor {
+        Cursor { source: source.into(), position, safe_time: Some(NOW) }
+    }
+
+    fn planned(source: &str, cursors: &[Cursor]) -> (Start, bool) {
+        let Plan { start, backfill } = plan(&source.parse().unwrap(), cursors, &Timing::default());
+        (start, backfill)
+    }
+
+    #[test]
+    fn its_own_cursor_comes_first() {
+        let cursors = [cursor("wss://b.example/subscribe", NOW), cursor(JETSTREAM, NOW - 1), cursor(FIREHOSE, 7)];
+        assert_eq!(planned(JETSTREAM, &cursors), (Start::After(Position::Time(NOW - 1 - 5_000_000)), false));
+        assert_eq!(planned(FIREHOSE, &cursors), (Start::After(Position::Sequence(7)), false));
+    }
+
+    #[test]
+    fn without_one_it_begins_before_the_safe_time_or_live() {
+        let cursors = [cursor("wss://b.example/subscribe", NOW)];
+        assert_eq!(planned(JETSTREAM, &cursors), (Start::After(Position::Time(NOW - 60_000_000)), false));
+        assert_eq!(planned(FIREHOSE, &cursors), (Start::Live, true));
+    }
+
+    #[test]
+    fn a_fresh_index_takes_all_there_is() {
+        assert_eq!(planned(JETSTREAM, &[]), (Start::Oldest, true));
+        assert_eq!(planned(FIREHOSE, &[]), (Start::Oldest, true));
+        assert_eq!(planned(FIREHOSE, &[cursor(FIREHOSE, 0)]), (Start::Oldest, false));
+    }
+
+    #[test]
+    fn a_jetstream_that_counts_has_a_cursor_of_its_own() {
+        let source = JETSTREAM.parse().unwrap();
+        let counted = cursor_name(&source, Position::Sequence(9));
+        assert_ne!(counted, cursor_name(&source, Position::Time(9)));
+        let sequence = (Start::After(Position::Sequence(9)), false);
+        assert_eq!(planned(JETSTREAM, &[cursor(&counted, 9), cursor(JETSTREAM, NOW)]), sequence);
+        assert_eq!(
+            planned(JETSTREAM, &[cursor(JETSTREAM, NOW), cursor(&counted, 9)]).0,
+            Start::After(Position::Time(NOW - 5_000_000))
+        );
+    }
+}

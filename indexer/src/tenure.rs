@@ -1,0 +1,188 @@
+//! A tenure: the time for which this process is the writer. Everything that leads to a write lives and dies with it; what was
+//! under way when it ends is read again, because the cursor moves only with the data.
+
+use std::{sync::Arc, time::Instant};
+
+use chrono::Utc;
+use store::{Connection, INBOX_CHANNEL, JOBS_CHANNEL, StoreError, Writer, backfill, inbox, jobs, observe};
+use tokio::{
+    sync::{Notify, mpsc, oneshot},
+    task::JoinSet,
+    time::{Duration, MissedTickBehavior, interval, timeout},
+};
+use tokio_util::sync::CancellationToken;
+use types::{Batch, Change, Origin};
+
+use crate::{
+    IndexerConfig, IndexerError,
+    batch::{Step, gather},
+    jobs::{Context, Jobs},
+    known::Known,
+    measure,
+    source::reader::Reader,
+};
+
+/// How many steps may wait for the writer; then the source waits.
+const WAITING_STEPS: usize = 1_000;
+/// The most inbox rows of a batch.
+const INBOX_ROWS: i64 = 500;
+/// How long parts have to end by themselves.
+const GRACE: Duration = Duration::from_secs(5);
+/// How often handles that nobody has checked for a while are looked for, and how many are queued at once.
+const STALE_HANDLES_EVERY: u32 = 10;
+const STALE_HANDLES: i64 = 100;
+
+/// A batch from elsewhere than the stream, and whom to tell that it is applied.
+pub struct Request {
+    pub batch: Batch,
+    pub done: oneshot::Sender<()>,
+}
+
+/// Is the writer until shutdown, or until something fails.
+pub async fn serve(
+    config: &IndexerConfig,
+    writer: Writer,
+    generation: i32,
+    shutdown: &CancellationToken,
+) -> Result<(), IndexerError> {
+    let known = Known::default();
+    known.extend(observe::known_dids(writer.client()).await?);
+    let over = shutdown.child_token();
+    let (steps, steps_in) = mpsc::channel(WAITING_STEPS);
+    let (requests, requests_in) = mpsc::channel(1);
+    let wake = Arc::new(Wake::default());
+    let context = Context::open(config.clone(), generation, requests).await?;
+    let reader = Reader {
+        config: config.clone(),
+        db: store::connect(&config.database_url, Some(generation)).await?.client,
+        known: known.clone(),
+        steps,
+    };
+    let mut parts = JoinSet::new();
+    let desk = Desk { writer, known, steps: steps_in, requests: requests_in, wake: wake.clone() };
+    parts.spawn(desk.work(over.clone()));
+    parts.spawn(until(over.clone(), reader.run()));
+    parts.spawn(until(over.clone(), listen(config.database_url.clone(), wake.clone())));
+    parts.spawn(until(over.clone(), keep_house(config.clone(), generation)));
+    parts.spawn(Jobs::new(context, config.workers).work(wake, over.clone()));
+    config.status.set_writing(true);
+    let first = parts.join_next().await;
+    over.cancel();
+    config.status.set_writing(false);
+    // Whoever has not ended by then is cut off: the store's transactions roll back.
+    timeout(GRACE, async { while parts.join_next().await.is_some() {} }).await.ok();
+    parts.shutdown().await;
+    match first {
+        Some(ended) => Ok(ended??),
+        None => Ok(()),
+    }
+}
+
+/// What wakes the parts of a tenure.
+#[derive(Default)]
+pub struct Wake {
+    pub jobs: Notify,
+    pub inbox: Notify,
+}
+
+async fn until(over: CancellationToken, work: impl Future<Output = Result<(), StoreError>>) -> Result<(), StoreError> {
+    over.run_until_cancelled(work).await.unwrap_or(Ok(()))
+}
+
+/// Where the writer sits.
+struct Desk {
+    writer: Writer,
+    known: Known,
+    steps: mpsc::Receiver<Step>,
+    requests: mpsc::Receiver<Request>,
+    wake: Arc<Wake>,
+}
+
+impl Desk {
+    /// Applies what comes, from whichever side.
+    async fn work(mut self, over: CancellationToken) -> Result<(), StoreError> {
+        // What was left while nobody listened.
+        self.empty_inbox().await?;
+        loop {
+            tokio::select! {
+                () = over.cancelled() => return Ok(()),
+                Some(step) = self.steps.recv() => {
+                    let batch = gather(step, &mut self.steps);
+                    self.apply(batch).await?;
+                }
+                Some(Request { batch, done }) = self.requests.recv() => {
+                    self.apply(batch).await?;
+                    // Nobody waits any more when the job was given up meanwhile.
+                    done.send(()).ok();
+                }
+                () = self.wake.inbox.notified() => self.empty_inbox().await?,
+            }
+        }
+    }
+
+    async fn apply(&mut self, batch: Batch) -> Result<(), StoreError> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let (changes, began) = (batch.changes.len(), Instant::now());
+        let applied = self.writer.apply(batch).await?;
+        measure::applied(&applied, changes, began.elapsed().as_secs_f64());
+        self.known.extend(&applied.new_actors);
+        Ok(())
+    }
+
+    /// What other processes found is applied in the order in which they left it.
+    async fn empty_inbox(&mut self) -> Result<(), StoreError> {
+        loop {
+            let found = inbox::pending(self.writer.client(), INBOX_ROWS).await?;
+            if found.is_empty() {
+                return Ok(());
+            }
+            let mut batch = Batch::new(Origin::ReadThrough);
+            for found in found {
+                batch.inbox.push(found.inbox_id);
+                batch.changes.push(Change::Put(Box::new(found.put)));
+            }
+            self.apply(batch).await?;
+        }
+    }
+}
+
+/// Passes notifications on.
+async fn listen(database_url: String, wake: Arc<Wake>) -> Result<(), StoreError> {
+    let Connection { client, mut notifications } = store::listen(&database_url, &[INBOX_CHANNEL, JOBS_CHANNEL]).await?;
+    // What was told between the last look and the LISTEN.
+    wake.inbox.notify_one();
+    wake.jobs.notify_one();
+    while let Some((channel, _)) = notifications.recv().await {
+        match channel.as_str() {
+            INBOX_CHANNEL => wake.inbox.notify_one(),
+            JOBS_CHANNEL => wake.jobs.notify_one(),
+            _ => {}
+        }
+    }
+    // The connection lives as long as its client.
+    drop(client);
+    Err(StoreError::Unavailable("the connection that listens ended".into()))
+}
+
+/// Small things, once a second.
+async fn keep_house(config: IndexerConfig, generation: i32) -> Result<(), StoreError> {
+    let db = store::connect(&config.database_url, Some(generation)).await?.client;
+    let began = Utc::now().timestamp_millis();
+    let mut tick = interval(Duration::from_secs(1));
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    for second in 0u32.. {
+        tick.tick().await;
+        // Before anything was heard the source has been silent since we began.
+        measure::lag(config.status.lag_ms().unwrap_or_else(|| Utc::now().timestamp_millis() - began));
+        backfill::refresh(&db).await?;
+        if second.is_multiple_of(STALE_HANDLES_EVERY) && jobs::waiting(&db, jobs::JobKind::Actor).await? < STALE_HANDLES
+        {
+            let age = config.timing.handle_age.as_secs_f64();
+            let stale = observe::stale_handles(&db, age, STALE_HANDLES).await?;
+            jobs::enqueue(&db, jobs::JobKind::Actor, &stale).await?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,81 @@
+//! Unusable arguments and set-ups: one line that says what to do, exit code 2.
+
+use std::net::TcpListener;
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use tokio::time::timeout;
+
+use crate::harness::crowsnest::{Crowsnest, command};
+use crate::harness::free_port;
+use crate::harness::scratch::Scratch;
+
+/// A network where nobody answers: what is tested fails before, or needs none.
+const NOWHERE: [&str; 7] = [
+    "--source",
+    "ws://127.0.0.1:9/subscribe",
+    "--plc-url",
+    "http://127.0.0.1:9",
+    "--relay-url",
+    "http://127.0.0.1:9",
+    "--allow-private-network",
+];
+
+/// Runs crowsnest to its end, which must be a refusal; returns its one line.
+async fn refusal(args: &[&str]) -> Result<String> {
+    let mut command = command(args);
+    // Standard error is for the log too; without it, the reason is all there is.
+    let output = command.env("CROWSNEST_LOG", "off").stdin(Stdio::null()).output();
+    let output = timeout(Duration::from_secs(60), output).await.context("it does not end")??;
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    Ok(stderr)
+}
+
+#[tokio::test]
+async fn an_unknown_flag_is_named() -> Result<()> {
+    let line = refusal(&["up", "--lissten", "127.0.0.1:5000"]).await?;
+    assert!(line.contains("--lissten"), "{line}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_wrong_value_says_what_was_expected() -> Result<()> {
+    let line = refusal(&["up", "--source", "https://jetstream.example/"]).await?;
+    assert!(line.contains("--source") && line.contains("ws://"), "{line}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_taken_port_is_named_with_the_flag_that_changes_it() -> Result<()> {
+    let taken = TcpListener::bind("127.0.0.1:0")?;
+    let address = taken.local_addr()?.to_string();
+    let scratch = Scratch::new()?;
+    let data = scratch.folder("data")?.display().to_string();
+    let line = refusal(&[&["up", "--listen", &address, "--data-dir", &data], &NOWHERE[..]].concat()).await?;
+    assert!(line.contains(&address) && line.contains("--listen"), "{line}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_unreachable_database_is_named_without_its_password() -> Result<()> {
+    let scratch = Scratch::new()?;
+    let data = scratch.folder("data")?.display().to_string();
+    let port = free_port()?.to_string();
+    let database = format!("postgres://me:hunter2@127.0.0.1:{port}/crowsnest");
+    let given = ["up", "--listen", "127.0.0.1:0", "--data-dir", &data, "--database-url", &database];
+    let line = refusal(&[&given, &NOWHERE[..]].concat()).await?;
+    assert!(line.contains(&port) && !line.contains("hunter2"), "{line}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_interrupt_ends_it_with_success() -> Result<()> {
+    let scratch = Scratch::new()?;
+    let crowsnest = Crowsnest::up(&scratch.folder("data")?, &NOWHERE).await?;
+    let status = crowsnest.interrupt().await?;
+    assert!(status.success(), "{status}");
+    Ok(())
+}

@@ -1,0 +1,14 @@
+//! Tests of the whole system from outside: the built `crowsnest`, networks to follow, and real container clients.
+//!
+//! `cargo xtask test` runs them and installs what they need. The program under test is `CROWSNEST_BIN`, or else
+//! `target/debug/crowsnest`, built with the feature `devnet`.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "measurements and the logs of a failed test are shown to people"
+)]
+
+mod cli;
+mod devnet_pull;
+mod harness;
+mod pds_pull;

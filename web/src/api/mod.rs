@@ -1,0 +1,30 @@
+//! `/api/v1`: the index as JSON. One file a noun; lists are `[]`, never null; errors are `{error, message}`.
+
+mod repository;
+mod search;
+pub mod status;
+mod user;
+
+use axum::{Router, extract::Request, routing::get};
+use serde::Serialize;
+
+use crate::{error::WebError, state::Web};
+
+/// A list and where its next part begins.
+#[derive(Serialize)]
+struct List<T> {
+    items: Vec<T>,
+    next: Option<String>,
+}
+
+/// The routes below `/api/v1`. `/` in a repository's name is percent-encoded.
+pub fn router() -> Router<Web> {
+    Router::new()
+        .route("/status", get(status::get))
+        .route("/search", get(search::get))
+        .route("/repositories/{owner}/{repository}", get(repository::get))
+        .route("/repositories/{owner}/{repository}/tags", get(repository::tags))
+        .route("/users/{owner}", get(user::get))
+        .route("/users/{owner}/stars", get(user::stars))
+        .fallback(async |request: Request| WebError::NoPage { path: request.uri().path().chars().take(200).collect() })
+}

@@ -1,0 +1,54 @@
+use axum::{
+    Json,
+    extract::{Path, Query, State, rejection::QueryRejection},
+};
+use serde::Deserialize;
+use store::queries::{RepositoryView, TagView};
+use types::RepositoryName;
+
+use super::List;
+use crate::{
+    error::WebError,
+    owner::{self, Account},
+    pages::{offset, tags::PAGE_SIZE},
+    state::Web,
+};
+
+/// `?filter=&cursor=`
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct Parameters {
+    filter: String,
+    cursor: String,
+}
+
+async fn find(web: &Web, owner: &str, name: &str) -> Result<(Account, RepositoryName, RepositoryView), WebError> {
+    let account = owner::find(web.reader(), owner).await?;
+    let unknown = || WebError::NoRepository { owner: owner.to_owned(), name: name.to_owned() };
+    let name: RepositoryName = name.parse().map_err(|_| unknown())?;
+    let view = web.reader().repository(&account.did, &name).await?.ok_or_else(unknown)?;
+    Ok((account, name, view))
+}
+
+/// `GET /api/v1/repositories/{owner}/{repository}`
+pub async fn get(
+    State(web): State<Web>,
+    Path((owner, name)): Path<(String, String)>,
+) -> Result<Json<RepositoryView>, WebError> {
+    Ok(Json(find(&web, &owner, &name).await?.2))
+}
+
+/// `GET /api/v1/repositories/{owner}/{repository}/tags`
+pub async fn tags(
+    State(web): State<Web>,
+    Path((owner, name)): Path<(String, String)>,
+    parameters: Result<Query<Parameters>, QueryRejection>,
+) -> Result<Json<List<TagView>>, WebError> {
+    let Query(asked) = parameters.map_err(|error| WebError::BadRequest(error.body_text()))?;
+    let begin = offset(&asked.cursor)?;
+    let (account, name, _) = find(&web, &owner, &name).await?;
+    let filter: String = asked.filter.chars().take(128).collect();
+    let items = web.reader().tags(&account.did, &name, &filter, PAGE_SIZE, begin).await?;
+    let full = i64::try_from(items.len()) == Ok(PAGE_SIZE);
+    Ok(Json(List { items, next: full.then(|| (begin + PAGE_SIZE).to_string()) }))
+}

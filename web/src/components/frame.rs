@@ -1,0 +1,100 @@
+//! What is around every page: head, header, footer.
+
+use std::sync::Arc;
+
+use leptos::prelude::*;
+
+use super::{icon::Icon, notice};
+use crate::{
+    app::Page,
+    assets,
+    state::{Summary, Web},
+    text::format,
+};
+
+/// The whole document. If the index cannot be read the page is shown all the same, without what the footer knows.
+pub async fn document(web: &Web, page: Page) -> AnyView {
+    let summary = web.summary().await.ok();
+    let canonical = web.config().public_url.join(&page.canonical).map(String::from).unwrap_or_default();
+    let title = if page.title.is_empty() { "crowsnest".to_owned() } else { format!("{} – crowsnest", page.title) };
+    let description = page.description.unwrap_or_else(|| "Container images published on the AT Protocol.".to_owned());
+    view! {
+        <html lang="en">
+            <head>
+                <meta charset="utf-8"/>
+                <title>{title.clone()}</title>
+                <meta name="viewport" content="width=device-width, initial-scale=1"/>
+                <meta name="color-scheme" content="light dark"/>
+                <meta name="description" content=description.clone()/>
+                {open_graph("og:title", title)}
+                {open_graph("og:description", description)}
+                <link rel="canonical" href=canonical/>
+                <link rel="stylesheet" href=assets::CSS.path.as_str()/>
+                <link rel="icon" type="image/svg+xml" href=assets::ICON.path.as_str()/>
+                <script type="module" src=assets::JS.path.as_str()></script>
+            </head>
+            <body>
+                <a class="skip" href="#main">"Skip to content"</a>
+                {header(page.query)}
+                <main id="main">
+                    {notice::filling(summary.as_ref().and_then(|summary| summary.backfill.as_ref()))}
+                    {page.body}
+                </main>
+                {footer(summary)}
+            </body>
+        </html>
+    }
+    .into_any()
+}
+
+/// `property` is RDFa's attribute, not HTML's: the view macro does not know it.
+fn open_graph(property: &'static str, content: String) -> impl IntoView {
+    leptos::html::meta().attr("property", property).attr("content", content)
+}
+
+fn header(query: String) -> AnyView {
+    view! {
+        <header class="top">
+            <div class="top-in">
+                <a class="wordmark" href="/">{Icon::Mark.draw()} <span>"crowsnest"</span></a>
+                <form class="search" role="search" action="/search">
+                    <label class="hidden" for="q">"Search images"</label>
+                    {Icon::Search.draw()}
+                    <input id="q" type="search" name="q" value=query placeholder="Search images" maxlength="200" autocomplete="off" spellcheck="false"/>
+                    <kbd aria-hidden="true" hidden=true>"/"</kbd>
+                </form>
+                <nav aria-label="Main">
+                    <a href="/search">"Explore"</a>
+                    <a href="/install">"Install"</a>
+                    <a href="/status">"Status"</a>
+                </nav>
+            </div>
+        </header>
+    }
+    .into_any()
+}
+
+fn footer(summary: Option<Arc<Summary>>) -> AnyView {
+    let fresh = match summary.as_ref().map(|summary| summary.lag_ms) {
+        Some(Some(lag)) => format!("Index {} behind the network", format::lag(lag)),
+        Some(None) => "The index has heard nothing from the network yet".to_owned(),
+        None => "The index cannot be read at the moment".to_owned(),
+    };
+    let fingerprint = summary.map(|summary| {
+        let short: String = summary.fingerprint.chars().take(12).collect();
+        view! { <li>"Fingerprint " <code title=summary.fingerprint.clone()>{short}</code></li> }
+    });
+    view! {
+        <footer class="bottom">
+            <ul>
+                <li>{fresh}</li>
+                {fingerprint}
+                <li><a href="/status">"Status"</a></li>
+                <li><a href="/api/v1/status">"API"</a></li>
+                <li><a href="/about">"About"</a></li>
+                <li><a href="https://github.com/crowsnest-index/crowsnest" rel="noopener">"Source"</a></li>
+            </ul>
+        </footer>
+    }
+    .into_any()
+}

@@ -1,0 +1,12 @@
+//! What pages are made of.
+
+pub mod facts;
+pub mod flag;
+pub mod frame;
+pub mod icon;
+pub mod layers;
+pub mod notice;
+pub mod provenance;
+pub mod pull;
+pub mod row;
+pub mod words;

@@ -1,0 +1,89 @@
+use leptos::prelude::*;
+use store::queries::RepositoryItem;
+
+use crate::{
+    address,
+    app::{Answer, Page, Visit},
+    components::{icon::Icon, row::rows, words},
+    error::WebError,
+};
+
+/// Search first; then what is new and what others star; then how to pull and to publish.
+pub async fn page(visit: Visit) -> Result<Answer, WebError> {
+    let reader = visit.web.reader();
+    let newest = reader.newest_repositories(8).await?;
+    let featured = reader.featured_repositories(8).await?;
+    let example = featured.iter().chain(&newest).find(|item| item.pullable);
+    let host = visit.web.config().public_url.authority().to_owned();
+    let reference = example.map_or_else(
+        || format!("{host}/alice.example/app:latest"),
+        |item| {
+            let tag = item.latest_tag.as_deref().unwrap_or("latest");
+            format!("{host}/{}/{}:{tag}", item.owner.name(), item.name)
+        },
+    );
+    let body = view! {
+        {hero(&featured)}
+        <div class="columns">
+            <section aria-labelledby="new">
+                <h2 id="new">"What’s new"</h2>
+                {list(&newest)}
+            </section>
+            <section aria-labelledby="featured">
+                <h2 id="featured">"Featured"</h2>
+                {list(&featured)}
+            </section>
+        </div>
+        {how(reference)}
+    };
+    Ok(Page::new("", "/", body))
+}
+
+fn hero(featured: &[RepositoryItem]) -> impl IntoView + use<> {
+    let mut names: Vec<&str> = featured.iter().filter(|item| item.pullable).map(|item| item.name.as_str()).collect();
+    names.dedup();
+    let example = |name: &&str| {
+        let href = address::with_query("/search", &[("q", name)]);
+        view! { <li><a href=href>{(*name).to_owned()}</a></li> }
+    };
+    let examples = names.iter().take(3).map(example).collect_view();
+    view! {
+        <section class="hero">
+            <h1>"Find and pull container images that people publish on the AT Protocol."</h1>
+            <form class="hero-search" role="search" action="/search">
+                <label class="hidden" for="home-q">"Search images"</label>
+                {Icon::Search.draw()}
+                <input id="home-q" type="search" name="q" placeholder="Name, words or owner" maxlength="200" autocomplete="off" spellcheck="false"/>
+                <button type="submit">"Search"</button>
+            </form>
+            {(!names.is_empty()).then(|| view! { <div class="examples"><span>"Try"</span> <ul>{examples}</ul></div> })}
+        </section>
+    }
+}
+
+fn list(items: &[RepositoryItem]) -> AnyView {
+    if items.is_empty() {
+        return view! { <p class="empty">"Nothing yet. An image shows up here within a second of being published."</p> }.into_any();
+    }
+    rows(items, "")
+}
+
+fn how(reference: String) -> impl IntoView {
+    let command = format!("docker pull {reference}");
+    view! {
+        <div class="columns how">
+            <section aria-labelledby="pull-one">
+                <h2 id="pull-one">"Pull in one line"</h2>
+                <div class="command"><code>{command.clone()}</code>{words::copy(command, "the command")}</div>
+                <p class="muted">"Any OCI client works, without an account. " <a href="/install">"Set up a client"</a></p>
+            </section>
+            <section aria-labelledby="publish">
+                <h2 id="publish">"Publish in three"</h2>
+                <pre class="commands" tabindex="0"><code>
+                    "docker login atcr.io\ndocker tag app atcr.io/you.example/app:v1\ndocker push atcr.io/you.example/app:v1"
+                </code></pre>
+                <p class="muted">"Sign in with your AT Protocol handle. The records land in your own repository, and here."</p>
+            </section>
+        </div>
+    }
+}

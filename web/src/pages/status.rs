@@ -1,0 +1,120 @@
+use chrono::Utc;
+use leptos::prelude::*;
+use store::queries::{BackfillView, Counts};
+
+use crate::{
+    api::status::{SourceState, sources},
+    app::{Answer, Page, Visit},
+    components::{facts::fact, words},
+    error::WebError,
+    text::format,
+};
+
+/// What the index holds, how fresh it is and what it reads.
+pub async fn page(visit: Visit) -> Result<Answer, WebError> {
+    let web = &visit.web;
+    let status = web.reader().status().await?;
+    let (fingerprint, covered) = web.reader().records_fingerprint().await?;
+    let now = Utc::now();
+    let lag = web.lag_ms(&status, now).map_or_else(
+        || "has heard nothing from the network yet".to_owned(),
+        |lag| format!("is {} behind the network", format::lag(lag)),
+    );
+    let body = view! {
+        <div class="page-head"><h1>"The index " {lag}</h1></div>
+        <section aria-labelledby="counts">
+            <h2 id="counts">"What it holds"</h2>
+            {counts(&status.counts)}
+        </section>
+        <section aria-labelledby="sources">
+            <h2 id="sources">"What it reads"</h2>
+            {source_table(sources(web.config(), &status, now))}
+        </section>
+        {status.backfill.as_ref().map(backfill)}
+        <section aria-labelledby="fingerprint">
+            <h2 id="fingerprint">"Fingerprint"</h2>
+            <p>
+                "Two indexes that hold the same records show the same fingerprint. This one covers "
+                {format::grouped(covered)} " records of active accounts."
+            </p>
+            <div class="command"><code>{fingerprint.clone()}</code>{words::copy(fingerprint, "the fingerprint")}</div>
+        </section>
+        <p class="muted">
+            "crowsnest " {web.config().version.clone()} ", generation " {web.reader().generation().to_string()}
+            " of the index. The same as JSON: " <a href="/api/v1/status">"/api/v1/status"</a>
+        </p>
+    };
+    Ok(Page::new("Status", "/status", body))
+}
+
+fn counts(counts: &Counts) -> impl IntoView + use<> {
+    let count = |name, n: i64| fact(name, words::count(n));
+    view! {
+        <dl class="figures">
+            {count("Repositories", counts.repositories)}
+            {count("Manifests", counts.manifests)}
+            {count("Tags", counts.tags)}
+            {count("Stars", counts.stars)}
+            {count("Holds", counts.holds)}
+            {count("Accounts", counts.accounts)}
+            {count("Records", counts.records)}
+            {count("Invalid records", counts.invalid)}
+            {count("Jobs waiting", counts.jobs)}
+            {count("Rejected events", counts.rejects)}
+        </dl>
+    }
+}
+
+fn source_table(sources: Vec<SourceState>) -> AnyView {
+    if sources.is_empty() {
+        return view! { <p class="empty">"No source has been read yet."</p> }.into_any();
+    }
+    let row = |source: SourceState| {
+        let class = match source.state {
+            "live" => "good",
+            "stalled" => "bad",
+            _ => "muted",
+        };
+        view! {
+            <tr>
+                <th scope="row" data-label="Source"><code class="wrap">{format::shown(&source.url)}</code></th>
+                <td data-label="Kind">{source.kind}</td>
+                <td data-label="State"><span class=class>{source.state}</span></td>
+                <td data-label="Cursor" class="number">{source.cursor.map(|cursor| cursor.to_string())}</td>
+                <td data-label="Moved">{words::age_or_dash(source.updated_at)}</td>
+            </tr>
+        }
+    };
+    view! {
+        <table class="cards">
+            <thead>
+                <tr>
+                    <th scope="col">"Source"</th>
+                    <th scope="col">"Kind"</th>
+                    <th scope="col">"State"</th>
+                    <th scope="col" class="number">"Cursor"</th>
+                    <th scope="col">"Moved"</th>
+                </tr>
+            </thead>
+            <tbody>{sources.into_iter().map(row).collect_view()}</tbody>
+        </table>
+    }
+    .into_any()
+}
+
+fn backfill(backfill: &BackfillView) -> AnyView {
+    let state = match backfill.finished_at {
+        Some(time) => view! { "finished " {words::age(time)} }.into_any(),
+        None => view! { "began " {words::age(backfill.started_at)} }.into_any(),
+    };
+    view! {
+        <section aria-labelledby="backfill">
+            <h2 id="backfill">"Reading the whole network"</h2>
+            <p>
+                {format::grouped(backfill.done)} " of " {format::grouped(backfill.total)} " accounts read, "
+                {format::grouped(backfill.failed)} " could not be; " {state} "."
+            </p>
+        </section>
+    }
+    .into_any()
+}

@@ -1,0 +1,51 @@
+use axum::{
+    Router,
+    extract::{Request, State},
+    response::{IntoResponse, Redirect, Response},
+};
+use http::{
+    HeaderName, HeaderValue, Method,
+    header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS},
+};
+use leptos_axum::{LeptosRoutes as _, generate_route_list};
+use store::Reader;
+use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer, set_header::SetResponseHeaderLayer};
+
+use crate::{WebConfig, address, api, app, assets, error::WebError, state::Web};
+
+/// What our own pages may load: nothing inline, nothing from elsewhere.
+const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+                              form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// Everything that people read: pages, assets and `/api/v1`. It owns the fallback (a pull reference pasted into a browser,
+/// or else a 404 page), so that what it is merged with must have none.
+pub fn router(config: WebConfig, reader: Reader) -> Router {
+    let web = Web::new(config, reader);
+    Router::new()
+        .leptos_routes_with_handler(generate_route_list(app::routes), app::render)
+        .merge(assets::router())
+        .nest("/api/v1", api::router())
+        .fallback(elsewhere)
+        .with_state(web.clone())
+        .layer(CatchPanicLayer::custom(app::panicked))
+        .layer(header(CONTENT_SECURITY_POLICY, CONTENT_POLICY))
+        .layer(header(X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .layer(header(REFERRER_POLICY, "strict-origin-when-cross-origin"))
+        .layer(header(HeaderName::from_static("cross-origin-opener-policy"), "same-origin"))
+        .layer(CompressionLayer::new())
+}
+
+fn header(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
+    SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value))
+}
+
+/// Addresses that no route has.
+async fn elsewhere(State(web): State<Web>, request: Request) -> Response {
+    let path = request.uri().path();
+    if matches!(*request.method(), Method::GET | Method::HEAD)
+        && let Some(page) = address::of_pull_reference(path)
+    {
+        return Redirect::permanent(&page).into_response();
+    }
+    app::error_page(&web, WebError::NoPage { path: path.chars().take(200).collect() }).await
+}

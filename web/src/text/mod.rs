@@ -1,0 +1,6 @@
+//! Words, numbers and the markup of strangers.
+
+pub mod artifact;
+pub mod format;
+pub mod history;
+pub mod markdown;

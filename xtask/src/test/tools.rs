@@ -1,0 +1,149 @@
+//! What suites need installed, and getting it.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context as _, Result};
+
+use super::suites::Suite;
+use crate::{Unusable, cargo, process};
+
+/// Something that must be installed.
+#[derive(Clone, Copy)]
+pub struct Tool {
+    /// What it is called in lists and errors.
+    pub name: &'static str,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    /// A program, and the Debian package that brings it.
+    Program(&'static str),
+    /// Postgres: `initdb` lies outside the `PATH` on Debian.
+    Postgres,
+    /// The packages of `tests/npm`, installed into `target/npm`.
+    Npm,
+}
+
+/// Postgres's server programs.
+pub const POSTGRES: Tool = Tool { name: "postgres", kind: Kind::Postgres };
+/// Copies images without a daemon.
+pub const SKOPEO: Tool = Tool { name: "skopeo", kind: Kind::Program("skopeo") };
+/// A container engine without a daemon.
+pub const PODMAN: Tool = Tool { name: "podman", kind: Kind::Program("podman") };
+/// The docker daemon; its package brings the client.
+pub const DOCKER: Tool = Tool { name: "dockerd", kind: Kind::Program("docker.io") };
+/// What dockerd runs containers with.
+pub const CONTAINERD: Tool = Tool { name: "containerd", kind: Kind::Program("containerd") };
+/// Runs the reference PDS.
+pub const NODE: Tool = Tool { name: "node", kind: Kind::Program("nodejs") };
+/// Installs it.
+pub const NPM: Tool = Tool { name: "npm", kind: Kind::Program("npm") };
+/// The reference PDS compiles SQLite with node-gyp: Python, make, and a C++ compiler.
+pub const PYTHON: Tool = Tool { name: "python3", kind: Kind::Program("python3") };
+/// See [`PYTHON`].
+pub const MAKE: Tool = Tool { name: "make", kind: Kind::Program("make") };
+/// See [`PYTHON`].
+pub const CXX: Tool = Tool { name: "g++", kind: Kind::Program("g++") };
+/// The reference PDS and PLC directory.
+pub const REFERENCE_PDS: Tool = Tool { name: "reference PDS (npm)", kind: Kind::Npm };
+
+impl Tool {
+    fn installed(&self) -> Result<bool> {
+        Ok(match self.kind {
+            Kind::Program(_) => process::installed(self.name),
+            Kind::Postgres => process::installed("initdb") || debian_postgres(),
+            Kind::Npm => npm_installed(cargo::root()?),
+        })
+    }
+
+    fn debian_package(&self) -> Option<&'static str> {
+        match self.kind {
+            Kind::Program(package) => Some(package),
+            Kind::Postgres => Some("postgresql"),
+            Kind::Npm => None,
+        }
+    }
+}
+
+/// Installs what the suites need and is missing: Debian packages when root, npm packages always.
+///
+/// # Errors
+/// Something cannot be installed from here; the error names it and says how ([`Unusable`]).
+pub fn ensure(suites: &[&Suite]) -> Result<()> {
+    let mut packages = BTreeSet::new();
+    let mut npm = false;
+    for tool in suites.iter().flat_map(|suite| suite.needs) {
+        if !tool.installed()? {
+            packages.extend(tool.debian_package());
+            npm |= matches!(tool.kind, Kind::Npm);
+        }
+    }
+    if !packages.is_empty() {
+        install_debian(&packages)?;
+    }
+    if npm {
+        install_npm(cargo::root()?)?;
+    }
+    Ok(())
+}
+
+fn install_debian(packages: &BTreeSet<&str>) -> Result<()> {
+    let list = packages.iter().copied().collect::<Vec<_>>().join(" ");
+    if !is_root()? || !process::installed("apt-get") {
+        let how = format!("apt-get install --no-install-recommends {list}");
+        return Err(Unusable(format!("the tests need what is not installed here; as root: {how}")).into());
+    }
+    let mut update = Command::new("apt-get");
+    update.args(["update", "-qq"]);
+    let mut install = Command::new("apt-get");
+    install.args(["install", "-y", "-qq", "--no-install-recommends"]).args(packages);
+    for command in [&mut update, &mut install] {
+        let done = process::must_succeed(command.env("DEBIAN_FRONTEND", "noninteractive"));
+        done.map_err(|error| Unusable(format!("{error:#}; the tests need {list}")))?;
+    }
+    Ok(())
+}
+
+/// `npm ci` of the committed lock file, in `target/` so that no folder of the sources is written to.
+fn install_npm(root: &Path) -> Result<()> {
+    let folder = root.join("target/npm");
+    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    for name in ["package.json", LOCK] {
+        let from = root.join("tests/npm").join(name);
+        fs::copy(&from, folder.join(name)).with_context(|| format!("cannot copy {}", from.display()))?;
+    }
+    let mut npm = Command::new("npm");
+    npm.current_dir(&folder).args(["ci", "--no-audit", "--no-fund"]);
+    // Node's headers from its package: node-gyp would download them.
+    if Path::new("/usr/include/node").is_dir() {
+        npm.env("npm_config_nodedir", "/usr");
+    }
+    process::must_succeed(&mut npm).map_err(|error| Unusable(format!("{error:#}; the reference PDS needs it")))?;
+    fs::copy(root.join("tests/npm").join(LOCK), folder.join(DONE)).context("cannot note that npm is done")?;
+    Ok(())
+}
+
+const LOCK: &str = "package-lock.json";
+/// A copy of the lock file whose packages are all there.
+const DONE: &str = "installed.json";
+
+fn npm_installed(root: &Path) -> bool {
+    let read = |path: &str| fs::read(root.join(path)).ok();
+    let wanted = read("tests/npm/package-lock.json");
+    wanted.is_some() && wanted == read("target/npm/installed.json")
+}
+
+fn debian_postgres() -> bool {
+    let Ok(versions) = fs::read_dir("/usr/lib/postgresql") else { return false };
+    versions.flatten().any(|version| version.path().join("bin/initdb").is_file())
+}
+
+fn is_root() -> io::Result<bool> {
+    Ok(fs::metadata("/proc/self")?.uid() == 0)
+}
