@@ -14,8 +14,6 @@ pub trait Lag: Send + Sync {
 /// What the web needs to be told.
 #[derive(Clone)]
 pub struct WebConfig {
-    /// Leptos's options, from [`leptos_options`].
-    pub leptos: LeptosOptions,
     /// The origin that people use: pull commands and canonical links are made from it, never from the Host header.
     pub public_url: Url,
     /// The version of this program.

@@ -2,12 +2,13 @@ use axum::{
     Router,
     extract::{Request, State},
     response::{IntoResponse, Redirect, Response},
+    routing::get,
 };
 use http::{
     HeaderName, HeaderValue, Method,
     header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS},
 };
-use leptos_axum::{LeptosRoutes as _, generate_route_list};
+use leptos_axum::generate_route_list;
 use store::Reader;
 use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer, set_header::SetResponseHeaderLayer};
 
@@ -21,12 +22,15 @@ const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src '
 /// or else a 404 page), so that what it is merged with must have none.
 pub fn router(config: WebConfig, reader: Reader) -> Router {
     let web = Web::new(config, reader);
-    Router::new()
-        .leptos_routes_with_handler(generate_route_list(app::routes), app::render)
+    let mut router = Router::new();
+    for page in generate_route_list(app::routes) {
+        router = router.route(page.path(), get(app::render));
+    }
+    router
         .merge(assets::router())
         .nest("/api/v1", api::router())
         .fallback(elsewhere)
-        .with_state(web.clone())
+        .with_state(web)
         .layer(CatchPanicLayer::custom(app::panicked))
         .layer(header(CONTENT_SECURITY_POLICY, CONTENT_POLICY))
         .layer(header(X_CONTENT_TYPE_OPTIONS, "nosniff"))

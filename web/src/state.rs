@@ -1,8 +1,6 @@
 use std::{sync::Arc, time::Duration};
 
-use axum::extract::FromRef;
 use chrono::{DateTime, Utc};
-use leptos::config::LeptosOptions;
 use store::{
     Reader, StoreError,
     queries::{BackfillView, StatusView},
@@ -32,13 +30,6 @@ pub struct Summary {
     pub fingerprint: String,
     /// How far the reading of the whole network is.
     pub backfill: Option<BackfillView>,
-}
-
-/// Leptos's own part of the state, which its route list asks for.
-impl FromRef<Web> for LeptosOptions {
-    fn from_ref(web: &Web) -> Self {
-        web.config().leptos.clone()
-    }
 }
 
 impl Web {

@@ -106,7 +106,6 @@ mod tests {
             backfill: None,
         };
         let config = WebConfig {
-            leptos: crate::leptos_options(None).unwrap(),
             public_url: "http://127.0.0.1:5000".parse().unwrap(),
             version: "0".into(),
             sources: ["wss://a.example/subscribe", "wss://c.example/xrpc/com.atproto.sync.subscribeRepos"]
