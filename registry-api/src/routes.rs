@@ -39,7 +39,7 @@ pub fn router(registry: Arc<Registry>) -> Router {
         .route("/v2", any(serve))
         .route("/v2/", any(serve))
         .route("/v2/{*path}", any(serve))
-        .route("/auth/token", get(tokens::by_query).post(tokens::by_form))
+        .route("/auth/token", get(tokens::by_query).post(tokens::by_form).fallback(no_token))
         .layer(map_response(mark))
         .with_state(registry)
 }
@@ -108,6 +108,11 @@ fn bearer(registry: &Registry, headers: &HeaderMap, scope: Option<&str>) -> Resu
         _ => return Err(refused("only bearer tokens are taken here: see WWW-Authenticate".to_owned())),
     };
     registry.tokens.verify(token).map(|_| true).map_err(|error| refused(error.to_string()))
+}
+
+async fn no_token() -> impl IntoResponse {
+    let message = "tokens are asked for by GET, or by POST with a form";
+    ([(ALLOW, "GET, HEAD, POST")], OciError::new(Code::ReadOnly, message))
 }
 
 fn read_only() -> OciError {

@@ -81,7 +81,7 @@ async fn garbage_is_refused_without_panic() {
     for length in 0..honest.len() {
         assert!(check(&honest[..length], &id("app_077"), Some(&did_key(SEED))).is_err(), "cut at {length}");
     }
-    for at in 0..honest.len() {
+    for at in (0..honest.len()).step_by(3) {
         let mut odd = honest.clone();
         odd[at] = !odd[at];
         assert!(check(&odd, &id("app_077"), Some(&did_key(SEED))).is_err(), "changed at {at}");
