@@ -66,7 +66,8 @@ impl Web {
         if let Some(lag) = &self.config().lag {
             return lag.lag_ms();
         }
-        let seen = |source: &store::queries::SourceView| source.safe_time.unwrap_or(source.updated_at.timestamp_micros());
+        let seen =
+            |source: &store::queries::SourceView| source.safe_time.unwrap_or(source.updated_at.timestamp_micros());
         let newest = status.sources.iter().map(seen).max()?;
         Some(((now.timestamp_micros() - newest) / 1000).max(0))
     }

@@ -113,8 +113,10 @@ mod tests {
                 .into(),
             lag: None,
         };
-        let states: Vec<_> =
-            sources(&config, &status, now).into_iter().map(|source| (source.kind, source.cursor, source.state)).collect();
+        let states: Vec<_> = sources(&config, &status, now)
+            .into_iter()
+            .map(|source| (source.kind, source.cursor, source.state))
+            .collect();
         let expected =
             [("jetstream_v1", Some(7), "live"), ("unknown", Some(7), "stalled"), ("firehose", None, "never")];
         assert_eq!(states, expected);

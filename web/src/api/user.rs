@@ -16,10 +16,7 @@ pub async fn get(State(web): State<Web>, Path(owner): Path<String>) -> Result<Js
 }
 
 /// `GET /api/v1/users/{owner}/stars`
-pub async fn stars(
-    State(web): State<Web>,
-    Path(owner): Path<String>,
-) -> Result<Json<List<RepositoryItem>>, WebError> {
+pub async fn stars(State(web): State<Web>, Path(owner): Path<String>) -> Result<Json<List<RepositoryItem>>, WebError> {
     let account = owner::find(web.reader(), &owner).await?;
     let items = web.reader().starred_by(&account.did, LIST_SIZE).await?;
     Ok(Json(List { items, next: None }))

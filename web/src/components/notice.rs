@@ -10,7 +10,8 @@ use crate::text::format;
 pub fn filling(backfill: Option<&BackfillView>) -> Option<AnyView> {
     let backfill = backfill.filter(|backfill| backfill.finished_at.is_none())?;
     let view = if backfill.total == 0 {
-        view! { <p class="notice" role="status">"The index is new: looking for accounts that publish images."</p> }.into_any()
+        view! { <p class="notice" role="status">"The index is new: looking for accounts that publish images."</p> }
+            .into_any()
     } else {
         let read = format!("{} of {} accounts read", format::grouped(backfill.done), format::grouped(backfill.total));
         view! {

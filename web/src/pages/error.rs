@@ -16,7 +16,7 @@ pub fn page(error: &WebError) -> Page {
             {help}
         </div>
     };
-    Page::bare(heading, "/", body)
+    Page::new(heading, "", body)
 }
 
 fn advice(error: &WebError) -> (&'static str, AnyView) {
@@ -66,5 +66,6 @@ fn search_for(text: &str) -> AnyView {
 }
 
 fn start() -> AnyView {
-    view! { <p><a href="/">"Start at the first page"</a>" or "<a href="/search">"see every repository"</a>"."</p> }.into_any()
+    view! { <p><a href="/">"Start at the first page"</a>" or "<a href="/search">"see every repository"</a>"."</p> }
+        .into_any()
 }

@@ -26,7 +26,7 @@ pub async fn page(visit: Visit) -> Result<Answer, WebError> {
     let body = results(&query, begin, &found, started.elapsed());
     let title = if query.is_empty() { "Explore".to_owned() } else { format!("{} – search", format::shown(&query)) };
     let canonical = address::with_query("/search", &[("q", &query)]);
-    Ok(Answer::Page(Box::new(Page { query, ..Page::bare(title, canonical, body) })))
+    Ok(Page { query, ..Page::new(title, canonical, body) }.into())
 }
 
 /// The total, exact below the store's limit.
@@ -65,7 +65,8 @@ fn results(query: &str, begin: i64, found: &SearchPage, took: Duration) -> AnyVi
 fn nothing(query: &str, begin: i64) -> AnyView {
     if begin > 0 {
         let href = address::with_query("/search", &[("q", query)]);
-        return view! { <p class="empty">"There is nothing on this page. " <a href=href>"Back to the first"</a></p> }.into_any();
+        return view! { <p class="empty">"There is nothing on this page. " <a href=href>"Back to the first"</a></p> }
+            .into_any();
     }
     if query.is_empty() {
         return view! { <p class="empty">"No repository is in the index yet."</p> }.into_any();

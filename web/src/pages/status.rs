@@ -16,9 +16,10 @@ pub async fn page(visit: Visit) -> Result<Answer, WebError> {
     let status = web.reader().status().await?;
     let (fingerprint, covered) = web.reader().records_fingerprint().await?;
     let now = Utc::now();
-    let lag = web.lag_ms(&status, now).map_or_else(|| "has heard nothing from the network yet".to_owned(), |lag| {
-        format!("is {} behind the network", format::lag(lag))
-    });
+    let lag = web.lag_ms(&status, now).map_or_else(
+        || "has heard nothing from the network yet".to_owned(),
+        |lag| format!("is {} behind the network", format::lag(lag)),
+    );
     let body = view! {
         <div class="page-head"><h1>"The index " {lag}</h1></div>
         <section aria-labelledby="counts">
@@ -43,7 +44,7 @@ pub async fn page(visit: Visit) -> Result<Answer, WebError> {
             " of the index. The same as JSON: " <a href="/api/v1/status">"/api/v1/status"</a>
         </p>
     };
-    Ok(Page::new("Status", "/status", body))
+    Ok(Page::new("Status", "/status", body).into())
 }
 
 fn counts(counts: &Counts) -> impl IntoView + use<> {

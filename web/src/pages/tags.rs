@@ -15,7 +15,7 @@ pub const PAGE_SIZE: i64 = 50;
 
 /// The tags of a repository, filtered by the server.
 pub async fn section(visit: &Visit, repository: &Repository) -> Result<AnyView, WebError> {
-    let filter: String = visit.query("filter").chars().take(128).collect();
+    let filter = filter(visit.query("filter"));
     let begin = offset(visit.query("cursor"))?;
     let mut tags =
         visit.web.reader().tags(&repository.account.did, &repository.name, &filter, PAGE_SIZE + 1, begin).await?;
@@ -39,13 +39,19 @@ pub async fn section(visit: &Visit, repository: &Repository) -> Result<AnyView, 
     Ok(body.into_any())
 }
 
+/// A filter as Postgres takes it: no tag is longer, none holds a control character.
+pub fn filter(asked: &str) -> String {
+    asked.chars().filter(|c| !c.is_control()).take(128).collect()
+}
+
 fn nothing(filter: &str, all: String) -> AnyView {
     if filter.is_empty() {
         return view! { <p class="empty">"There is no tag here. Manifests can be pulled by digest."</p> }.into_any();
     }
     let all = all.split('?').next().unwrap_or_default().to_owned();
     let all = address::with_query(&all, &[("tab", "tags")]);
-    view! { <p class="empty">"No tag holds “" {format::shown(filter)} "”. " <a href=all>"Show all tags"</a></p> }.into_any()
+    view! { <p class="empty">"No tag holds “" {format::shown(filter)} "”. " <a href=all>"Show all tags"</a></p> }
+        .into_any()
 }
 
 fn table(repository: &Repository, tags: &[TagView]) -> AnyView {

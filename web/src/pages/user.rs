@@ -39,9 +39,9 @@ pub async fn page(visit: Visit) -> Result<Answer, WebError> {
         </nav>
         {list(shown, account.owner.name(), starred_tab)}
     };
-    let mut page = Page::bare(account.owner.name(), path, body);
+    let mut page = Page::new(account.owner.name(), path, body);
     page.description = Some(format!("Container images of {} on the AT Protocol.", account.owner.name()));
-    Ok(Answer::Page(Box::new(page)))
+    Ok(page.into())
 }
 
 fn head(account: &Account) -> impl IntoView + use<> {
@@ -64,6 +64,7 @@ fn list(items: &[RepositoryItem], owner: &str, starred: bool) -> AnyView {
     if !items.is_empty() {
         return rows(items, "");
     }
-    let what = if starred { "stars nothing that is in the index." } else { "has published nothing that is in the index." };
+    let what =
+        if starred { "stars nothing that is in the index." } else { "has published nothing that is in the index." };
     view! { <p class="empty">{format::shown(owner)} " " {what}</p> }.into_any()
 }

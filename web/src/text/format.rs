@@ -41,7 +41,8 @@ pub fn age(time: DateTime<Utc>, now: DateTime<Utc>) -> String {
     let ago = |n: i64, unit: &str| format!("{n} {unit} ago");
     match seconds {
         ..-300 => time.format("%-d %B %Y").to_string(),
-        ..60 => "just now".to_owned(),
+        -300..10 => "just now".to_owned(),
+        10..60 => ago(seconds, "s"),
         60..3_600 => ago(seconds / 60, "min"),
         3_600..86_400 => ago(seconds / 3_600, "h"),
         86_400..2_592_000 => ago(seconds / 86_400, "d"),
@@ -124,7 +125,8 @@ mod tests {
 
     #[test]
     fn sizes_are_decimal() {
-        for (n, text) in [(0, "0 B"), (999, "999 B"), (1_500, "1.5 kB"), (3_370_706, "3.4 MB"), (2_500_000_000, "2.5 GB")]
+        for (n, text) in
+            [(0, "0 B"), (999, "999 B"), (1_500, "1.5 kB"), (3_370_706, "3.4 MB"), (2_500_000_000, "2.5 GB")]
         {
             assert_eq!(size(n), text);
         }
@@ -136,7 +138,8 @@ mod tests {
         for (seconds, text) in [
             (0, "just now"),
             (-200, "just now"),
-            (59, "just now"),
+            (9, "just now"),
+            (59, "59 s ago"),
             (120, "2 min ago"),
             (3 * 3_600, "3 h ago"),
             (5 * 86_400, "5 d ago"),

@@ -95,7 +95,13 @@ mod tests {
                 {}]}"#,
         );
         let steps: Vec<_> = config.instructions().into_iter().map(|step| (step.text, step.layer)).collect();
-        let expected = [("ADD file:ab in /", true), ("RUN apt-get update", true), ("RUN make", true), ("ENV A=b", false), ("", true)];
+        let expected = [
+            ("ADD file:ab in /", true),
+            ("RUN apt-get update", true),
+            ("RUN make", true),
+            ("ENV A=b", false),
+            ("", true),
+        ];
         assert_eq!(steps, expected.map(|(text, layer)| (text.to_owned(), layer)));
         assert_eq!(config.config.unwrap().cmd.unwrap(), ["/hello"]);
     }

@@ -1,6 +1,7 @@
 //! A small network of publishers in a database of its own: what the tests look at, and what `examples/preview.rs` serves.
 
 use chrono::{TimeDelta, Utc};
+use crowsnest_web::{WebConfig, router};
 use serde_json::{Value, json};
 use service::postgres::testing::TestDatabase;
 use store::{
@@ -9,7 +10,6 @@ use store::{
 };
 use tokio_postgres::Client;
 use types::{Batch, Change, Cid, Collection, CursorMove, Digest, Origin, Put, RecordId, Tid};
-use crowsnest_web::{WebConfig, router};
 
 pub const ALICE: &str = "did:plc:alice234567abcdefghijklm";
 pub const FRANK: &str = "did:plc:frank234567abcdefghijklm";
@@ -18,7 +18,8 @@ pub const ATTACK: &str = "<script>alert(1)</script>\"'><img src=x onerror=alert(
 
 /// A filled index and what serves it.
 pub struct Seeded {
-    pub database: TestDatabase,
+    /// Dropped, and with it the database, when the test ends.
+    _database: TestDatabase,
     pub client: Client,
     pub reader: Reader,
     /// The digest of alice's `hello:latest`.
@@ -38,7 +39,7 @@ impl Seeded {
         seeding.actors().await;
         let (hello, multi) = seeding.repositories().await;
         seeding.apply().await;
-        Self { database, client: seeding.client, reader, hello, multi }
+        Self { _database: database, client: seeding.client, reader, hello, multi }
     }
 
     pub fn config() -> WebConfig {
@@ -106,7 +107,9 @@ impl Seeding {
     }
 
     async fn repositories(&mut self) -> (Digest, Digest) {
-        for (hold, public) in [("did:web:hold.test", true), ("did:web:private.test", false), ("did:web:down.test", true)] {
+        for (hold, public) in
+            [("did:web:hold.test", true), ("did:web:private.test", false), ("did:web:down.test", true)]
+        {
             let captain = json!({ "$type": "io.atcr.hold.captain", "owner": did("alice"), "public": public,
                                   "allowAllCrew": true, "enableBlueskyPosts": false, "deployedAt": ago(9_000) });
             self.put(hold, Collection::Captain, "self", captain);
@@ -116,9 +119,18 @@ impl Seeding {
         assert_ne!(old, hello);
         self.page("alice", "hello", HELLO_README);
         let multi = self.multi().await;
-        self.image(Image::of("bob", "chart").tags(&["0.3.1"]).hours(50).config("application/vnd.cncf.helm.config.v1+json")).await;
+        self.image(
+            Image::of("bob", "chart").tags(&["0.3.1"]).hours(50).config("application/vnd.cncf.helm.config.v1+json"),
+        )
+        .await;
         let signed = self.image(Image::of("bob", "signed").tags(&["latest"]).hours(70)).await;
-        self.image(Image::of("bob", "signed").hours(69).config("application/vnd.dev.cosign.artifact.sig.v1+json").subject(&signed)).await;
+        self.image(
+            Image::of("bob", "signed")
+                .hours(69)
+                .config("application/vnd.dev.cosign.artifact.sig.v1+json")
+                .subject(&signed),
+        )
+        .await;
         self.image(Image::of("carol", "private").tags(&["latest"]).hours(30).hold("did:web:private.test")).await;
         self.image(Image::of("dave", "legacy").tags(&["latest"]).hours(20_000).hold("did:web:down.test")).await;
         self.image(Image::of("erin", "team/app").tags(&["latest", "edge"]).hours(12).layers(7)).await;
@@ -128,7 +140,8 @@ impl Seeding {
         for n in 0..60 {
             self.image(Image::of("erin", "many").tags(&[&format!("v1.{n}.0")]).hours(200 + n)).await;
         }
-        self.image(Image::of("mallory", ATTACK.replace('/', "|").as_str()).tags(&["latest"]).hours(400).text(ATTACK)).await;
+        self.image(Image::of("mallory", ATTACK.replace('/', "|").as_str()).tags(&["latest"]).hours(400).text(ATTACK))
+            .await;
         self.page("mallory", &ATTACK.replace('/', "|"), &format!("# {ATTACK}\n\n[x](javascript:alert(1))\n"));
         self.image(Image::of("mallory", "\u{202e}olleh").tags(&["latest"]).hours(401)).await;
         for (n, who) in ["alice", "bob", "carol", "dave", "erin"].into_iter().enumerate() {
@@ -152,8 +165,10 @@ impl Seeding {
         children.push((attestation, "unknown", "unknown"));
         let entries: Vec<Value> = children
             .iter()
-            .map(|(digest, architecture, os)| json!({ "mediaType": IMAGE, "digest": digest, "size": 500,
-                                                       "platform": { "architecture": architecture, "os": os } }))
+            .map(|(digest, architecture, os)| {
+                json!({ "mediaType": IMAGE, "digest": digest, "size": 500,
+                                                       "platform": { "architecture": architecture, "os": os } })
+            })
             .collect();
         let bytes = json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": entries }).to_string().into_bytes();
         let digest = Digest::sha256(&bytes);
@@ -181,13 +196,13 @@ impl Seeding {
     async fn image(&mut self, image: Image) -> Digest {
         let config = image.config_bytes();
         let config_digest = Digest::sha256(&config);
-        let layers: Vec<(Digest, i64)> = (0..image.layers)
-            .map(|n| (Digest::sha256(format!("{image:?}{n}").as_bytes()), 4_700_000 >> n))
-            .collect();
+        let layers: Vec<(Digest, i64)> =
+            (0..image.layers).map(|n| (Digest::sha256(format!("{image:?}{n}").as_bytes()), 4_700_000 >> n)).collect();
         let blobs: Vec<Value> =
             layers.iter().map(|(digest, size)| json!({ "mediaType": LAYER, "digest": digest, "size": size })).collect();
         let config_ref = json!({ "mediaType": image.config, "digest": config_digest, "size": config.len() });
-        let subject = image.subject.as_ref().map(|subject| json!({ "mediaType": IMAGE, "digest": subject, "size": 500 }));
+        let subject =
+            image.subject.as_ref().map(|subject| json!({ "mediaType": IMAGE, "digest": subject, "size": 500 }));
         let mut manifest = json!({ "schemaVersion": 2, "mediaType": IMAGE, "config": config_ref, "layers": blobs });
         if let Some(subject) = &subject {
             manifest["subject"] = subject.clone();
@@ -225,7 +240,14 @@ impl Seeding {
         digest
     }
 
-    async fn bytes(&mut self, digest: &Digest, media_type: &str, subject: Option<Digest>, references: Vec<Referenced>, bytes: Vec<u8>) {
+    async fn bytes(
+        &mut self,
+        digest: &Digest,
+        media_type: &str,
+        subject: Option<Digest>,
+        references: Vec<Referenced>,
+        bytes: Vec<u8>,
+    ) {
         let manifest = ManifestBytes {
             digest: digest.clone(),
             media_type: Some(media_type.to_owned()),

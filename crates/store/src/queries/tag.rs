@@ -64,9 +64,8 @@ impl Reader {
         limit: i64,
         offset: i64,
     ) -> Result<Vec<TagView>, StoreError> {
-        let sql = TAGS
-            .replace("{CONDITION}", "position(lower($3) in lower(tag)) > 0")
-            .replace("{PAGE}", "$4 OFFSET $5");
+        let sql =
+            TAGS.replace("{CONDITION}", "position(lower($3) in lower(tag)) > 0").replace("{PAGE}", "$4 OFFSET $5");
         self.all(
             &sql,
             vec![did.as_str().into(), repository.as_str().into(), filter.into(), limit.into(), offset.into()],
@@ -78,12 +77,7 @@ impl Reader {
     ///
     /// # Errors
     /// When Postgres refuses, or is not there.
-    pub async fn tag(
-        &self,
-        did: &Did,
-        repository: &RepositoryName,
-        tag: &Tag,
-    ) -> Result<Option<TagView>, StoreError> {
+    pub async fn tag(&self, did: &Did, repository: &RepositoryName, tag: &Tag) -> Result<Option<TagView>, StoreError> {
         let sql = TAGS.replace("{CONDITION}", "tag = $3").replace("{PAGE}", "1");
         self.one(&sql, vec![did.as_str().into(), repository.as_str().into(), tag.as_str().into()]).await
     }
