@@ -1,5 +1,7 @@
 //! Serves the pages over the tests' seeded database, to be looked at: `cargo run -p crowsnest-web --example preview`.
 
+#![allow(clippy::unwrap_used, reason = "a tool for those who work on the pages")]
+
 #[path = "../tests/web/seed.rs"]
 #[allow(dead_code, reason = "the tests use more of it")]
 mod seed;

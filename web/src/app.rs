@@ -33,7 +33,7 @@ use crate::{components::frame, error::WebError, pages, state::Web};
 fn Routes() -> impl IntoView {
     view! {
         <Router>
-            <FlatRoutes fallback=|| ()>
+            <FlatRoutes fallback=|| page(nowhere)>
                 <Route path=path!("/") view=|| page(pages::home::page) ssr=SsrMode::Async/>
                 <Route path=path!("/search") view=|| page(pages::search::page) ssr=SsrMode::Async/>
                 <Route path=path!("/r/*repository") view=|| page(pages::repository::page) ssr=SsrMode::Async/>
@@ -44,6 +44,11 @@ fn Routes() -> impl IntoView {
             </FlatRoutes>
         </Router>
     }
+}
+
+/// Leptos resolves `%2E%2E` before it matches and axum does not, so that a path may pass one and not the other.
+async fn nowhere(visit: Visit) -> Result<Answer, WebError> {
+    Err(WebError::NoPage { path: visit.path.chars().take(200).collect() })
 }
 
 /// The routes, for the route list.
@@ -87,7 +92,7 @@ pub struct Page {
     pub title: String,
     /// One sentence for those who link here.
     pub description: Option<String>,
-    /// The one address of this page, a path.
+    /// The one address of this page, a path; empty for a page that is nobody's.
     pub canonical: String,
     /// What the search box holds.
     pub query: String,
@@ -97,14 +102,15 @@ pub struct Page {
 
 impl Page {
     /// A page with these; the rest is empty.
-    pub fn new(title: impl Into<String>, canonical: impl Into<String>, body: impl IntoAny) -> Answer {
-        Answer::Page(Box::new(Self::bare(title, canonical, body)))
-    }
-
-    /// The same, to be filled further.
-    pub fn bare(title: impl Into<String>, canonical: impl Into<String>, body: impl IntoAny) -> Self {
+    pub fn new(title: impl Into<String>, canonical: impl Into<String>, body: impl IntoAny) -> Self {
         let (title, canonical) = (title.into(), canonical.into());
         Self { title, description: None, canonical, query: String::new(), body: body.into_any() }
+    }
+}
+
+impl From<Page> for Answer {
+    fn from(page: Page) -> Self {
+        Self::Page(Box::new(page))
     }
 }
 

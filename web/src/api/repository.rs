@@ -10,7 +10,10 @@ use super::List;
 use crate::{
     error::WebError,
     owner::{self, Account},
-    pages::{offset, tags::PAGE_SIZE},
+    pages::{
+        offset,
+        tags::{PAGE_SIZE, filter},
+    },
     state::Web,
 };
 
@@ -47,8 +50,7 @@ pub async fn tags(
     let Query(asked) = parameters.map_err(|error| WebError::BadRequest(error.body_text()))?;
     let begin = offset(&asked.cursor)?;
     let (account, name, _) = find(&web, &owner, &name).await?;
-    let filter: String = asked.filter.chars().take(128).collect();
-    let items = web.reader().tags(&account.did, &name, &filter, PAGE_SIZE, begin).await?;
+    let items = web.reader().tags(&account.did, &name, &filter(&asked.filter), PAGE_SIZE, begin).await?;
     let full = i64::try_from(items.len()) == Ok(PAGE_SIZE);
     Ok(Json(List { items, next: full.then(|| (begin + PAGE_SIZE).to_string()) }))
 }

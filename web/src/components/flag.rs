@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn the_same_owner_flies_the_same_flag() {
-        let draw = |did| flag(did).to_html();
+        let draw = |did: &str| flag(did).to_html();
         assert_eq!(draw("did:plc:alice"), draw("did:plc:alice"));
         let fleet: std::collections::BTreeSet<String> = (0..100).map(|n| draw(&format!("did:plc:{n}"))).collect();
         assert!(fleet.len() > 40, "only {} flags for 100 owners", fleet.len());

@@ -15,7 +15,7 @@ use crate::{
 /// The whole document. If the index cannot be read the page is shown all the same, without what the footer knows.
 pub async fn document(web: &Web, page: Page) -> AnyView {
     let summary = web.summary().await.ok();
-    let canonical = web.config().public_url.join(&page.canonical).map(String::from).unwrap_or_default();
+    let canonical = web.config().public_url.join(&page.canonical).ok().filter(|_| !page.canonical.is_empty());
     let title = if page.title.is_empty() { "crowsnest".to_owned() } else { format!("{} – crowsnest", page.title) };
     let description = page.description.unwrap_or_else(|| "Container images published on the AT Protocol.".to_owned());
     view! {
@@ -28,7 +28,7 @@ pub async fn document(web: &Web, page: Page) -> AnyView {
                 <meta name="description" content=description.clone()/>
                 {open_graph("og:title", title)}
                 {open_graph("og:description", description)}
-                <link rel="canonical" href=canonical/>
+                {canonical.map(|url| view! { <link rel="canonical" href=url.to_string()/> })}
                 <link rel="stylesheet" href=assets::CSS.path.as_str()/>
                 <link rel="icon" type="image/svg+xml" href=assets::ICON.path.as_str()/>
                 <script type="module" src=assets::JS.path.as_str()></script>

@@ -8,13 +8,22 @@ use url::Url;
 use super::words;
 use crate::{address, app::Visit};
 
-/// The clients, and how each is told to speak HTTP without TLS.
-const CLIENTS: [(&str, &str, &str); 5] = [
-    ("docker", "docker pull", ""),
-    ("podman", "podman pull", " --tls-verify=false"),
-    ("buildah", "buildah pull", " --tls-verify=false"),
-    ("nerdctl", "nerdctl pull", " --insecure-registry"),
-    ("crane", "crane manifest", " --insecure"),
+struct Client {
+    name: &'static str,
+    /// What comes before the reference.
+    command: &'static str,
+    /// How it is told to speak HTTP without TLS.
+    insecure: &'static str,
+    /// What comes after the reference.
+    target: &'static str,
+}
+
+const CLIENTS: [Client; 5] = [
+    Client { name: "docker", command: "docker pull", insecure: "", target: "" },
+    Client { name: "podman", command: "podman pull", insecure: " --tls-verify=false", target: "" },
+    Client { name: "buildah", command: "buildah pull", insecure: " --tls-verify=false", target: "" },
+    Client { name: "nerdctl", command: "nerdctl pull", insecure: " --insecure-registry", target: "" },
+    Client { name: "crane", command: "crane pull", insecure: " --insecure", target: " image.tar" },
 ];
 
 /// An image reference: `host/owner/name:tag` or `…@sha256:…`; `None` for an owner whom docker's grammar cannot write.
@@ -34,20 +43,20 @@ pub fn reference(public_url: &Url, owner: &Owner, name: &OciName, tag_or_digest:
 /// The command with a switch of clients: plain links that keep the rest of the address.
 pub fn pull(visit: &Visit, reference: &str) -> AnyView {
     let asked = visit.query("client");
-    let chosen = CLIENTS.iter().find(|(name, ..)| *name == asked).unwrap_or(&CLIENTS[0]);
-    let (name, command, insecure) = *chosen;
+    let chosen = CLIENTS.iter().find(|client| client.name == asked).unwrap_or(&CLIENTS[0]);
     let plain = visit.web.config().public_url.scheme() == "http";
-    let command = format!("{command}{} {reference}", if plain { insecure } else { "" });
+    let insecure = if plain { chosen.insecure } else { "" };
+    let command = format!("{}{insecure} {reference}{}", chosen.command, chosen.target);
     let link = |client: &'static str| {
         let parameters = [("client", client), ("tab", visit.query("tab")), ("tag", visit.query("tag"))];
-        let current = (client == name).then_some("true");
+        let current = (client == chosen.name).then_some("true");
         view! { <li><a href=address::with_query(&visit.path, &parameters) aria-current=current rel="nofollow">{client}</a></li> }
     };
     view! {
         <section class="pull" aria-labelledby="pull">
             <div class="pull-head">
                 <h2 id="pull">"Pull"</h2>
-                <ul class="clients" aria-label="Client">{CLIENTS.map(|(client, ..)| link(client)).collect_view()}</ul>
+                <ul class="clients" aria-label="Client">{CLIENTS.iter().map(|client| link(client.name)).collect_view()}</ul>
             </div>
             <div class="command"><code>{command.clone()}</code>{words::copy(command, "the command")}</div>
         </section>

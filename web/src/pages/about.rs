@@ -33,5 +33,5 @@ pub async fn page(_: Visit) -> Result<Answer, WebError> {
             </p>
         </article>
     };
-    Ok(Page::new("About", "/about", body))
+    Ok(Page::new("About", "/about", body).into())
 }

@@ -16,7 +16,7 @@ pub fn page(error: &WebError) -> Page {
             {help}
         </div>
     };
-    Page::bare(heading, "/", body)
+    Page::new(heading, "", body)
 }
 
 fn advice(error: &WebError) -> (&'static str, AnyView) {

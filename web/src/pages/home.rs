@@ -36,7 +36,7 @@ pub async fn page(visit: Visit) -> Result<Answer, WebError> {
         </div>
         {how(reference)}
     };
-    Ok(Page::new("", "/", body))
+    Ok(Page::new("", "/", body).into())
 }
 
 fn hero(featured: &[RepositoryItem]) -> impl IntoView + use<> {

@@ -46,5 +46,5 @@ pub async fn page(visit: Visit) -> Result<Answer, WebError> {
             </dl>
         </article>
     };
-    Ok(Page::new("Install", "/install", body))
+    Ok(Page::new("Install", "/install", body).into())
 }

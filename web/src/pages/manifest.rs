@@ -1,5 +1,5 @@
 use leptos::prelude::*;
-use store::queries::{LayerView, ManifestView, PlatformView};
+use store::queries::{HoldView, LayerView, ManifestView, PlatformView, Referrer};
 use types::Digest;
 
 use super::repository::{self, Repository};
@@ -13,6 +13,9 @@ use crate::{
         history::{Execution, ImageConfig},
     },
 };
+
+/// Referrers shown of a manifest.
+const MOST_REFERRERS: u64 = 50;
 
 /// A manifest: what it holds, what made it, where it comes from.
 pub async fn page(visit: &Visit, repository: &Repository, digest: &str) -> Result<Answer, WebError> {
@@ -28,28 +31,31 @@ pub async fn page(visit: &Visit, repository: &Repository, digest: &str) -> Resul
     let record = repository::manifest_record(visit, repository, &manifest.rkey).await?;
     let layers = reader.layers(did, &manifest.rkey, &manifest.digest).await?;
     let platforms = reader.platforms(did, &manifest.rkey, &manifest.digest).await?;
+    let referrers = reader.referrers(did, &repository.name, &parsed, MOST_REFERRERS).await?;
+    let hold = repository::hold(visit, manifest.hold.as_deref()).await?;
     let config = ImageConfig::parse(manifest.config.as_deref().unwrap_or_default());
     let body = view! {
         <div class="repo">
-            {repository::head(repository)}
+            {repository::head(repository, hold.as_ref())}
             <div class="repo-pull">{pull_command(visit, repository, &manifest)}</div>
             <div class="repo-main">
                 <h2 class="wrap">{artifact::name(&manifest, &layers)} " " {words::digest(&manifest.digest)}</h2>
                 {platform_list(repository, &platforms)}
                 {layers::section(&layers, &config.instructions())}
+                {referrer_list(repository, &referrers)}
                 {config.config.as_ref().map(execution)}
                 {pairs("Annotations", manifest.annotations.0.iter().map(|(name, value)| (name.as_str(), value.as_str())))}
                 {raw(&manifest)}
             </div>
             <aside class="repo-side" aria-label="Facts">
-                {side(repository, &manifest, &layers)}
+                {side(repository, &manifest, &layers, hold.as_ref())}
                 {provenance(record.as_ref(), repository.account.pds.as_deref(), manifest.bytes.is_some())}
             </aside>
         </div>
     };
     let path = address::manifest(repository.account.owner.name(), repository.name.as_str(), &manifest.digest);
     let title = format!("{} {}", repository.title(), format::short_digest(&manifest.digest));
-    Ok(Page::new(title, path, body))
+    Ok(Page::new(title, path, body).into())
 }
 
 fn pull_command(visit: &Visit, repository: &Repository, manifest: &ManifestView) -> Option<AnyView> {
@@ -59,7 +65,7 @@ fn pull_command(visit: &Visit, repository: &Repository, manifest: &ManifestView)
     Some(pull::pull(visit, &reference))
 }
 
-fn side(repository: &Repository, manifest: &ManifestView, layers: &[LayerView]) -> AnyView {
+fn side(repository: &Repository, manifest: &ManifestView, layers: &[LayerView], hold: Option<&HoldView>) -> AnyView {
     let (owner, name) = (repository.account.owner.name(), repository.name.as_str());
     let about = |subject: &str| {
         view! { <a href=address::manifest(owner, name, subject)>{words::digest(subject)}</a> }
@@ -75,7 +81,7 @@ fn side(repository: &Repository, manifest: &ManifestView, layers: &[LayerView]) 
             {(manifest.kind == "image").then(|| facts::size(size))}
             {manifest.subject.as_deref().map(|subject| facts::fact("About", about(subject)))}
             {facts::fact("Media type", view! { <code class="wrap">{format::shown(&manifest.media_type)}</code> })}
-            {manifest.hold.as_deref().map(|did| facts::hold(did, repository.hold.as_ref().filter(|hold| hold.did == did)))}
+            {manifest.hold.as_deref().map(|did| facts::hold(did, hold))}
         </dl>
     }
     .into_any()
@@ -109,6 +115,24 @@ fn platform_list(repository: &Repository, platforms: &[PlatformView]) -> Option<
                 </thead>
                 <tbody>{platforms.iter().map(row).collect_view()}</tbody>
             </table>
+        </section>
+    };
+    Some(view.into_any())
+}
+
+fn referrer_list(repository: &Repository, referrers: &[Referrer]) -> Option<AnyView> {
+    if referrers.is_empty() {
+        return None;
+    }
+    let (owner, name) = (repository.account.owner.name(), repository.name.as_str());
+    let row = |referrer: &Referrer| {
+        let href = address::manifest(owner, name, &referrer.digest);
+        view! { <li>{artifact::referrer(referrer)} " " <a href=href>{words::digest(&referrer.digest)}</a></li> }
+    };
+    let view = view! {
+        <section aria-labelledby="referrers">
+            <h3 id="referrers">"Published about it"</h3>
+            <ul class="referrers">{referrers.iter().map(row).collect_view()}</ul>
         </section>
     };
     Some(view.into_any())

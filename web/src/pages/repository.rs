@@ -32,10 +32,7 @@ impl Repository {
         let unknown = || WebError::NoRepository { owner: account.owner.name().to_owned(), name: name.to_owned() };
         let name: RepositoryName = name.parse().map_err(|_| unknown())?;
         let view = reader.repository(&account.did, &name).await?.ok_or_else(unknown)?;
-        let hold = match view.hold.as_deref().and_then(|did| did.parse().ok()) {
-            Some(did) => reader.hold(&did).await?,
-            None => None,
-        };
+        let hold = hold(visit, view.hold.as_deref()).await?;
         Ok(Self { account, name, view, hold })
     }
 
@@ -85,11 +82,14 @@ async fn show(visit: &Visit, repository: &Repository) -> Result<Answer, WebError
         }
         None => false,
     };
-    let main =
-        if visit.query("tab") == "tags" { tags::section(visit, repository).await? } else { overview(&repository.view) };
+    let main = if visit.query("tab") == "tags" {
+        tags::section(visit, repository).await?
+    } else {
+        overview(visit, repository).await?
+    };
     let body = view! {
         <div class="repo">
-            {head(repository)}
+            {head(repository, repository.hold.as_ref())}
             <div class="repo-pull">{pull_command(visit, repository, chosen.as_ref())}</div>
             <div class="repo-main">
                 {tabs(visit, repository)}
@@ -101,9 +101,9 @@ async fn show(visit: &Visit, repository: &Repository) -> Result<Answer, WebError
             </aside>
         </div>
     };
-    let mut page = Page::bare(repository.title(), repository.path(), body);
+    let mut page = Page::new(repository.title(), repository.path(), body);
     page.description = repository.view.item.description.as_deref().map(format::shown);
-    Ok(Answer::Page(Box::new(page)))
+    Ok(page.into())
 }
 
 /// The tag in the address, which must exist.
@@ -121,6 +121,14 @@ async fn chosen_tag(visit: &Visit, repository: &Repository) -> Result<Option<Tag
     visit.web.reader().tag(&repository.account.did, &repository.name, &tag).await?.ok_or_else(unknown).map(Some)
 }
 
+/// What is known of a hold.
+pub async fn hold(visit: &Visit, did: Option<&str>) -> Result<Option<HoldView>, WebError> {
+    match did.and_then(|did| did.parse().ok()) {
+        Some(did) => Ok(visit.web.reader().hold(&did).await?),
+        None => Ok(None),
+    }
+}
+
 /// The ledger's row of a manifest.
 pub async fn manifest_record(
     visit: &Visit,
@@ -132,8 +140,8 @@ pub async fn manifest_record(
     Ok(visit.web.reader().record(&id).await?)
 }
 
-/// Who and what, and what is wrong with it.
-pub fn head(repository: &Repository) -> AnyView {
+/// Who and what, and what is wrong with it: its name, or the hold of what is shown.
+pub fn head(repository: &Repository, hold: Option<&HoldView>) -> AnyView {
     let owner = repository.account.owner.name();
     let item = &repository.view.item;
     let not_pullable = repository
@@ -155,7 +163,7 @@ pub fn head(repository: &Repository) -> AnyView {
                 {item.description.as_deref().map(|text| view! { <p class="about" dir="auto">{format::shown(text)}</p> })}
             </div>
             {not_pullable}
-            {notice::hold_down(repository.hold.as_ref())}
+            {notice::hold_down(hold)}
         </div>
     }
     .into_any()
@@ -175,13 +183,15 @@ fn tabs(visit: &Visit, repository: &Repository) -> impl IntoView + use<> {
     }
 }
 
-fn overview(view: &RepositoryView) -> AnyView {
-    match view.readme.as_deref() {
-        Some(readme) => {
-            view! { <article class="readme" dir="auto" inner_html=markdown::to_html(readme)></article> }.into_any()
-        }
-        None => view! { <p class="empty">"The owner has not written a README for this repository."</p> }.into_any(),
+/// The README, or else the tags.
+async fn overview(visit: &Visit, repository: &Repository) -> Result<AnyView, WebError> {
+    if let Some(readme) = repository.view.readme.as_deref() {
+        let html = markdown::to_html(readme);
+        return Ok(view! { <article class="readme" dir="auto" inner_html=html></article> }.into_any());
     }
+    let tags = tags::section(visit, repository).await?;
+    Ok(view! { <p class="muted no-readme">"The owner has not written a README; these are the tags."</p> {tags} }
+        .into_any())
 }
 
 fn pull_command(visit: &Visit, repository: &Repository, chosen: Option<&TagView>) -> Option<AnyView> {

@@ -26,7 +26,7 @@ pub async fn page(visit: Visit) -> Result<Answer, WebError> {
     let body = results(&query, begin, &found, started.elapsed());
     let title = if query.is_empty() { "Explore".to_owned() } else { format!("{} – search", format::shown(&query)) };
     let canonical = address::with_query("/search", &[("q", &query)]);
-    Ok(Answer::Page(Box::new(Page { query, ..Page::bare(title, canonical, body) })))
+    Ok(Page { query, ..Page::new(title, canonical, body) }.into())
 }
 
 /// The total, exact below the store's limit.

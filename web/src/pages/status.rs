@@ -44,7 +44,7 @@ pub async fn page(visit: Visit) -> Result<Answer, WebError> {
             " of the index. The same as JSON: " <a href="/api/v1/status">"/api/v1/status"</a>
         </p>
     };
-    Ok(Page::new("Status", "/status", body))
+    Ok(Page::new("Status", "/status", body).into())
 }
 
 fn counts(counts: &Counts) -> impl IntoView + use<> {

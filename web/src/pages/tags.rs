@@ -15,7 +15,7 @@ pub const PAGE_SIZE: i64 = 50;
 
 /// The tags of a repository, filtered by the server.
 pub async fn section(visit: &Visit, repository: &Repository) -> Result<AnyView, WebError> {
-    let filter: String = visit.query("filter").chars().take(128).collect();
+    let filter = filter(visit.query("filter"));
     let begin = offset(visit.query("cursor"))?;
     let mut tags =
         visit.web.reader().tags(&repository.account.did, &repository.name, &filter, PAGE_SIZE + 1, begin).await?;
@@ -37,6 +37,11 @@ pub async fn section(visit: &Visit, repository: &Repository) -> Result<AnyView, 
         <nav class="pages" aria-label="Pages">{first} {next}</nav>
     };
     Ok(body.into_any())
+}
+
+/// A filter as Postgres takes it: no tag is longer, none holds a control character.
+pub fn filter(asked: &str) -> String {
+    asked.chars().filter(|c| !c.is_control()).take(128).collect()
 }
 
 fn nothing(filter: &str, all: String) -> AnyView {

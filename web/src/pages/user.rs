@@ -39,9 +39,9 @@ pub async fn page(visit: Visit) -> Result<Answer, WebError> {
         </nav>
         {list(shown, account.owner.name(), starred_tab)}
     };
-    let mut page = Page::bare(account.owner.name(), path, body);
+    let mut page = Page::new(account.owner.name(), path, body);
     page.description = Some(format!("Container images of {} on the AT Protocol.", account.owner.name()));
-    Ok(Answer::Page(Box::new(page)))
+    Ok(page.into())
 }
 
 fn head(account: &Account) -> impl IntoView + use<> {

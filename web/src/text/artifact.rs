@@ -1,20 +1,36 @@
 //! What an artifact is, in words.
 
-use store::queries::{LayerView, ManifestView};
+use serde::Deserialize;
+use store::queries::{LayerView, ManifestView, Referrer};
 
 /// Names a manifest by its artifact type, its configuration's type or its layers' types.
 pub fn name(manifest: &ManifestView, layers: &[LayerView]) -> &'static str {
-    let types = manifest
-        .artifact_type
-        .iter()
-        .chain(&manifest.config_media_type)
-        .map(String::as_str)
-        .chain(layers.iter().map(|layer| layer.media_type.as_str()));
-    types.filter_map(known).next().unwrap_or(if manifest.kind == "index" {
-        "Image for several platforms"
-    } else {
-        "Image"
-    })
+    let declared = manifest.artifact_type.iter().chain(&manifest.config_media_type).map(String::as_str);
+    let mut types = declared.chain(layers.iter().map(|layer| layer.media_type.as_str()));
+    types.find_map(known).unwrap_or(if manifest.kind == "index" { "Image for several platforms" } else { "Image" })
+}
+
+/// Names what is about another manifest, by the same types.
+pub fn referrer(referrer: &Referrer) -> &'static str {
+    let layers = layer_types(&referrer.bytes);
+    let declared = referrer.artifact_type.iter().chain(&referrer.config_media_type).chain(&layers);
+    declared.map(String::as_str).find_map(known).unwrap_or("Artifact")
+}
+
+fn layer_types(manifest: &[u8]) -> Vec<String> {
+    #[derive(Deserialize)]
+    struct Manifest {
+        #[serde(default)]
+        layers: Vec<Layer>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Layer {
+        media_type: String,
+    }
+    serde_json::from_slice(manifest)
+        .map(|manifest: Manifest| manifest.layers.into_iter().map(|layer| layer.media_type).collect())
+        .unwrap_or_default()
 }
 
 fn known(media_type: &str) -> Option<&'static str> {

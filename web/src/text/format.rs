@@ -41,7 +41,8 @@ pub fn age(time: DateTime<Utc>, now: DateTime<Utc>) -> String {
     let ago = |n: i64, unit: &str| format!("{n} {unit} ago");
     match seconds {
         ..-300 => time.format("%-d %B %Y").to_string(),
-        ..60 => "just now".to_owned(),
+        -300..10 => "just now".to_owned(),
+        10..60 => ago(seconds, "s"),
         60..3_600 => ago(seconds / 60, "min"),
         3_600..86_400 => ago(seconds / 3_600, "h"),
         86_400..2_592_000 => ago(seconds / 86_400, "d"),
@@ -137,7 +138,8 @@ mod tests {
         for (seconds, text) in [
             (0, "just now"),
             (-200, "just now"),
-            (59, "just now"),
+            (9, "just now"),
+            (59, "59 s ago"),
             (120, "2 min ago"),
             (3 * 3_600, "3 h ago"),
             (5 * 86_400, "5 d ago"),

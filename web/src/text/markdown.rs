@@ -24,11 +24,48 @@ static SANITISER: LazyLock<Builder<'static>> = LazyLock::new(|| {
 pub fn to_html(markdown: &str) -> String {
     let markdown: String = markdown.chars().filter(|c| matches!(c, '\n' | '\t') || !is_deceptive(*c)).collect();
     let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH;
-    let mut links = 0_usize;
-    let events = Parser::new_ext(&markdown, options).map(|event| without_pictures(event, &mut links)).map(lowered);
+    let (mut links, mut shallow) = (0_usize, Shallow::default());
+    let events = Parser::new_ext(&markdown, options)
+        .filter_map(|event| shallow.pass(event))
+        .map(|event| without_pictures(event, &mut links))
+        .map(lowered);
     let mut unsafe_html = String::new();
     html::push_html(&mut unsafe_html, events);
     SANITISER.clean(&unsafe_html).to_string()
+}
+
+/// Blocks and spans within each other, at most; the sanitiser's time grows with the square of this.
+const DEEPEST: usize = 64;
+/// Tags of raw HTML, at most, for the same reason: each may open what nothing closes. The rest is shown as text.
+const MOST_TAGS: usize = 500;
+
+/// Flattens what is nested too deep.
+#[derive(Default)]
+struct Shallow {
+    depth: usize,
+    tags: usize,
+}
+
+impl Shallow {
+    fn pass<'a>(&mut self, event: Event<'a>) -> Option<Event<'a>> {
+        match event {
+            Event::Start(_) => {
+                self.depth += 1;
+                (self.depth <= DEEPEST).then_some(event)
+            }
+            Event::End(_) => {
+                self.depth = self.depth.saturating_sub(1);
+                (self.depth < DEEPEST).then_some(event)
+            }
+            Event::Html(html) | Event::InlineHtml(html) if self.tags > MOST_TAGS => Some(Event::Text(html)),
+            Event::Html(ref html) | Event::InlineHtml(ref html) => {
+                let tags = html.matches('<').count();
+                self.tags += tags;
+                if self.tags > MOST_TAGS { Some(Event::Text(html.clone())) } else { Some(event) }
+            }
+            other => Some(other),
+        }
+    }
 }
 
 /// A picture becomes a link to it, or inside a link just its description.
@@ -155,10 +192,34 @@ mod tests {
 
     #[test]
     fn a_line_of_100_kb_is_no_trouble() {
-        for line in
-            ["*".repeat(100_000), "[".repeat(100_000), "> ".repeat(50_000), "`a".repeat(50_000), "x".repeat(100_000)]
-        {
-            assert!(to_html(&line).len() < 5_000_000);
+        let shapes = [
+            "*",
+            "[",
+            "> ",
+            "- ",
+            "`a",
+            "x",
+            "<div>",
+            "<b>",
+            "<div>\n",
+            "<a href=x>",
+            "![](",
+            "[a](b)",
+            "*a_",
+            "> <div>\n",
+        ];
+        for shape in shapes {
+            let html = to_html(&shape.repeat(100_000 / shape.len()));
+            assert!(html.len() < 1_000_000, "{shape}: {} bytes", html.len());
         }
+        let deep = to_html(&format!("{}{}", "<div>\n".repeat(400), "a *b* \n\n".repeat(10_000)));
+        assert!(deep.matches("<div>").count() <= 400);
+    }
+
+    #[test]
+    fn what_is_nested_too_deep_is_flattened() {
+        let html = to_html(&format!("{}deep", "> ".repeat(1_000)));
+        assert_eq!((html.matches("<blockquote>").count(), html.matches("</blockquote>").count()), (64, 64));
+        assert!(html.contains("deep"), "{html}");
     }
 }

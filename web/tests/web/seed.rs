@@ -18,7 +18,8 @@ pub const ATTACK: &str = "<script>alert(1)</script>\"'><img src=x onerror=alert(
 
 /// A filled index and what serves it.
 pub struct Seeded {
-    pub database: TestDatabase,
+    /// Dropped, and with it the database, when the test ends.
+    _database: TestDatabase,
     pub client: Client,
     pub reader: Reader,
     /// The digest of alice's `hello:latest`.
@@ -38,7 +39,7 @@ impl Seeded {
         seeding.actors().await;
         let (hello, multi) = seeding.repositories().await;
         seeding.apply().await;
-        Self { database, client: seeding.client, reader, hello, multi }
+        Self { _database: database, client: seeding.client, reader, hello, multi }
     }
 
     pub fn config() -> WebConfig {
