@@ -170,7 +170,7 @@ pub async fn indexer(args: Indexer, stop: CancellationToken) -> Result<(), Failu
     let base = Base::open(&args.database, metrics, stop.clone()).await?;
     let dial = Dial::new(&args.network)?;
     let config = indexer_config(&args, &base, &dial);
-    let indexed = supervise(config, stop, base.health.clone()).await;
+    let indexed = Box::pin(supervise(config, stop, base.health.clone())).await;
     base.postgres.stop().await?;
     indexed
 }

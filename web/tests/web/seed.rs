@@ -11,6 +11,11 @@ use store::{
 use tokio_postgres::Client;
 use types::{Batch, Change, Cid, Collection, CursorMove, Digest, Origin, Put, RecordId, Tid};
 
+#[path = "seed_image.rs"]
+mod image;
+
+use image::Image;
+
 pub const ALICE: &str = "did:plc:alice234567abcdefghijklm";
 pub const FRANK: &str = "did:plc:frank234567abcdefghijklm";
 pub const MALLORY: &str = "did:plc:mallory4567abcdefghijklm";
@@ -319,90 +324,3 @@ const HELLO_README: &str = "# hello\n\nA greeting in **one static binary**, the 
 It is built from [source](https://example.com/alice/hello) on every push.\n\n\
 - no shell\n- no libc\n- one layer that matters\n\n> Small images are kind to everyone who pulls them.\n\n\
 ![build](https://img.example.com/badge.svg)\n";
-
-/// An image to be published.
-#[derive(Debug)]
-struct Image {
-    owner: String,
-    repository: String,
-    tags: Vec<String>,
-    hours: i64,
-    hold: &'static str,
-    layers: i64,
-    architecture: String,
-    config: String,
-    subject: Option<Digest>,
-    text: String,
-}
-
-impl Image {
-    fn of(owner: &str, repository: &str) -> Self {
-        Self {
-            owner: owner.to_owned(),
-            repository: repository.to_owned(),
-            tags: Vec::new(),
-            hours: 1,
-            hold: "did:web:hold.test",
-            layers: 2,
-            architecture: "amd64".to_owned(),
-            config: CONFIG.to_owned(),
-            subject: None,
-            text: format!("An image of {owner} that shows how {repository} is published, found and pulled"),
-        }
-    }
-
-    fn tags(self, tags: &[&str]) -> Self {
-        Self { tags: tags.iter().map(|tag| (*tag).to_owned()).collect(), ..self }
-    }
-
-    fn hours(self, hours: i64) -> Self {
-        Self { hours, ..self }
-    }
-
-    fn hold(self, hold: &'static str) -> Self {
-        Self { hold, ..self }
-    }
-
-    fn layers(self, layers: i64) -> Self {
-        Self { layers, ..self }
-    }
-
-    fn architecture(self, architecture: &str) -> Self {
-        Self { architecture: architecture.to_owned(), ..self }
-    }
-
-    fn config(self, media_type: &str) -> Self {
-        Self { config: media_type.to_owned(), ..self }
-    }
-
-    fn subject(self, subject: &Digest) -> Self {
-        Self { subject: Some(subject.clone()), ..self }
-    }
-
-    fn text(self, text: &str) -> Self {
-        Self { text: text.to_owned(), ..self }
-    }
-
-    fn annotations(&self) -> Value {
-        json!({
-            "org.opencontainers.image.title": self.text,
-            "org.opencontainers.image.description": self.text,
-            "org.opencontainers.image.licenses": "MIT",
-            "org.opencontainers.image.source": if self.owner == "mallory" { "javascript:alert(1)" } else { "https://example.com/source" },
-        })
-    }
-
-    fn config_bytes(&self) -> Vec<u8> {
-        let steps: Vec<Value> = (0..self.layers)
-            .map(|n| json!({ "created_by": if n == 0 { "/bin/sh -c #(nop) ADD file:rootfs.tar in / " } else { "RUN /bin/sh -c apt-get update && apt-get install -y --no-install-recommends ca-certificates # buildkit" } }))
-            .chain([json!({ "created_by": "CMD [\"/hello\"]", "empty_layer": true })])
-            .collect();
-        json!({
-            "os": "linux", "architecture": self.architecture, "history": steps,
-            "config": { "Cmd": ["/hello", self.text], "Env": ["PATH=/usr/bin:/bin", format!("HOURS={}", self.hours)],
-                        "Labels": { "org.example.label": self.text } },
-        })
-        .to_string()
-        .into_bytes()
-    }
-}

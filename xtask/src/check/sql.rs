@@ -1,4 +1,5 @@
-//! Rule: SQL lives in `crates/store`, in `migrations`, and in the part of `crates/service` that runs Postgres.
+//! Rule: SQL lives in `crates/store`, in `migrations`, and in the part of `crates/service` that runs Postgres. Tests may ask
+//! the database directly: what they look for is often what no query of the product shows.
 
 use super::source::{SourceFile, Violation};
 
@@ -29,7 +30,7 @@ const STATEMENTS: &[&str] = &[
 /// SQL in the wrong place: a string literal that begins like a statement, or a `.sql` file.
 pub fn check(files: &[SourceFile]) -> Vec<Violation> {
     let mut violations = Vec::new();
-    for file in files.iter().filter(|file| !file.under(ALLOWED)) {
+    for file in files.iter().filter(|file| !file.under(ALLOWED) && !is_test(&file.path)) {
         if file.is(&["sql"]) {
             violations.push(file.violation(1, "SQL outside crates/store and migrations"));
         }
@@ -40,6 +41,10 @@ pub fn check(files: &[SourceFile]) -> Vec<Violation> {
         }
     }
     violations
+}
+
+fn is_test(path: &str) -> bool {
+    path.contains("/tests/") || path.ends_with("/tests.rs")
 }
 
 /// The lines on which a quote is followed, after blanks and line continuations, by a statement.

@@ -41,7 +41,7 @@ struct Outcome {
 /// Runs suites, one after the other, all of them even if one fails.
 ///
 /// # Errors
-/// A suite is unknown or a tool missing ([`Unusable`]), or the tests do not build.
+/// A suite is unknown or a tool missing ([`crate::Unusable`]), or the tests do not build.
 pub fn run(args: &TestArgs) -> Result<Passed> {
     let started = Instant::now();
     let suites = suites::select(&args.only, args.full)?;
