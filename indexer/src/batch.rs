@@ -7,6 +7,8 @@ use types::{Batch, Change, CursorMove, Origin, Reject};
 
 /// The most changes of a batch; one step may go over it.
 const MOST_CHANGES: usize = 2_000;
+/// The most bytes of records in a batch; one step may go over it.
+const MOST_BYTES: usize = 16 << 20;
 /// The longest that a batch is gathered while more keeps coming.
 const LONGEST_WAIT: Duration = Duration::from_millis(50);
 
@@ -25,23 +27,27 @@ pub struct Step {
 pub fn gather(first: Step, waiting: &mut Receiver<Step>) -> Batch {
     let began = Instant::now();
     let mut batch = Batch::new(Origin::Stream);
-    absorb(&mut batch, first);
-    while batch.changes.len() < MOST_CHANGES && began.elapsed() < LONGEST_WAIT {
+    let mut bytes = absorb(&mut batch, first);
+    while batch.changes.len() < MOST_CHANGES && bytes < MOST_BYTES && began.elapsed() < LONGEST_WAIT {
         match waiting.try_recv() {
-            Ok(step) => absorb(&mut batch, step),
+            Ok(step) => bytes += absorb(&mut batch, step),
             Err(_) => break,
         }
     }
     batch
 }
 
-fn absorb(batch: &mut Batch, step: Step) {
+/// Adds a step, and tells the size of its records.
+fn absorb(batch: &mut Batch, step: Step) -> usize {
+    let records = step.changes.iter().map(|change| if let Change::Put(put) = change { put.raw.len() } else { 0 });
+    let bytes = records.sum();
     batch.changes.extend(step.changes);
     batch.rejects.extend(step.rejects);
     // The last one wins. After a failover that leaves the other source's cursor behind its data: duplicates, no loss.
     if step.cursor.is_some() {
         batch.cursor = step.cursor;
     }
+    bytes
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The indexer: from a socket to the store.
 //!
-//! In data-flow order: [`source`] (frames become an [`event`]), [`validate`] (an event becomes changes, or a reason why not),
-//! [`batch`] (changes become batches), [`tenure`] (the one writer applies them), [`jobs`] (what has to be fetched from the
+//! In data-flow order: `source` (frames become an `event`), `validate` (an event becomes changes, or a reason why not),
+//! `batch` (changes become batches), `tenure` (the one writer applies them), `jobs` (what has to be fetched from the
 //! network afterwards, and backfill). [`run()`] is all of it.
 
 mod batch;
@@ -16,6 +16,9 @@ mod source;
 mod status;
 mod tenure;
 mod validate;
+
+#[cfg(test)]
+mod tests;
 
 pub use config::{IndexerConfig, Timing};
 pub use error::IndexerError;

@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// How many steps may wait for the writer; then the source waits.
-const WAITING_STEPS: usize = 2_000;
+const WAITING_STEPS: usize = 1_000;
 /// The most inbox rows of a batch.
 const INBOX_ROWS: i64 = 500;
 /// How long parts have to end by themselves.
@@ -101,8 +101,6 @@ struct Desk {
 impl Desk {
     /// Applies what comes, from whichever side.
     async fn work(mut self, over: CancellationToken) -> Result<(), StoreError> {
-        // What was left while nobody listened.
-        self.empty_inbox().await?;
         loop {
             tokio::select! {
                 () = over.cancelled() => return Ok(()),

@@ -39,7 +39,10 @@ pub(crate) async fn serve(
     }
     let hold = holds::find(registry, blob.hold.as_deref(), blob.legacy_endpoint.as_deref()).await?;
     let Some(hold) = hold else {
-        return Err(OciError::new(Code::BlobUnknown, format!("the record of {name} does not say which hold has {digest}")));
+        return Err(OciError::new(
+            Code::BlobUnknown,
+            format!("the record of {name} does not say which hold has {digest}"),
+        ));
     };
     let url = hold.locate(registry, &account, digest).await?;
     let unusable = || OciError::new(Code::Upstream, "the hold's answer is no address");

@@ -20,7 +20,7 @@ const MAX_MANIFEST: u64 = 4 << 20;
 pub(crate) async fn fetch(registry: &Registry, account: &Account, manifest: &ServedManifest) -> Result<()> {
     let digest: Digest = manifest.digest.parse().map_err(|_| OciError::new(Code::Internal, Code::Internal.row().2))?;
     let key = (account.did.clone(), digest.clone());
-    registry.contents.run(key, read_and_keep(registry, account, manifest, &digest)).await
+    registry.contents.run(key, Box::pin(read_and_keep(registry, account, manifest, &digest))).await
 }
 
 async fn read_and_keep(

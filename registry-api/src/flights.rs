@@ -1,4 +1,4 @@
-use std::{hash::Hash, time::Duration};
+use std::{hash::Hash, pin::Pin, time::Duration};
 
 use moka::future::Cache;
 
@@ -15,8 +15,9 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> Flights<K> {
         Self(Cache::builder().max_capacity(10_000).time_to_live(MEMORY).build())
     }
 
-    /// Runs `errand`, or waits for the one that is under way, or tells how the last one ended.
-    pub async fn run(&self, key: K, errand: impl Future<Output = Result<()>>) -> Result<()> {
+    /// Runs `errand`, or waits for the one that is under way, or tells how the last one ended. Errands are boxed: they are
+    /// rare and large, and every request's future would have room for one otherwise.
+    pub async fn run(&self, key: K, errand: Pin<Box<dyn Future<Output = Result<()>> + Send + '_>>) -> Result<()> {
         self.0.get_with(key, errand).await
     }
 }

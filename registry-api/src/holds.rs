@@ -39,7 +39,7 @@ pub(crate) async fn find(
         return Ok(Some(Hold::legacy(endpoint, Some(did), view)));
     }
     let known = || view.as_ref().and_then(|view| view.endpoint.as_deref()?.parse().ok());
-    let endpoint = match registry.resolver.hold_endpoint(&did).await {
+    let endpoint = match Box::pin(registry.resolver.hold_endpoint(&did)).await {
         Ok(endpoint) => endpoint,
         Err(error) => known().ok_or_else(|| owners::refusal(&error, did.as_str()))?,
     };
@@ -67,7 +67,7 @@ impl Hold {
 
     /// Where a client finds a blob.
     pub async fn locate(&self, registry: &Registry, account: &Account, digest: &Digest) -> Result<Url> {
-        let asking = registry.holds.locate_blob(&self.target, &account.did, digest);
+        let asking = Box::pin(registry.holds.locate_blob(&self.target, &account.did, digest));
         let located = match tokio::time::timeout(registry.config.patience.hold, asking).await {
             Ok(located) => located,
             Err(_) => return Err(self.down(registry, None).await),

@@ -119,7 +119,8 @@ fn media_type(manifest: &ServedManifest, name: &Name) -> Result<ManifestMediaTyp
 /// What goes with a manifest whether or not its bytes do. A digest names the same bytes for ever; a tag may move.
 fn headers(digest: &str, reference: &Reference) -> Result<HeaderMap> {
     let value = |text: &str| {
-        HeaderValue::from_str(text).map_err(|error| OciError::new(Code::Internal, Code::Internal.row().2).because(&error))
+        HeaderValue::from_str(text)
+            .map_err(|error| OciError::new(Code::Internal, Code::Internal.row().2).because(&error))
     };
     let caching = match reference {
         Reference::Digest(_) => "public, max-age=31536000, immutable",

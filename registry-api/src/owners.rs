@@ -23,7 +23,8 @@ pub(crate) async fn find(registry: &Registry, owner: &Owner) -> Result<Account> 
         Owner::Handle(handle) => match registry.reader.actor_by_handle(handle).await? {
             Some(actor) => account(actor.did.parse().map_err(store::StoreError::from)?, Some(actor), owner),
             None => {
-                let did = look_up(registry, handle).await?;
+                // Boxed, as all that leaves the machine: it is rare, and large.
+                let did = Box::pin(look_up(registry, handle)).await?;
                 let actor = registry.reader.actor(&did).await?;
                 account(did, actor, owner)
             }
@@ -53,7 +54,7 @@ impl Account {
         if let Some(pds) = &self.pds {
             return Ok(pds.clone());
         }
-        let found = registry.resolver.pds_endpoint(&self.did).await;
+        let found = Box::pin(registry.resolver.pds_endpoint(&self.did)).await;
         found.map_err(|error| refusal(&error, self.did.as_str()))
     }
 }
@@ -64,9 +65,7 @@ pub(crate) fn refusal(error: &IdentityError, who: &str) -> OciError {
         IdentityError::NotFound(_) | IdentityError::Tombstoned(_) | IdentityError::Unsupported(_) => {
             OciError::new(Code::NameUnknown, format!("there is no account {who}: {error}"))
         }
-        IdentityError::NoEndpoint(_) => {
-            OciError::new(Code::NameUnknown, format!("the account of {who} has no server"))
-        }
+        IdentityError::NoEndpoint(_) => OciError::new(Code::NameUnknown, format!("the account of {who} has no server")),
         _ if error.is_transient() => {
             let message = format!("{who} cannot be looked up at the moment");
             OciError::new(Code::Unavailable, message).because(error)

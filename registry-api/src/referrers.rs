@@ -40,7 +40,8 @@ struct Descriptor {
 pub(crate) async fn serve(registry: &Registry, query: &str, name: &Name, subject: &Digest) -> Result<Response> {
     let account = owners::find(registry, &name.owner).await?;
     let referrers = registry.reader.referrers(&account.did, &name.repository, subject, MAX_REFERRERS).await?;
-    let wanted = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "artifactType").map(|(_, value)| value);
+    let wanted =
+        form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "artifactType").map(|(_, value)| value);
     let is_wanted = |found: &Descriptor| wanted.is_none() || found.artifact_type.as_deref() == wanted.as_deref();
     let manifests = referrers.into_iter().filter_map(describe).filter(is_wanted).collect();
     let media_type = ManifestMediaType::OciIndex.as_str();

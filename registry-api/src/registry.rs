@@ -41,11 +41,7 @@ impl Registry {
     ///
     /// # Errors
     /// When Postgres is not there, or the key's file cannot be used.
-    pub async fn open(
-        config: RegistryConfig,
-        outbound: Outbound,
-        resolver: Resolver,
-    ) -> Result<Arc<Self>, SetupError> {
+    pub async fn open(config: RegistryConfig, outbound: Outbound, resolver: Resolver) -> Result<Arc<Self>, SetupError> {
         let reader = Reader::connect(&config.database_url, config.generation).await?;
         Ok(Arc::new(Self {
             reader,

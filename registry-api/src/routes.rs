@@ -39,7 +39,7 @@ pub fn router(registry: Arc<Registry>) -> Router {
         .route("/v2", any(serve))
         .route("/v2/", any(serve))
         .route("/v2/{*path}", any(serve))
-        .route("/auth/token", get(tokens::by_query).post(tokens::by_form))
+        .route("/auth/token", get(tokens::by_query).post(tokens::by_form).fallback(no_token))
         .layer(map_response(mark))
         .with_state(registry)
 }
@@ -101,15 +101,18 @@ async fn answer(registry: &Registry, conditions: &Conditions<'_>, query: &str, a
 /// Whether a good token came. None is fine for what is public; a bad one is refused with the way to a new one.
 fn bearer(registry: &Registry, headers: &HeaderMap, scope: Option<&str>) -> Result<bool> {
     let Some(value) = headers.get(AUTHORIZATION) else { return Ok(false) };
-    let refused = |why: String| {
-        OciError::new(Code::Unauthorized, why).with_challenge(registry.tokens.challenge(scope))
-    };
+    let refused = |why: String| OciError::new(Code::Unauthorized, why).with_challenge(registry.tokens.challenge(scope));
     let text = value.to_str().unwrap_or_default();
     let token = match text.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
         _ => return Err(refused("only bearer tokens are taken here: see WWW-Authenticate".to_owned())),
     };
     registry.tokens.verify(token).map(|_| true).map_err(|error| refused(error.to_string()))
+}
+
+async fn no_token() -> impl IntoResponse {
+    let message = "tokens are asked for by GET, or by POST with a form";
+    ([(ALLOW, "GET, HEAD, POST")], OciError::new(Code::ReadOnly, message))
 }
 
 fn read_only() -> OciError {

@@ -50,7 +50,8 @@ impl Page {
         for (key, value) in form_urlencoded::parse(query.as_bytes()) {
             match &*key {
                 "n" => {
-                    let invalid = |_| OciError::new(Code::PageInvalid, "n is the number of tags that you want, 0 or more");
+                    let invalid =
+                        |_| OciError::new(Code::PageInvalid, "n is the number of tags that you want, 0 or more");
                     page.n = value.parse::<u64>().map_err(invalid)?.min(MAX_TAGS);
                 }
                 // Postgres has no NUL, and no tag has one either.
@@ -66,6 +67,7 @@ impl Page {
 fn link(name: &Name, n: u64, last: &str) -> Result<HeaderValue> {
     // Of what a name may hold only a did:web's percent sign means something else in a path.
     let name = name.to_string().replace('%', "%25");
-    let text = format!("</v2/{name}/tags/list?n={n}&last={}>; rel=\"next\"", utf8_percent_encode(last, NON_ALPHANUMERIC));
+    let text =
+        format!("</v2/{name}/tags/list?n={n}&last={}>; rel=\"next\"", utf8_percent_encode(last, NON_ALPHANUMERIC));
     HeaderValue::from_str(&text).map_err(|_| OciError::new(Code::Internal, Code::Internal.row().2))
 }

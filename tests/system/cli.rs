@@ -8,8 +8,8 @@ use anyhow::{Context as _, Result};
 use tokio::time::timeout;
 
 use crate::harness::crowsnest::{Crowsnest, command};
-use crate::harness::free_port;
 use crate::harness::scratch::Scratch;
+use crate::harness::{free_port, passed};
 
 /// A network where nobody answers: what is tested fails before, or needs none.
 const NOWHERE: [&str; 7] = [
@@ -38,14 +38,14 @@ async fn refusal(args: &[&str]) -> Result<String> {
 async fn an_unknown_flag_is_named() -> Result<()> {
     let line = refusal(&["up", "--lissten", "127.0.0.1:5000"]).await?;
     assert!(line.contains("--lissten"), "{line}");
-    Ok(())
+    passed()
 }
 
 #[tokio::test]
 async fn a_wrong_value_says_what_was_expected() -> Result<()> {
     let line = refusal(&["up", "--source", "https://jetstream.example/"]).await?;
     assert!(line.contains("--source") && line.contains("ws://"), "{line}");
-    Ok(())
+    passed()
 }
 
 #[tokio::test]
@@ -56,7 +56,7 @@ async fn a_taken_port_is_named_with_the_flag_that_changes_it() -> Result<()> {
     let data = scratch.folder("data")?.display().to_string();
     let line = refusal(&[&["up", "--listen", &address, "--data-dir", &data], &NOWHERE[..]].concat()).await?;
     assert!(line.contains(&address) && line.contains("--listen"), "{line}");
-    Ok(())
+    passed()
 }
 
 #[tokio::test]
@@ -68,7 +68,7 @@ async fn an_unreachable_database_is_named_without_its_password() -> Result<()> {
     let given = ["up", "--listen", "127.0.0.1:0", "--data-dir", &data, "--database-url", &database];
     let line = refusal(&[&given, &NOWHERE[..]].concat()).await?;
     assert!(line.contains(&port) && !line.contains("hunter2"), "{line}");
-    Ok(())
+    passed()
 }
 
 #[tokio::test]
@@ -77,5 +77,5 @@ async fn an_interrupt_ends_it_with_success() -> Result<()> {
     let crowsnest = Crowsnest::up(&scratch.folder("data")?, &NOWHERE).await?;
     let status = crowsnest.interrupt().await?;
     assert!(status.success(), "{status}");
-    Ok(())
+    passed()
 }

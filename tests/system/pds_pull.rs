@@ -8,7 +8,6 @@ use serde_json::Value;
 use crate::harness::clients::{Podman, skopeo_copy};
 use crate::harness::crowsnest::Crowsnest;
 use crate::harness::docker::Docker;
-use crate::harness::eventually;
 use crate::harness::hold::Hold;
 use crate::harness::http;
 use crate::harness::images::Image;
@@ -16,6 +15,7 @@ use crate::harness::publish;
 use crate::harness::reference_pds::ReferencePds;
 use crate::harness::scratch::Scratch;
 use crate::harness::xrpc::Account;
+use crate::harness::{eventually, passed};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -101,7 +101,7 @@ async fn skopeo_podman_and_docker_pull_what_was_pushed_and_go_on_when_the_pds_st
             world.pds.stop_pds().await?;
         }
     }
-    Ok(())
+    passed()
 }
 
 #[tokio::test]
@@ -125,7 +125,7 @@ async fn a_tag_follows_its_record_and_goes_when_that_goes() -> Result<()> {
     eventually("the tag is gone", PATIENCE, gone).await?;
     let by_digest = world.crowsnest.url(&format!("/v2/alice.test/moving/manifests/{}", first.manifest.digest));
     assert_eq!(http::manifest_digest(&by_digest).await?, Some(first.manifest.digest));
-    Ok(())
+    passed()
 }
 
 #[tokio::test]
@@ -153,7 +153,7 @@ async fn what_the_pds_holds_but_the_index_has_not_seen_is_read_through() -> Resu
     let layout = skopeo_copy(&scratch, "skopeo", &crowsnest.image("alice.test/early:v1")).await?;
     assert_eq!(layout.manifest()?, image.manifest.digest);
     assert_eq!(layout.blobs()?, image.digests());
-    Ok(())
+    passed()
 }
 
 #[tokio::test]
@@ -168,5 +168,5 @@ async fn a_record_that_does_not_decode_is_counted_and_the_stream_goes_on() -> Re
     world.pullable("alice.test/after", "v1", &image).await?;
     let status: Value = http::json(&world.crowsnest.url("/api/v1/status")).await?;
     assert_eq!(status["counts"]["manifests"], 1, "{status}");
-    Ok(())
+    passed()
 }

@@ -4,7 +4,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 use crate::process;
@@ -37,47 +37,86 @@ pub fn has_subcommand(name: &str) -> bool {
     tried.is_ok_and(|status| status.success())
 }
 
-/// Runs `cargo build` with its progress shown, and says where the `crowsnest` program came to be.
+/// What `cargo build` has built: a path for each executable.
+pub struct Built(Vec<Executable>);
+
+struct Executable {
+    target: String,
+    kind: String,
+    path: PathBuf,
+}
+
+/// Runs `cargo build` with its progress shown.
 ///
 /// # Errors
 /// It does not build.
-pub fn build_crowsnest(args: &[&str]) -> Result<PathBuf> {
+pub fn build(args: &[&str]) -> Result<Built> {
     let mut build = cargo()?;
     build.arg("build").args(args);
     println!("$ {}", process::shown(&build));
     // Messages on standard output, progress and diagnostics on standard error as ever.
     let messages = process::output(build.arg("--message-format=json-render-diagnostics"))?;
-    match messages.lines().filter_map(executable).next_back() {
-        Some(path) => Ok(path),
-        None => bail!("cargo built no program named crowsnest"),
+    Ok(Built(messages.lines().filter_map(executable).collect()))
+}
+
+impl Built {
+    /// The path of a program.
+    ///
+    /// # Errors
+    /// It was not built.
+    pub fn program(&self, name: &str) -> Result<&Path> {
+        self.find(name, "bin")
+    }
+
+    /// The path of a test binary.
+    ///
+    /// # Errors
+    /// It was not built.
+    pub fn tests(&self, name: &str) -> Result<&Path> {
+        self.find(name, "test")
+    }
+
+    fn find(&self, target: &str, kind: &str) -> Result<&Path> {
+        let found = self.0.iter().find(|executable| executable.target == target && executable.kind == kind);
+        Ok(&found.with_context(|| format!("cargo built no {kind} named {target}"))?.path)
     }
 }
 
-/// The path of the `crowsnest` program, if that is what the message is about.
-fn executable(message: &str) -> Option<PathBuf> {
+/// The executable that a message is about, if it is about one. A program's own unit tests are none.
+fn executable(message: &str) -> Option<Executable> {
     let message: Value = serde_json::from_str(message).ok()?;
-    let target = &message["target"];
-    let ours = target["name"] == "crowsnest" && target["kind"][0] == "bin" && message["profile"]["test"] == false;
-    ours.then(|| message["executable"].as_str().map(PathBuf::from))?
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let kind = text(&message["target"]["kind"][0])?;
+    let path = text(&message["executable"])?.into();
+    let is_unit_tests = message["profile"]["test"] == true && kind != "test";
+    (!is_unit_tests).then_some(Executable { target: text(&message["target"]["name"])?, kind, path })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn message(name: &str, kind: &str, test: bool, executable: Value) -> String {
+        serde_json::json!({
+            "reason": "compiler-artifact", "target": {"name": name, "kind": [kind]},
+            "profile": {"test": test}, "executable": executable,
+        })
+        .to_string()
+    }
+
     #[test]
-    fn the_program_is_told_from_its_unit_tests() {
-        let message = |test: bool, kind: &str, executable: Value| {
-            serde_json::json!({
-                "reason": "compiler-artifact", "target": {"name": "crowsnest", "kind": [kind]},
-                "profile": {"test": test}, "executable": executable,
-            })
-            .to_string()
-        };
-        assert_eq!(executable(&message(false, "bin", "/t/crowsnest".into())), Some("/t/crowsnest".into()));
-        assert_eq!(executable(&message(true, "bin", "/t/crowsnest-0a".into())), None);
-        assert_eq!(executable(&message(false, "lib", Value::Null)), None);
-        assert_eq!(executable(r#"{"reason":"build-finished","success":true}"#), None);
-        assert_eq!(executable("warning: not JSON"), None);
+    fn programs_are_told_from_their_unit_tests() {
+        let messages = [
+            message("crowsnest", "bin", true, "/t/deps/crowsnest-0a".into()),
+            message("crowsnest", "bin", false, "/t/crowsnest".into()),
+            message("crowsnest_web", "lib", false, Value::Null),
+            message("system", "test", true, "/t/deps/system-0b".into()),
+            r#"{"reason":"build-finished","success":true}"#.to_owned(),
+            "warning: not JSON".to_owned(),
+        ];
+        let built = Built(messages.iter().filter_map(|message| executable(message)).collect());
+        assert_eq!(built.program("crowsnest").unwrap(), Path::new("/t/crowsnest"));
+        assert_eq!(built.tests("system").unwrap(), Path::new("/t/deps/system-0b"));
+        assert!(built.program("system").is_err());
     }
 }

@@ -40,8 +40,9 @@ pub struct UpArgs {
 /// It does not build or cannot be started.
 pub fn run(args: &UpArgs) -> Result<Passed> {
     println!("Building crowsnest; the first build takes a few minutes.");
-    let program = cargo::build_crowsnest(&build_args(args))?;
-    let mut crowsnest = Command::new(&program);
+    let built = cargo::build(&build_args(args))?;
+    let program = built.program("crowsnest")?;
+    let mut crowsnest = Command::new(program);
     crowsnest.args(["up", "--listen", &args.listen.to_string(), "--data-dir"]).arg(&args.data_dir);
     crowsnest.args((!args.live).then_some("--demo")).args(args.fresh.then_some("--fresh"));
     let error = crowsnest.exec();

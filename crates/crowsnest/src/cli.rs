@@ -2,11 +2,9 @@
 
 use std::process::ExitCode;
 
+use crate::failure::Failure;
 use clap::{Args, Parser, Subcommand, error::ErrorKind};
 use service::config::{DatabaseArgs, NetworkArgs, ServeArgs, SourceArgs, TelemetryArgs};
-use types::Did;
-
-use crate::failure::Failure;
 
 /// An index, a web UI and an OCI pull API for container images published on the AT Protocol.
 #[derive(Parser)]
@@ -29,8 +27,8 @@ pub enum Command {
     RegistryApi(RegistryApi),
     /// Bring the database to this version's schema
     Migrate(Read),
-    /// Read every repository that the relay knows of, or only the named ones
-    Backfill(Backfill),
+    /// Have the running indexer read every repository that the relay knows of
+    Backfill(Read),
     /// Print the digest of the indexed records: equal records, equal digest
     Fingerprint(Read),
     /// Print what the index knows of itself
@@ -90,21 +88,7 @@ pub struct RegistryApi {
     pub telemetry: TelemetryArgs,
 }
 
-/// Flags of `backfill`.
-#[derive(Args)]
-pub struct Backfill {
-    #[command(flatten)]
-    pub database: DatabaseArgs,
-    #[command(flatten)]
-    pub network: NetworkArgs,
-    #[command(flatten)]
-    pub telemetry: TelemetryArgs,
-    /// Read only this account's repository; repeat for more
-    #[arg(long, value_name = "DID")]
-    pub did: Vec<Did>,
-}
-
-/// Flags of the commands that only read.
+/// Flags of the commands that need no more than the database.
 #[derive(Args)]
 pub struct Read {
     #[command(flatten)]
@@ -157,7 +141,6 @@ mod tests {
             (vec!["crowsnest", "up", "--nonsense"], "--nonsense"),
             (vec!["crowsnest", "up", "--listen", "here"], "here"),
             (vec!["crowsnest", "up", "--source", "https://x.example/"], "x.example"),
-            (vec!["crowsnest", "backfill", "--did", "alice"], "alice"),
             (vec!["crowsnest", "sail"], "sail"),
         ] {
             let line = one_line(&Cli::try_parse_from(args).err().unwrap());

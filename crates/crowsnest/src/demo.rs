@@ -1,6 +1,6 @@
 //! The demo: a network on this machine instead of the public one.
 
-use std::{fs, path::Path};
+use std::{fs, io::Write as _, os::unix::fs::OpenOptionsExt as _, path::Path};
 
 use devnet::{Devnet, DevnetConfig};
 use service::config::{NetworkArgs, SourceArgs};
@@ -9,7 +9,8 @@ use crate::{data_dir, failure::Failure};
 
 /// Starts the demo network and points the flags at it.
 pub async fn start(data_dir: &Path, network: &mut NetworkArgs, source: &mut SourceArgs) -> Result<Devnet, Failure> {
-    let devnet = Devnet::start(DevnetConfig { live: true, ..DevnetConfig::new(data_dir) }).await.map_err(Failure::setup)?;
+    let devnet =
+        Devnet::start(DevnetConfig { live: true, ..DevnetConfig::new(data_dir) }).await.map_err(Failure::setup)?;
     let places = devnet.manifest();
     network.plc_url = places.plc.parse()?;
     network.relay_url = places.relay.parse()?;
@@ -25,7 +26,9 @@ pub fn write_places(devnet: &Devnet, data_dir: &Path, database_url: &str) -> Res
     places.database_url = Some(database_url.to_owned());
     let path = data_dir::devnet_json(data_dir);
     let unfinished = path.with_extension("json.new");
-    fs::write(&unfinished, serde_json::to_vec_pretty(&places)?)?;
+    // It holds passwords, the database's among them.
+    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
+    file.write_all(&serde_json::to_vec_pretty(&places)?)?;
     fs::rename(&unfinished, &path)?;
     Ok(())
 }

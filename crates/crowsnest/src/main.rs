@@ -34,7 +34,12 @@ fn run(command: Command) -> Result<(), Failure> {
     rustls::crypto::ring::default_provider()
         .install_default()
         .map_err(|_| Failure::setup("a TLS crypto provider was installed already"))?;
-    let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::setup(format!("no runtime: {error}")))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        // Unoptimised futures are large, and nested ones are polled on the stack.
+        .thread_stack_size(8 << 20)
+        .build()
+        .map_err(|error| Failure::setup(format!("no runtime: {error}")))?;
     runtime.block_on(async {
         let stop = shutdown::on_signal().map_err(|error| Failure::setup(format!("no signal handlers: {error}")))?;
         match command {
@@ -43,7 +48,7 @@ fn run(command: Command) -> Result<(), Failure> {
             Command::Web(args) => services::web(args, stop).await,
             Command::RegistryApi(args) => services::registry_api(args, stop).await,
             Command::Migrate(args) => report::migrate(args).await,
-            Command::Backfill(args) => services::backfill(args, stop).await,
+            Command::Backfill(args) => report::backfill(args).await,
             Command::Fingerprint(args) => report::fingerprint(args).await,
             Command::Status(args) => report::status(args).await,
         }

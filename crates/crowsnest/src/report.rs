@@ -1,4 +1,4 @@
-//! Commands that look and print.
+//! Commands that do one thing to the database, or look, and print.
 #![expect(clippy::print_stdout, reason = "printing is what these commands are for")]
 
 use serde_json::json;
@@ -26,6 +26,18 @@ pub async fn migrate(args: Read) -> Result<(), Failure> {
     Ok(postgres.stop().await?)
 }
 
+/// `crowsnest backfill`
+pub async fn backfill(args: Read) -> Result<(), Failure> {
+    let postgres = Postgres::open(&args.database).await.map_err(Failure::setup)?;
+    indexer::backfill(postgres.url()).await?;
+    if args.json {
+        println!("{}", json!({ "backfill": "queued" }));
+    } else {
+        println!("queued; the running indexer reads every repository, and crowsnest status shows how far it is");
+    }
+    Ok(postgres.stop().await?)
+}
+
 /// `crowsnest fingerprint`
 pub async fn fingerprint(args: Read) -> Result<(), Failure> {
     let (postgres, reader) = open(&args).await?;
@@ -46,7 +58,10 @@ pub async fn status(args: Read) -> Result<(), Failure> {
         println!("{}", serde_json::to_string(&status)?);
     } else {
         let counts = &status.counts;
-        println!("{} repositories, {} manifests, {} tags, {} stars", counts.repositories, counts.manifests, counts.tags, counts.stars);
+        println!(
+            "{} repositories, {} manifests, {} tags, {} stars",
+            counts.repositories, counts.manifests, counts.tags, counts.stars
+        );
         println!("{} records of {} accounts, {} of them invalid", counts.records, counts.accounts, counts.invalid);
         println!("{} jobs wait, {} events were refused", counts.jobs, counts.rejects);
         for source in &status.sources {

@@ -21,10 +21,11 @@ use service::{
 use store::Reader;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use url::Url;
 use web::{Lag, WebConfig};
 
 use crate::{
-    cli::{Backfill, Indexer, RegistryApi, Up, Web},
+    cli::{Indexer, RegistryApi, Up, Web},
     data_dir,
     failure::Failure,
 };
@@ -49,15 +50,15 @@ impl Base {
         self.postgres.url().to_owned()
     }
 
-    async fn web(&self, serve: &ServeArgs, sources: Vec<SourceUrl>, lag: Option<Arc<dyn Lag>>) -> Result<Router, Failure> {
+    async fn web(&self, front: &Front, sources: Vec<SourceUrl>, lag: Option<Arc<dyn Lag>>) -> Result<Router, Failure> {
         let reader = Reader::connect(self.postgres.url(), self.generation).await?;
         let version = env!("CARGO_PKG_VERSION").to_owned();
-        Ok(web::router(WebConfig { public_url: serve.public_url(), version, sources, lag }, reader))
+        Ok(web::router(WebConfig { public_url: front.url.clone(), version, sources, lag }, reader))
     }
 
-    async fn registry(&self, serve: &ServeArgs, dial: &Dial, data_dir: &std::path::Path) -> Result<Router, Failure> {
+    async fn registry(&self, front: &Front, dial: &Dial, data_dir: &std::path::Path) -> Result<Router, Failure> {
         let config = RegistryConfig {
-            public_url: serve.public_url(),
+            public_url: front.url.clone(),
             database_url: self.url(),
             generation: self.generation,
             token_key: Some(token_key(data_dir)?),
@@ -68,15 +69,42 @@ impl Base {
     }
 
     /// Serves until the stop, then finishes what is in flight and leaves the database.
-    async fn serve(self, listener: TcpListener, routes: Router, admin: Option<SocketAddr>) -> Result<(), Failure> {
+    async fn serve(self, front: Front, routes: Router) -> Result<(), Failure> {
         let health = health::router(self.health, self.metrics);
-        if let Some(address) = admin {
+        if let Some(address) = front.admin {
             let admin = listen::bind(address, "--admin-listen").await.map_err(Failure::setup)?;
             tokio::spawn(axum::serve(admin, health.clone()).into_future());
         }
         let stop = self.stop.clone();
-        axum::serve(listener, routes.merge(health)).with_graceful_shutdown(async move { stop.cancelled().await }).await?;
+        axum::serve(front.listener, routes.merge(health))
+            .with_graceful_shutdown(async move { stop.cancelled().await })
+            .await?;
         Ok(self.postgres.stop().await?)
+    }
+}
+
+/// What faces people and clients. Bound first of all, so that a taken port is told before anything is started.
+struct Front {
+    listener: TcpListener,
+    /// The origin that they know.
+    url: Url,
+    admin: Option<SocketAddr>,
+}
+
+impl Front {
+    async fn bind(args: &ServeArgs) -> Result<Self, Failure> {
+        let address = web::leptos_options(args.listen).map_err(Failure::setup)?.site_addr;
+        let listener = listen::bind(address, "--listen").await.map_err(Failure::setup)?;
+        // Port 0 has become the port that was given.
+        let url = args.public_url(listener.local_addr()?);
+        Ok(Self { listener, url, admin: args.admin_listen })
+    }
+
+    /// The one line on stdout, for people and for scripts.
+    fn say_ready(&self) -> Result<(), Failure> {
+        let mut out = io::stdout().lock();
+        writeln!(out, "ready {}", self.url.as_str().trim_end_matches('/'))?;
+        Ok(out.flush()?)
     }
 }
 
@@ -88,23 +116,22 @@ struct Dial {
 
 impl Dial {
     fn new(network: &NetworkArgs) -> Result<Self, Failure> {
-        let config = OutboundConfig {
-            allow_private_network: network.allow_private_network,
-            contact: network.contact.clone(),
-        };
+        let config =
+            OutboundConfig { allow_private_network: network.allow_private_network, contact: network.contact.clone() };
         let outbound = Outbound::new(&config).map_err(Failure::setup)?;
         let config = ResolverConfig {
             plc_url: network.plc_url.clone(),
             handle_resolver_url: network.handle_resolver_url.clone(),
         };
-        Ok(Self { resolver: Resolver::new(outbound.clone(), &config), outbound })
+        let resolver = Resolver::new(outbound.clone(), &config).map_err(Failure::setup)?;
+        Ok(Self { outbound, resolver })
     }
 }
 
 /// `crowsnest up`: everything in one process, on one origin.
 pub async fn up(mut args: Up, stop: CancellationToken) -> Result<(), Failure> {
     let metrics = observe(&args.indexer.telemetry)?;
-    let listener = bind(&mut args.serve).await?;
+    let front = Front::bind(&args.serve).await?;
     let data_dir = args.indexer.database.data_dir.clone();
     if args.fresh {
         data_dir::forget(&data_dir).await?;
@@ -119,16 +146,15 @@ pub async fn up(mut args: Up, stop: CancellationToken) -> Result<(), Failure> {
     let dial = Dial::new(&args.indexer.network)?;
     let config = indexer_config(&args.indexer, &base, &dial);
     let lag = Arc::new(HeardBy(config.status.clone()));
-    let routes = base.registry(&args.serve, &dial, &data_dir).await?;
-    let routes = routes.merge(base.web(&args.serve, args.indexer.source.source.clone(), Some(lag)).await?);
+    let routes = base.registry(&front, &dial, &data_dir).await?;
+    let routes = routes.merge(base.web(&front, args.indexer.source.source.clone(), Some(lag)).await?);
     let indexing = tokio::spawn(supervise(config, stop.clone(), base.health.clone()));
     #[cfg(feature = "devnet")]
     if let Some(demo) = &demo {
         crate::demo::write_places(demo, &data_dir, base.postgres.url())?;
     }
-    say_ready(&args.serve)?;
-    let admin = args.serve.admin_listen;
-    let served = base.serve(listener, routes, admin).await;
+    front.say_ready()?;
+    let served = base.serve(front, routes).await;
     stop.cancel();
     let indexed = indexing.await.context("the indexer panicked")?;
     #[cfg(feature = "devnet")]
@@ -150,41 +176,29 @@ pub async fn indexer(args: Indexer, stop: CancellationToken) -> Result<(), Failu
 }
 
 /// `crowsnest web`
-pub async fn web(mut args: Web, stop: CancellationToken) -> Result<(), Failure> {
+pub async fn web(args: Web, stop: CancellationToken) -> Result<(), Failure> {
     let metrics = observe(&args.telemetry)?;
-    let listener = bind(&mut args.serve).await?;
+    let front = Front::bind(&args.serve).await?;
     let base = Base::open(&args.database, metrics, stop).await?;
-    let routes = base.web(&args.serve, Vec::new(), None).await?;
-    say_ready(&args.serve)?;
-    base.serve(listener, routes, args.serve.admin_listen).await
+    let routes = base.web(&front, Vec::new(), None).await?;
+    front.say_ready()?;
+    base.serve(front, routes).await
 }
 
 /// `crowsnest registry-api`
-pub async fn registry_api(mut args: RegistryApi, stop: CancellationToken) -> Result<(), Failure> {
+pub async fn registry_api(args: RegistryApi, stop: CancellationToken) -> Result<(), Failure> {
     let metrics = observe(&args.telemetry)?;
-    let listener = bind(&mut args.serve).await?;
+    let front = Front::bind(&args.serve).await?;
     let base = Base::open(&args.database, metrics, stop).await?;
     let dial = Dial::new(&args.network)?;
-    let routes = base.registry(&args.serve, &dial, &args.database.data_dir).await?;
-    say_ready(&args.serve)?;
-    base.serve(listener, routes, args.serve.admin_listen).await
-}
-
-/// `crowsnest backfill`
-pub async fn backfill(args: Backfill, stop: CancellationToken) -> Result<(), Failure> {
-    let metrics = observe(&args.telemetry)?;
-    let base = Base::open(&args.database, metrics, stop.clone()).await?;
-    let dial = Dial::new(&args.network)?;
-    let relay = args.network.relay_url.clone();
-    let config = IndexerConfig::new(base.url(), Vec::new(), dial.outbound, dial.resolver, relay);
-    let read = indexer::backfill(config, &args.did, stop).await;
-    base.postgres.stop().await?;
-    Ok(read?)
+    let routes = base.registry(&front, &dial, &args.database.data_dir).await?;
+    front.say_ready()?;
+    base.serve(front, routes).await
 }
 
 /// Runs the indexer; when it ends by itself, everything stops with it.
 async fn supervise(config: IndexerConfig, stop: CancellationToken, health: Health) -> Result<(), Failure> {
-    let result = indexer::run(config, stop.clone(), &health).await;
+    let result = indexer::run(config, stop.clone(), health).await;
     if let Err(error) = &result {
         tracing::error!(%error, "The indexer stopped, and everything with it");
     }
@@ -211,24 +225,9 @@ fn observe(args: &service::config::TelemetryArgs) -> Result<Metrics, Failure> {
     Metrics::install().map_err(Failure::setup)
 }
 
-/// Binds first of all, so that a taken port is told before anything is started; port 0 becomes the port that was given.
-async fn bind(serve: &mut ServeArgs) -> Result<TcpListener, Failure> {
-    let listener = listen::bind(serve.listen, "--listen").await.map_err(Failure::setup)?;
-    serve.listen = listener.local_addr()?;
-    Ok(listener)
-}
-
 /// The key's path, in a folder that exists also when the database is elsewhere.
 fn token_key(data_dir: &std::path::Path) -> Result<PathBuf, Failure> {
     std::fs::create_dir_all(data_dir)
         .map_err(|error| Failure::setup(format!("cannot make the data folder {}: {error}", data_dir.display())))?;
     Ok(data_dir::token_key(data_dir))
-}
-
-/// The one line on stdout, for people and for scripts.
-fn say_ready(serve: &ServeArgs) -> Result<(), Failure> {
-    let url = serve.public_url().to_string();
-    let mut out = io::stdout().lock();
-    writeln!(out, "ready {}", url.trim_end_matches('/'))?;
-    Ok(out.flush()?)
 }

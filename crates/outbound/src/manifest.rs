@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use types::{
-    Cid, Did, Digest,
+    Did, Digest,
     oci::{ManifestBytes, OciError, manifest_bytes},
     records::Manifest,
 };
@@ -29,14 +29,6 @@ pub enum ManifestError {
     /// Nobody has them.
     #[error("nobody has the bytes of {0}")]
     NotFound(Digest),
-    /// The record's blob link names other bytes than its digest.
-    #[error("the record's blob {cid} is not its digest {digest}")]
-    Contradiction {
-        /// The blob's CID.
-        cid: Cid,
-        /// The record's digest.
-        digest: Digest,
-    },
     /// They are other bytes, or no manifest.
     #[error(transparent)]
     Bytes(#[from] OciError),
@@ -49,8 +41,13 @@ impl ManifestError {
             Self::Identity(error) => error.is_transient(),
             Self::Pds(error) => error.is_transient(),
             Self::Hold(error) => matches!(error, HoldError::Down(_)),
-            Self::NotFound(_) | Self::Contradiction { .. } | Self::Bytes(_) => false,
+            Self::NotFound(_) | Self::Bytes(_) => false,
         }
+    }
+
+    /// Whether somebody answered, with other bytes than the record speaks of: never to be stored or served.
+    pub fn is_wrong_bytes(&self) -> bool {
+        matches!(self, Self::Bytes(_) | Self::Pds(PdsError::WrongHash { .. }) | Self::Hold(HoldError::WrongHash { .. }))
     }
 }
 
@@ -67,9 +64,6 @@ pub async fn fetch_manifest(
     let digest = &manifest.digest;
     let bytes = match &manifest.blob {
         Some(blob) => {
-            if digest.algorithm() == "sha256" && blob.cid.digest() != *digest {
-                return Err(ManifestError::Contradiction { cid: blob.cid, digest: digest.clone() });
-            }
             let pds = Pds::new(outbound.clone(), resolver.pds_endpoint(did).await?);
             pds.get_blob(did, &blob.cid, MAX_MANIFEST).await?
         }

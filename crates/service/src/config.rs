@@ -79,9 +79,9 @@ const PUBLIC_JETSTREAMS: [&str; 4] = [
 /// What we serve and under which name.
 #[derive(Args, Clone, Debug)]
 pub struct ServeArgs {
-    /// Address and port to serve on
-    #[arg(long, env = "CROWSNEST_LISTEN", default_value = "127.0.0.1:5000", value_name = "ADDR:PORT")]
-    pub listen: SocketAddr,
+    /// Address and port to serve on; without it, those of Leptos.toml: 127.0.0.1:5000
+    #[arg(long, env = "CROWSNEST_LISTEN", value_name = "ADDR:PORT")]
+    pub listen: Option<SocketAddr>,
 
     /// Origin (scheme, host, port) under which people reach this server, for links, token realms and OAuth; without it,
     /// http:// and the address served on
@@ -98,10 +98,10 @@ pub struct ServeArgs {
 }
 
 impl ServeArgs {
-    /// The origin to write into links and tokens: `--public-url`, or else `http://<listen>`, with the loopback address in
-    /// place of an unspecified one (`0.0.0.0`, `::`). Whoever binds port 0 sets `listen` to the bound address first.
-    pub fn public_url(&self) -> Url {
-        self.public_url.clone().unwrap_or_else(|| values::http_origin_of(self.listen))
+    /// The origin to write into links and tokens: `--public-url`, or else `http://` and the address that was bound, with the
+    /// loopback address in place of an unspecified one (`0.0.0.0`, `::`).
+    pub fn public_url(&self, bound: SocketAddr) -> Url {
+        self.public_url.clone().unwrap_or_else(|| values::http_origin_of(bound))
     }
 }
 
@@ -113,7 +113,7 @@ pub struct TelemetryArgs {
     pub log_format: LogFormat,
 
     /// What to log: a level, or directives as in info,crowsnest_indexer=debug
-    #[arg(long, env = "CROWSNEST_LOG", default_value = "info", value_name = "FILTER", value_parser = values::log_filter)]
+    #[arg(long, env = "CROWSNEST_LOG", default_value = "info,sqlx=warn,sea_orm_migration=warn", value_name = "FILTER", value_parser = values::log_filter)]
     pub log: String,
 }
 

@@ -3,7 +3,7 @@
 
 use outbound::{
     HoldClient, HoldError, HoldTarget,
-    manifest::{ManifestError, fetch_manifest, hold_target},
+    manifest::{fetch_manifest, hold_target},
 };
 use store::{observe, records};
 use types::{
@@ -63,9 +63,7 @@ async fn bytes(context: &Context, id: &RecordId, manifest: &Manifest) -> Result<
             let mut client = context.transactions.lock().await;
             Ok(observe::manifest_bytes(&mut client, &bytes).await?)
         }
-        Err(error @ (ManifestError::Contradiction { .. } | ManifestError::Bytes(_))) => {
-            Err(JobError::never(&id.did, format!("{id}: {error}"), &[]))
-        }
+        Err(error) if error.is_wrong_bytes() => Err(JobError::never(&id.did, format!("{id}: {error}"), &[])),
         // Also what looks final: a host may come back, a blob arrive. After some tries it is once a day.
         Err(error) => Err(JobError::later(&error)),
     }

@@ -89,7 +89,7 @@ mod tests {
             (&car(b"\xa1gversion\x02", b"x"), "the CAR's version is not 1"),
             (&car(b"\xff", b"x"), "the CAR's header does not decode"),
             (&[0xff; 20], "a section of the CAR is too long"),
-            (&[&whole[..10], &[3, 1, 2, 3]].concat(), "a block of the CAR has no CID"),
+            (&[&whole[..11], &[3, 1, 2, 3]].concat(), "a block of the CAR has no CID"),
         ] {
             assert_eq!(blocks(bad), Err(why));
         }

@@ -93,14 +93,7 @@ impl Reader {
             }
             measure::reconnect(end.label());
             self.config.status.set_source(source.url().as_str(), SourceState::Connecting);
-            if lasted >= HEALTHY {
-                failures = 0;
-                // A silent source would be silent again: the next one's turn. Others may just have been restarted.
-                turn = if matches!(end, End::Stalled) { turn + 1 } else { 0 };
-            } else {
-                failures += 1;
-                turn += 1;
-            }
+            (turn, failures) = next(turn, failures, lasted, matches!(end, End::Stalled));
             let rounds = failures / u32::try_from(sources.len()).unwrap_or(u32::MAX);
             let pause = pause(&self.config.timing, rounds);
             tracing::warn!(source = %source, reason = %chain(&end), pause_ms = pause.as_millis(), "A source was left");
@@ -279,6 +272,17 @@ impl Connection<'_> {
     }
 }
 
+/// Whose turn it is next, and after how many failures in a row.
+fn next(turn: usize, failures: u32, lasted: Duration, stalled: bool) -> (usize, u32) {
+    match (lasted >= HEALTHY, stalled) {
+        (false, _) => (turn + 1, failures + 1),
+        // A silent source would be silent again.
+        (true, true) => (turn + 1, 0),
+        // It may just have been restarted: the order of preference holds again.
+        (true, false) => (0, 0),
+    }
+}
+
 /// The pause after some rounds of failures, with jitter: from half of it to all of it.
 fn pause(timing: &crate::Timing, rounds: u32) -> Duration {
     let whole = timing.backoff.saturating_mul(1 << rounds.min(16)).min(timing.longest_backoff);
@@ -295,8 +299,17 @@ pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
 mod tests {
     use std::time::Duration;
 
-    use super::pause;
+    use super::{HEALTHY, next, pause};
     use crate::Timing;
+
+    #[test]
+    fn the_order_of_sources() {
+        let short = Duration::from_secs(1);
+        assert_eq!(next(0, 0, short, false), (1, 1));
+        assert_eq!(next(1, 1, short, true), (2, 2));
+        assert_eq!(next(2, 2, HEALTHY, true), (3, 0));
+        assert_eq!(next(2, 2, HEALTHY, false), (0, 0));
+    }
 
     #[test]
     fn pauses_double_and_end() {

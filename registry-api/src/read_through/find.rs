@@ -60,8 +60,9 @@ impl Finder<'_> {
 
     /// The tag's record: under the key that atcr.io gives it (`/` becomes `~`), else among all tags.
     async fn tag(&self, tag: &Tag) -> Result<Option<Put>> {
-        let is_it = |record: &Record| {
-            matches!(record, Record::Tag(found) if found.tag == *tag && found.repository == *self.repository)
+        let is_it = |record: &Record| match record {
+            Record::Tag(found) => found.tag == *tag && found.repository == *self.repository,
+            _ => false,
         };
         let key = format!("{}_{tag}", self.repository).replace('/', "~");
         if let Ok(rkey) = key.parse::<Rkey>() {

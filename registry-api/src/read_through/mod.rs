@@ -71,8 +71,7 @@ fn turn(permit: Option<std::result::Result<OwnedSemaphorePermit, AcquireError>>)
 /// is, which may be nothing.
 pub(crate) async fn run(registry: &Registry, account: &Account, name: &Name, reference: &Reference) -> Result<()> {
     let key = (account.did.clone(), name.repository.clone(), reference.clone());
-    let errand = registry.read_through.flights.run(key, find_and_await(registry, account, name, reference));
-    errand.await
+    registry.read_through.flights.run(key, Box::pin(find_and_await(registry, account, name, reference))).await
 }
 
 async fn find_and_await(registry: &Registry, account: &Account, name: &Name, reference: &Reference) -> Result<()> {

@@ -153,8 +153,8 @@ impl Blocks<'_> {
 
 /// Reads a [CAR of version 1](https://ipld.io/specs/transport/car/carv1/) with one root.
 fn read_car(mut car: &[u8]) -> Result<(Link, Blocks<'_>), ProofError> {
-    let header: Header =
-        serde_ipld_dagcbor::from_slice(section(&mut car)?).map_err(|_| Malformed("the CAR's header does not decode"))?;
+    let header: Header = serde_ipld_dagcbor::from_slice(section(&mut car)?)
+        .map_err(|_| Malformed("the CAR's header does not decode"))?;
     let (1, [root]) = (header.version, header.roots.as_slice()) else {
         return Err(Malformed("the CAR is not of version 1 with one root"));
     };

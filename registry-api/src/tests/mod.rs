@@ -1,1 +1,11 @@
+//! The registry by HTTP, on a real database, against a network of our own on loopback.
 
+mod app;
+mod blobs;
+mod errors;
+mod manifests;
+mod network;
+mod protocol;
+mod read_through;
+pub mod repo;
+mod tags;

@@ -75,7 +75,8 @@ fn issue(registry: &Registry, parameters: &[(String, String)]) -> Response {
     let scopes = parameters.iter().filter(|(name, _)| name == "scope").flat_map(|(_, scopes)| scopes.split(' '));
     let (token, claims) = registry.tokens.anonymous(scopes.filter_map(granted).take(MAX_SCOPES).collect());
     let issued_at = DateTime::from_timestamp(claims.iat, 0).unwrap_or_default().to_rfc3339();
-    let body = json!({ "token": token, "access_token": token, "expires_in": LIFETIME.as_secs(), "issued_at": issued_at });
+    let body =
+        json!({ "token": token, "access_token": token, "expires_in": LIFETIME.as_secs(), "issued_at": issued_at });
     ([(CACHE_CONTROL, "no-store")], Json(body)).into_response()
 }
 

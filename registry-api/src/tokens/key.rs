@@ -43,9 +43,7 @@ pub(super) fn load_or_create(path: &Path) -> Result<SigningKey, KeyError> {
     }
     let text = fs::read_to_string(path).map_err(failed)?;
     let bytes = hex::decode(text.trim()).ok();
-    bytes
-        .and_then(|bytes| SigningKey::from_slice(&bytes).ok())
-        .ok_or_else(|| KeyError::Malformed(path.to_owned()))
+    bytes.and_then(|bytes| SigningKey::from_slice(&bytes).ok()).ok_or_else(|| KeyError::Malformed(path.to_owned()))
 }
 
 fn create(path: &Path) -> io::Result<()> {

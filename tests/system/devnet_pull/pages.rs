@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::harness::demo::Demo;
 use crate::harness::http::{get, json};
+use crate::harness::passed;
 
 #[tokio::test]
 async fn pages_are_html_and_say_what_they_are_about() -> Result<()> {
@@ -24,7 +25,7 @@ async fn pages_are_html_and_say_what_they_are_about() -> Result<()> {
         assert!(media_type.starts_with("text/html"), "{path}: {media_type}");
         assert!(response.text().await?.to_lowercase().contains(about), "{path} says nothing of {about}");
     }
-    Ok(())
+    passed()
 }
 
 #[tokio::test]
@@ -33,7 +34,7 @@ async fn a_pull_reference_pasted_into_a_browser_leads_to_its_page() -> Result<()
     let response = get(&demo.crowsnest.url("/alice.test/hello")).await?;
     assert_eq!(response.status(), StatusCode::PERMANENT_REDIRECT);
     assert_eq!(response.headers()["location"], "/r/alice.test/hello");
-    Ok(())
+    passed()
 }
 
 #[tokio::test]
@@ -58,7 +59,7 @@ async fn status_and_search_have_the_shape_that_scripts_rely_on() -> Result<()> {
     assert!(hello.get("description").is_some() && hello["updated_at"].is_string(), "{hello}");
     let nothing = json(&demo.crowsnest.url("/api/v1/search?q=zzzznothingzzzz")).await?;
     assert_eq!(nothing["items"], serde_json::json!([]));
-    Ok(())
+    passed()
 }
 
 #[tokio::test]
@@ -77,5 +78,5 @@ async fn devnet_json_says_where_everything_is() -> Result<()> {
     for field in ["handle", "did", "password", "pds"] {
         assert!(accounts.iter().all(|account| account[field].is_string()), "{field}: {devnet}");
     }
-    Ok(())
+    passed()
 }

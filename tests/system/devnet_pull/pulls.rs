@@ -8,6 +8,7 @@ use crate::harness::clients::{Podman, skopeo_copy};
 use crate::harness::demo::Demo;
 use crate::harness::docker::Docker;
 use crate::harness::http;
+use crate::harness::passed;
 
 #[tokio::test]
 async fn skopeo_copies_what_is_published() -> Result<()> {
@@ -32,7 +33,7 @@ async fn skopeo_copies_what_is_published() -> Result<()> {
     let layout =
         skopeo_copy(&demo.scratch, "layout-did", &demo.crowsnest.image(&format!("{owner}/hello:latest"))).await?;
     assert_eq!(layout.manifest()?, latest.1);
-    Ok(())
+    passed()
 }
 
 #[tokio::test]
@@ -46,7 +47,7 @@ async fn podman_pulls_the_image_of_its_platform_out_of_an_index() -> Result<()> 
     let ours = ours.context("nothing for this machine")?["digest"].clone();
     let pulled = Podman::new(&demo.scratch, "podman")?.pull(&demo.crowsnest.image("alice.test/multi:latest")).await?;
     assert!(pulled == ours || pulled == digest, "{pulled} is neither {ours} nor the index {digest}");
-    Ok(())
+    passed()
 }
 
 #[tokio::test]
@@ -59,7 +60,7 @@ async fn docker_runs_hello() -> Result<()> {
     let greeting = docker.run(&image).await?;
     assert!(!greeting.trim().is_empty(), "no greeting");
     println!("alice.test/hello says: {}", greeting.trim());
-    Ok(())
+    passed()
 }
 
 #[tokio::test]
@@ -77,5 +78,5 @@ async fn the_blobs_of_a_private_hold_are_refused_and_its_manifest_is_not() -> Re
     let (status, code, _) = http::oci_error(blob).await?;
     assert!([StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&status), "{status}");
     assert!(["UNAUTHORIZED", "DENIED"].contains(&code.as_str()), "{code}");
-    Ok(())
+    passed()
 }

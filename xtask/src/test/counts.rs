@@ -14,33 +14,34 @@ pub struct Counts {
     pub ignored: usize,
 }
 
+/// Reads the counts off a line of output.
+pub type CountLine = fn(&str) -> Counts;
+
 impl Counts {
-    /// The counts in a line of output: libtest's `test result: …` or nextest's `Summary [ … ] …`; else none.
-    pub fn of_line(line: &str) -> Counts {
-        let line = line.trim_start();
-        let libtest = line.strip_prefix("test result: ").and_then(|rest| rest.split_once(". "));
-        let nextest = line
-            .strip_prefix("Summary [")
-            .and_then(|rest| rest.split_once("tests run: ").or(rest.split_once("test run: ")));
-        let Some((head, rest)) = libtest.or(nextest) else { return Counts::default() };
-        let number = |word: &str| {
-            let part = rest.split([';', ',']).map(str::trim).find_map(|part| part.strip_suffix(word));
-            part.and_then(|number| number.trim().parse::<usize>().ok()).unwrap_or(0)
+    /// The counts in one of libtest's lines, `test result: ok. 12 passed; 0 failed; …`; none in any other.
+    pub fn of_libtest(line: &str) -> Counts {
+        let Some((_, parts)) = line.strip_prefix("test result: ").and_then(|rest| rest.split_once(". ")) else {
+            return Counts::default();
         };
-        // What nextest skips was left out by a filter; it says nothing of `#[ignore]`.
-        let ignored = if head.contains(']') { 0 } else { number("ignored") };
-        Counts {
-            passed: nextest_passed(rest).unwrap_or_else(|| number("passed")),
-            failed: number("failed") + number("timed out"),
-            ignored,
-        }
+        let count = |what| count(parts, "; ", what);
+        Counts { passed: count("passed"), failed: count("failed"), ignored: count("ignored") }
+    }
+
+    /// The counts in nextest's closing line, `Summary [ 0.5s] 31 tests run: 30 passed (1 slow), 1 failed, …`; none in any
+    /// other. What it skips is mostly what a filter left out, so that it tells nothing of `#[ignore]`.
+    pub fn of_nextest(line: &str) -> Counts {
+        let summary = line.trim_start().strip_prefix("Summary [");
+        let Some((_, parts)) = summary.and_then(|rest| rest.split_once(" run: ")) else { return Counts::default() };
+        let count = |what| count(parts, ", ", what);
+        Counts { passed: count("passed"), failed: count("failed") + count("timed out"), ignored: 0 }
     }
 }
 
-/// nextest may say `12 passed (1 slow)`.
-fn nextest_passed(rest: &str) -> Option<usize> {
-    let part = rest.split(',').map(str::trim).find(|part| part.contains(" passed ("))?;
-    part.split(' ').next()?.parse().ok()
+/// The number before a word, in parts such as `12 passed` or `12 passed (1 slow)`.
+fn count(parts: &str, separator: &str, what: &str) -> usize {
+    let numbered = parts.split(separator).filter_map(|part| part.trim().split_once(' '));
+    let mut found = numbered.filter(|(_, word)| word.starts_with(what)).map(|(number, _)| number.parse().unwrap_or(0));
+    found.next().unwrap_or(0)
 }
 
 impl AddAssign for Counts {
@@ -69,27 +70,31 @@ mod tests {
     #[test]
     fn libtest() {
         let line = "test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 3 filtered out; finished in 0.02s";
-        assert_eq!(Counts::of_line(line), counts(12, 0, 1));
+        assert_eq!(Counts::of_libtest(line), counts(12, 0, 1));
         let line = "test result: FAILED. 2 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 1.00s";
-        assert_eq!(Counts::of_line(line), counts(2, 1, 0));
+        assert_eq!(Counts::of_libtest(line), counts(2, 1, 0));
+        // nextest shows this of a failed test, and counts it itself.
+        assert_eq!(Counts::of_nextest(&format!("    {line}")), Counts::default());
     }
 
     #[test]
     fn nextest() {
-        assert_eq!(Counts::of_line("     Summary [   0.512s] 31 tests run: 31 passed, 5 skipped"), counts(31, 0, 0));
+        let line = "     Summary [   0.512s] 31 tests run: 31 passed, 5 skipped";
+        assert_eq!(Counts::of_nextest(line), counts(31, 0, 0));
+        assert_eq!(Counts::of_libtest(line), Counts::default());
         let line = "     Summary [  61.012s] 4 tests run: 2 passed (1 slow), 1 failed, 1 timed out, 0 skipped";
-        assert_eq!(Counts::of_line(line), counts(2, 2, 0));
-        assert_eq!(Counts::of_line("     Summary [   0.100s] 1 test run: 1 passed, 35 skipped"), counts(1, 0, 0));
-        assert_eq!(
-            Counts::of_line("     Summary [   0.1s] 1/3 tests run: 0 passed, 1 failed, 0 skipped"),
-            counts(0, 1, 0)
-        );
+        assert_eq!(Counts::of_nextest(line), counts(2, 2, 0));
+        let line = "     Summary [   0.100s] 1 test run: 1 passed, 35 skipped";
+        assert_eq!(Counts::of_nextest(line), counts(1, 0, 0));
+        let line = "     Summary [   0.1s] 1/3 tests run: 0 passed, 1 failed, 0 skipped";
+        assert_eq!(Counts::of_nextest(line), counts(0, 1, 0));
     }
 
     #[test]
     fn other_lines_count_nothing() {
         for line in ["test names::handle ... ok", "        PASS [   0.005s] xtask counts::tests::nextest", ""] {
-            assert_eq!(Counts::of_line(line), Counts::default());
+            assert_eq!(Counts::of_libtest(line), Counts::default());
+            assert_eq!(Counts::of_nextest(line), Counts::default());
         }
     }
 }

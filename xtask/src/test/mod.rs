@@ -5,7 +5,6 @@ mod runner;
 mod suites;
 mod tools;
 
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -51,21 +50,16 @@ pub fn run(args: &TestArgs) -> Result<Passed> {
         return Ok(true);
     }
     tools::ensure(&suites)?;
-    let runner = Runner::detect();
-    let program = build()?;
+    // The program and every test at once, with the selection that the runner uses too.
+    let runner = Runner::new(cargo::build(&[&cargo::TESTED[..], &["--bins", "--tests"]].concat())?);
     let mut outcomes = Vec::new();
     for suite in suites {
         println!("\n== {}: {}", suite.name, suite.about);
         let begun = Instant::now();
-        let (passed, counts) = runner.run(suite, &program)?;
+        let (passed, counts) = runner.run(suite)?;
         outcomes.push(Outcome { suite: suite.name, passed, counts, took: begun.elapsed() });
     }
     Ok(summarize(&outcomes, started.elapsed()))
-}
-
-/// Builds the program and every test at once, with the selection that the runner uses too.
-fn build() -> Result<PathBuf> {
-    cargo::build_crowsnest(&[&cargo::TESTED[..], &["--bins", "--tests"]].concat())
 }
 
 fn summarize(outcomes: &[Outcome], took: Duration) -> Passed {

@@ -95,7 +95,8 @@ where
             }
             return Ok(answer.value.clone());
         }
-        let fetch = self.look(lookup());
+        // Boxed: a look-up is rare and large, and every future that may need one would have room for it.
+        let fetch = Box::pin(self.look(lookup()));
         let answer =
             self.cache.try_get_with_by_ref(key, fetch).await.map_err(|error: Arc<IdentityError>| (*error).clone())?;
         Ok(answer.value.clone())
@@ -108,7 +109,7 @@ where
         lookup: impl Future<Output = Result<V, IdentityError>>,
     ) -> Result<V, IdentityError> {
         self.forget(key).await;
-        let answer = self.look(lookup).await?;
+        let answer = Box::pin(self.look(lookup)).await?;
         self.cache.insert(key.clone(), answer.clone()).await;
         Ok(answer.value.clone())
     }

@@ -34,7 +34,7 @@ fn defaults_are_the_public_network_on_loopback() {
     assert!(cli.network.user_agent().starts_with(concat!("crowsnest/", env!("CARGO_PKG_VERSION"), " (+https://")));
     assert_eq!(cli.source.source.len(), 4);
     assert!(cli.source.source.iter().all(|source| source.kind() == SourceKind::JetstreamV1));
-    assert_eq!(cli.serve.public_url().as_str(), "http://127.0.0.1:5000/");
+    assert_eq!(cli.serve.public_url("127.0.0.1:5000".parse().unwrap()).as_str(), "http://127.0.0.1:5000/");
     assert_eq!(cli.telemetry.log_format, LogFormat::Text);
 }
 
@@ -78,9 +78,10 @@ fn a_wrong_source_says_what_was_expected() {
 
 #[test]
 fn the_public_url_is_an_origin_and_never_an_unspecified_address() {
-    assert_eq!(parse(&["--public-url=https://c.example"]).serve.public_url().as_str(), "https://c.example/");
-    assert_eq!(parse(&["--listen=0.0.0.0:80"]).serve.public_url().as_str(), "http://127.0.0.1/");
-    assert_eq!(parse(&["--listen=[::]:5001"]).serve.public_url().as_str(), "http://[::1]:5001/");
+    let public_url = |args: &[&str], bound: &str| parse(args).serve.public_url(bound.parse().unwrap()).to_string();
+    assert_eq!(public_url(&["--public-url=https://c.example"], "0.0.0.0:80"), "https://c.example/");
+    assert_eq!(public_url(&[], "0.0.0.0:80"), "http://127.0.0.1/");
+    assert_eq!(public_url(&[], "[::]:5001"), "http://[::1]:5001/");
     assert!(refusal(&["--public-url=https://c.example/path"]).contains("expected an origin"));
     assert!(refusal(&["--public-url=ftp://c.example"]).contains("expected http:// or https://"));
 }

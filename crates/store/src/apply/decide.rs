@@ -1,6 +1,6 @@
 //! Whether a change is news: a pure function of what is known and what came.
 
-use types::{Cid, DropReason, Tid};
+use types::{Cid, DropReason, Origin, Tid};
 
 /// What the ledger knows of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,13 +31,17 @@ pub enum Verdict {
 }
 
 /// Per record: apply if the revision is newer; an equal revision and CID is a duplicate, unless an older decoder read it;
-/// an equal revision and another CID is a conflict, for a resync to settle. Nothing at or below the floor is news.
-pub(crate) fn decide(known: Option<&Known>, floor: Option<Tid>, news: News, decoder: i32) -> Verdict {
+/// an equal revision and another CID is a conflict, for a resync to settle, and what the resync read is believed. Nothing at
+/// or below the floor is news.
+pub(crate) fn decide(known: Option<&Known>, floor: Option<Tid>, news: News, origin: Origin, decoder: i32) -> Verdict {
     if let Some(known) = known
         && known.rev >= news.rev
     {
         return match known {
             _ if known.rev > news.rev => Verdict::Dropped(DropReason::Stale),
+            // A repository is read at a revision that is known to be no newer than what is read. To call that a conflict
+            // would have it read again, for ever.
+            _ if known.cid != news.cid && origin == Origin::Backfill => Verdict::Applied,
             _ if known.cid != news.cid => Verdict::Dropped(DropReason::Conflict),
             _ if known.decoder < decoder && known.cid.is_some() => Verdict::Applied,
             _ => Verdict::Dropped(DropReason::Duplicate),
@@ -54,7 +58,7 @@ pub(crate) fn decide(known: Option<&Known>, floor: Option<Tid>, news: News, deco
 
 #[cfg(test)]
 mod tests {
-    use types::{Cid, DropReason, Tid};
+    use types::{Cid, DropReason, Origin, Tid};
 
     use super::{Known, News, Verdict, decide};
 
@@ -96,7 +100,14 @@ mod tests {
             (Some(known(5, None, 1)), None, put(4, b"a"), Verdict::Dropped(Stale)),
         ];
         for (i, (known, floor, news, expected)) in cases.into_iter().enumerate() {
-            assert_eq!(decide(known.as_ref(), floor.map(rev), news, 1), expected, "case {i}");
+            assert_eq!(decide(known.as_ref(), floor.map(rev), news, Origin::Stream, 1), expected, "case {i}");
         }
+    }
+
+    #[test]
+    fn a_reading_of_the_repository_settles_a_conflict() {
+        let before = known(5, Some(b"a"), 1);
+        assert_eq!(decide(Some(&before), Some(rev(5)), put(5, b"b"), Origin::Backfill, 1), Verdict::Applied);
+        assert_eq!(decide(Some(&before), None, put(4, b"b"), Origin::Backfill, 1), Verdict::Dropped(DropReason::Stale));
     }
 }

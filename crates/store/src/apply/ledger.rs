@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use tokio_postgres::{Transaction, types::Type};
 use types::{
-    Change, Cid, Did, DropReason, Put, RecordId, Tid,
+    Batch, Change, Cid, Did, DropReason, Put, RecordId, Tid,
     records::{DECODER, Record},
 };
 
@@ -76,10 +76,10 @@ impl<'a> Candidate<'a> {
 /// Decides on every put and delete in order, and writes what is news.
 pub(crate) async fn write<'a>(
     tx: &Transaction<'_>,
-    changes: &'a [Change],
+    batch: &'a Batch,
     applied: &mut Applied,
 ) -> Result<Written<'a>, StoreError> {
-    let candidates: Vec<Candidate<'a>> = changes.iter().filter_map(Candidate::of).collect();
+    let candidates: Vec<Candidate<'a>> = batch.changes.iter().filter_map(Candidate::of).collect();
     let mut written = Written::default();
     if candidates.is_empty() {
         return Ok(written);
@@ -90,7 +90,7 @@ pub(crate) async fn write<'a>(
     for candidate in candidates {
         let Candidate { id, news, put } = candidate;
         let before = known.get(id).and_then(|known| known.cid);
-        let verdict = decide(known.get(id), floors.get(id.did.as_str()).copied(), news, DECODER);
+        let verdict = decide(known.get(id), floors.get(id.did.as_str()).copied(), news, batch.origin, DECODER);
         applied.count(verdict);
         match verdict {
             Verdict::Dropped(DropReason::Conflict) => {

@@ -114,7 +114,7 @@ impl Writer {
 async fn apply_in(tx: &Transaction<'_>, batch: &Batch, generation: i32, epoch: i64) -> Result<Applied, StoreError> {
     check_fence(tx, epoch).await?;
     let mut applied = Applied::default();
-    let mut written = ledger::write(tx, &batch.changes, &mut applied).await?;
+    let mut written = ledger::write(tx, batch, &mut applied).await?;
     for change in &batch.changes {
         if let Change::Snapshot { did, rev, present } = change {
             written.merge(snapshot::sweep(tx, did, *rev, present).await?);

@@ -1,4 +1,5 @@
 //! The store against a real Postgres.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 extern crate crowsnest_store as store;
 

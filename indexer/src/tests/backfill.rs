@@ -1,0 +1,55 @@
+use service::postgres::testing::TestDatabase;
+use store::jobs::{JobKind, enqueue};
+
+use super::{Indexer, network::Network, put, rev, stream::Stream, tag};
+
+const BOB: &str = "did:plc:bob";
+
+#[tokio::test]
+async fn a_fresh_index_reads_repositories_that_the_stream_does_not_show() {
+    let database = TestDatabase::create().await.unwrap();
+    let (stream, network) = (Stream::jetstream().await, Network::start().await);
+    for n in 0..5 {
+        network.put(BOB, rev(9), "io.atcr.tag", &format!("t{n}"), tag(&format!("v{n}")));
+    }
+    network.put("did:plc:carol", rev(9), "io.atcr.sailor.profile", "self", serde_json::json!({}));
+    let indexer = Indexer::start(&database, &stream, &network).await;
+    indexer.until("SELECT tag FROM tag ORDER BY tag", &["v0", "v1", "v2", "v3", "v4"]).await;
+    indexer.until("SELECT did FROM profile", &["did:plc:carol"]).await;
+    indexer
+        .until("SELECT total || ' ' || done || ' ' || failed FROM backfill WHERE finished_at IS NOT NULL", &["2 2 0"])
+        .await;
+    indexer.stop().await;
+}
+
+#[tokio::test]
+async fn a_reading_removes_what_is_gone_and_spares_what_is_newer() {
+    let database = TestDatabase::create().await.unwrap();
+    let (stream, network) = (Stream::jetstream().await, Network::start().await);
+    let indexer = Indexer::start(&database, &stream, &network).await;
+    stream.line(&put(BOB, rev(1), "io.atcr.tag", "gone", &tag("a")));
+    stream.line(&put(BOB, rev(1), "io.atcr.tag", "kept", &tag("b")));
+    stream.line(&put(BOB, rev(9), "io.atcr.tag", "newer", &tag("c")));
+    indexer.until("SELECT tag FROM tag ORDER BY tag", &["a", "b", "c"]).await;
+    network.put(BOB, rev(5), "io.atcr.tag", "kept", tag("b"));
+    network.put(BOB, rev(5), "io.atcr.tag", "missed", tag("d"));
+    enqueue(&indexer.db, JobKind::Resync, &[BOB.into()]).await.unwrap();
+    indexer.until("SELECT tag FROM tag ORDER BY tag", &["b", "c", "d"]).await;
+    indexer.until("SELECT state FROM record WHERE rkey = 'gone'", &["deleted"]).await;
+    indexer.stop().await;
+}
+
+/// A list that breaks off proves nothing.
+#[tokio::test]
+async fn an_account_that_is_not_served_loses_nothing() {
+    let database = TestDatabase::create().await.unwrap();
+    let (stream, network) = (Stream::jetstream().await, Network::start().await);
+    let indexer = Indexer::start(&database, &stream, &network).await;
+    stream.line(&put(BOB, rev(1), "io.atcr.tag", "x", &tag("a")));
+    indexer.until("SELECT tag FROM tag", &["a"]).await;
+    enqueue(&indexer.db, JobKind::Resync, &[BOB.into()]).await.unwrap();
+    indexer.until("SELECT kind FROM job", &[]).await;
+    assert!(network.asked("com.atproto.sync.getLatestCommit") > 0);
+    indexer.until("SELECT tag FROM tag", &["a"]).await;
+    indexer.stop().await;
+}

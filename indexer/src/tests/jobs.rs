@@ -1,0 +1,114 @@
+use chrono::Utc;
+use serde_json::{Value, json};
+use service::postgres::testing::TestDatabase;
+use types::{Cid, Digest};
+
+use super::{Indexer, network::Network, put, rev, stream::Stream};
+
+const ALICE: &str = "did:plc:alice";
+const IMAGE_CONFIG: &[u8] = br#"{"os":"linux","architecture":"arm64"}"#;
+
+/// A manifest's bytes and the record that names them.
+fn manifest(annotation: &str) -> (Vec<u8>, Value) {
+    let config = json!({"mediaType": "application/vnd.oci.image.config.v1+json", "size": IMAGE_CONFIG.len(),
+        "digest": Digest::sha256(IMAGE_CONFIG)});
+    let media_type = "application/vnd.oci.image.manifest.v1+json";
+    let bytes = json!({"schemaVersion": 2, "mediaType": media_type, "config": config, "layers": [],
+        "annotations": {"a": annotation}})
+    .to_string()
+    .into_bytes();
+    let record = json!({"repository": "app", "digest": Digest::sha256(&bytes), "mediaType": media_type,
+        "holdDid": "did:plc:hold", "config": config, "createdAt": "2026-01-10T12:00:00Z", "manifestBlob": {
+        "$type": "blob", "ref": {"$link": Cid::of_blob(&bytes).to_string()}, "mimeType": media_type, "size": bytes.len()}});
+    (bytes, record)
+}
+
+#[tokio::test]
+async fn bytes_are_fetched_hashed_and_kept() {
+    let database = TestDatabase::create().await.unwrap();
+    let (stream, network) = (Stream::jetstream().await, Network::start().await);
+    let indexer = Indexer::start(&database, &stream, &network).await;
+    let (bytes, record) = manifest("right");
+    network.blob(Cid::of_blob(&bytes), &bytes);
+    network.blob(Digest::sha256(IMAGE_CONFIG), IMAGE_CONFIG);
+    stream.line(&put(ALICE, rev(1), "io.atcr.manifest", "m", &record));
+    let digest = Digest::sha256(&bytes);
+    indexer.until("SELECT digest FROM manifest_bytes", &[digest.as_str()]).await;
+    indexer.until("SELECT os || '/' || architecture FROM image_config", &["linux/arm64"]).await;
+    indexer.until("SELECT did || ' ' || reachable FROM hold_health", &["did:plc:hold true"]).await;
+    indexer
+        .until(
+            "SELECT handle FROM actor WHERE active AND pds IS NOT NULL ORDER BY handle",
+            &["alice.test", "hold.test"],
+        )
+        .await;
+    indexer.until("SELECT key FROM job", &[]).await;
+    let stored = indexer.db.query_one("SELECT bytes FROM manifest_bytes", &[]).await.unwrap();
+    assert_eq!(stored.get::<_, Vec<u8>>(0), bytes);
+    indexer.stop().await;
+}
+
+#[tokio::test]
+async fn wrong_bytes_are_never_stored() {
+    let database = TestDatabase::create().await.unwrap();
+    let (stream, network) = (Stream::jetstream().await, Network::start().await);
+    let indexer = Indexer::start(&database, &stream, &network).await;
+    // The PDS serves other bytes than the CID's.
+    let (bytes, record) = manifest("swapped");
+    network.blob(Cid::of_blob(&bytes), b"{}");
+    stream.line(&put(ALICE, rev(1), "io.atcr.manifest", "swapped", &record));
+    // The blob is what its CID says, but not what the digest says.
+    let (_, mut contradiction) = manifest("contradiction");
+    let (other, _) = manifest("other");
+    contradiction["manifestBlob"]["ref"]["$link"] = json!(Cid::of_blob(&other).to_string());
+    network.blob(Cid::of_blob(&other), &other);
+    stream.line(&put(ALICE, rev(1), "io.atcr.manifest", "contradiction", &contradiction));
+    // The right bytes of an image whose configuration is wrong.
+    let (right, record) = manifest("right");
+    network.blob(Cid::of_blob(&right), &right);
+    network.blob(Digest::sha256(IMAGE_CONFIG), b"{\"os\":\"plan9\"}");
+    stream.line(&put(ALICE, rev(1), "io.atcr.manifest", "right", &record));
+    indexer.until("SELECT reason FROM reject", &["wrong_bytes"; 3]).await;
+    indexer.until("SELECT key FROM job", &[]).await;
+    assert_eq!(indexer.rows("SELECT digest FROM manifest_bytes").await, [Digest::sha256(&right).as_str()]);
+    assert_eq!(indexer.rows("SELECT digest FROM image_config").await, [""; 0]);
+    indexer.stop().await;
+}
+
+#[tokio::test]
+async fn a_blob_that_is_missing_is_asked_for_again() {
+    let database = TestDatabase::create().await.unwrap();
+    let (stream, network) = (Stream::jetstream().await, Network::start().await);
+    let indexer = Indexer::start(&database, &stream, &network).await;
+    let (bytes, record) = manifest("late");
+    stream.line(&put(ALICE, rev(1), "io.atcr.manifest", "m", &record));
+    indexer.until("SELECT error IS NOT NULL FROM job WHERE kind = 'manifest'", &["true"]).await;
+    network.blob(Cid::of_blob(&bytes), &bytes);
+    network.blob(Digest::sha256(IMAGE_CONFIG), IMAGE_CONFIG);
+    indexer.until("SELECT count(*) FROM manifest_bytes", &["1"]).await;
+    indexer.until("SELECT kind FROM job", &[]).await;
+    indexer.stop().await;
+}
+
+#[tokio::test]
+async fn an_account_is_hidden_and_comes_back() {
+    let database = TestDatabase::create().await.unwrap();
+    let (stream, network) = (Stream::jetstream().await, Network::start().await);
+    let indexer = Indexer::start(&database, &stream, &network).await;
+    stream.line(&put(ALICE, rev(1), "io.atcr.tag", "x", &super::tag("a")));
+    indexer.until("SELECT handle || ' ' || active FROM actor", &["alice.test true"]).await;
+    let account = |active: bool| {
+        let time = Utc::now().timestamp_micros();
+        json!({"did": ALICE, "time_us": time, "kind": "account", "account": {"active": active, "status": "on-holiday"}})
+    };
+    network.status(ALICE, Some("deactivated"));
+    stream.line(&account(false));
+    indexer.until("SELECT active || ' ' || status FROM actor", &["false deactivated"]).await;
+    // What it did meanwhile is read when it is back.
+    network.status(ALICE, None);
+    network.put(ALICE, rev(5), "io.atcr.tag", "meanwhile", super::tag("b"));
+    stream.line(&account(true));
+    indexer.until("SELECT active || ' ' || status FROM actor", &["true active"]).await;
+    indexer.until("SELECT rkey FROM tag", &["meanwhile"]).await;
+    indexer.stop().await;
+}

@@ -1,0 +1,131 @@
+//! The whole indexer on a real Postgres, with a stream and a network on loopback.
+
+mod backfill;
+mod jobs;
+mod network;
+mod stream;
+mod take_over;
+mod whole;
+
+use std::{fmt::Debug, time::Duration};
+
+use chrono::Utc;
+use outbound::{Outbound, OutboundConfig, Resolver, ResolverConfig};
+use serde_json::{Value, json};
+use service::{Health, postgres::testing::TestDatabase};
+use tokio::{task::JoinHandle, time::sleep};
+use tokio_postgres::{Client, types::ToSql};
+use tokio_util::sync::CancellationToken;
+use types::{Tid, record_cid};
+use url::Url;
+
+use crate::{IndexerConfig, IndexerError, IndexerStatus, Timing, run};
+use network::Network;
+use stream::Stream;
+
+/// A moment after which all times of the tests lie, in microseconds.
+pub const EPOCH: u64 = 1_700_000_000_000_000;
+
+/// The revision of a test's n-th moment.
+pub fn rev(n: u64) -> Tid {
+    Tid::from_micros(EPOCH + n, 0)
+}
+
+/// An indexer under test.
+pub struct Indexer {
+    pub db: Client,
+    pub status: IndexerStatus,
+    shutdown: CancellationToken,
+    running: JoinHandle<Result<(), IndexerError>>,
+}
+
+impl Indexer {
+    pub async fn start(database: &TestDatabase, stream: &Stream, network: &Network) -> Self {
+        Self::start_with(database, vec![stream.url.clone()], network, Duration::from_secs(3600)).await
+    }
+
+    /// `cursor_interval` is short where cursors have to move though nothing happens.
+    pub async fn start_with(
+        database: &TestDatabase,
+        sources: Vec<Url>,
+        network: &Network,
+        cursor_interval: Duration,
+    ) -> Self {
+        let generation = store::prepare(database.url()).await.unwrap();
+        let outbound = Outbound::new(&OutboundConfig { allow_private_network: true, contact: "test".into() }).unwrap();
+        let who = ResolverConfig { plc_url: network.url.clone(), handle_resolver_url: Some(network.url.clone()) };
+        let resolver = Resolver::new(outbound.clone(), &who).unwrap();
+        let sources = sources.iter().map(|url| url.as_str().parse().unwrap()).collect();
+        let mut config = IndexerConfig::new(database.url().into(), sources, outbound, resolver, network.url.clone());
+        config.timing = Timing {
+            stall: Duration::from_millis(900),
+            backoff: Duration::from_millis(20),
+            cursor_interval,
+            ..Timing::default()
+        };
+        let (shutdown, status) = (CancellationToken::new(), config.status.clone());
+        let running = tokio::spawn(run(config, shutdown.clone(), Health::new()));
+        let db = store::connect(database.url(), Some(generation)).await.unwrap().client;
+        Self { db, status, shutdown, running }
+    }
+
+    /// Ends it as a signal would.
+    pub async fn stop(self) -> Client {
+        self.shutdown.cancel();
+        self.running.await.unwrap().unwrap();
+        self.db
+    }
+
+    /// The first column of a query's rows, as text.
+    pub async fn rows(&self, query: &str) -> Vec<String> {
+        let rows = self.db.query(&format!("SELECT x::text FROM ({query}) q (x)"), &[]).await.unwrap();
+        rows.iter().map(|row| row.get::<_, Option<String>>(0).unwrap_or_default()).collect()
+    }
+
+    /// Waits until a query's first column is as expected.
+    pub async fn until(&self, query: &str, expected: &[&str]) {
+        let mut seen = Vec::new();
+        for _ in 0..1_000 {
+            seen = self.rows(query).await;
+            if seen == expected {
+                return;
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+        panic!("{query}\n gives {seen:?}\n not {expected:?}");
+    }
+
+    pub async fn execute(&self, statement: &str, parameters: &[&(dyn ToSql + Sync)]) {
+        self.db.execute(statement, parameters).await.unwrap();
+    }
+}
+
+/// Waits until something is so.
+pub async fn eventually(what: impl Debug, mut so: impl FnMut() -> bool) {
+    for _ in 0..1_000 {
+        if so() {
+            return;
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
+    panic!("{what:?} never came true");
+}
+
+/// A tag record, of whomever it lies with.
+pub fn tag(tag: &str) -> Value {
+    json!({"$type": "io.atcr.tag", "repository": "app", "tag": tag,
+        "manifestDigest": types::Digest::sha256(b"m"), "updatedAt": "2026-01-10T12:00:00Z"})
+}
+
+/// A Jetstream line that says that a record stands so.
+pub fn put(did: &str, rev: Tid, collection: &str, rkey: &str, record: &Value) -> Value {
+    let cid = record_cid(record).unwrap().to_string();
+    json!({"did": did, "time_us": Utc::now().timestamp_micros(), "kind": "commit", "commit": {"rev": rev.to_string(),
+        "operation": "create", "collection": collection, "rkey": rkey, "record": record, "cid": cid}})
+}
+
+/// A Jetstream line that says that a record is gone.
+pub fn delete(did: &str, rev: Tid, collection: &str, rkey: &str) -> Value {
+    json!({"did": did, "time_us": Utc::now().timestamp_micros(), "kind": "commit", "commit":
+        {"rev": rev.to_string(), "operation": "delete", "collection": collection, "rkey": rkey}})
+}

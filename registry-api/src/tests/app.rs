@@ -1,0 +1,275 @@
+//! A registry on a database of its own, with a writer that empties the inbox as the indexer does.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::{
+    body::Body,
+    http::{HeaderMap, Method, Request, StatusCode},
+};
+use http_body_util::BodyExt as _;
+use outbound::{Outbound, OutboundConfig, Resolver, ResolverConfig};
+use serde_json::{Value, json};
+use service::postgres::testing::TestDatabase;
+use store::{Writer, inbox, observe};
+use tokio::{
+    sync::Mutex,
+    task::{AbortHandle, spawn},
+};
+use tower::ServiceExt as _;
+use types::{Batch, Change, Cid, Did, Digest, ManifestMediaType, Origin, Put, RecordId, Tid, oci, record_cid};
+
+use super::network::Network;
+use crate::{Patience, Registry, RegistryConfig, router};
+
+pub struct App {
+    pub network: Network,
+    pub registry: Arc<Registry>,
+    writer: Arc<Mutex<Writer>>,
+    indexing: AbortHandle,
+    clock: AtomicU64,
+    _database: TestDatabase,
+}
+
+/// An answer, read to its end.
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    /// Checks that this is an error as the protocol wants it, and gives its message.
+    pub fn refusal(&self, status: u16, code: &str) -> String {
+        let error = &self.json()["errors"][0];
+        let message = error["message"].as_str().unwrap().to_owned();
+        assert_eq!((self.status.as_u16(), error["code"].as_str()), (status, Some(code)), "{message}");
+        assert_eq!(self.header("content-type"), "application/json");
+        message
+    }
+}
+
+impl App {
+    pub async fn start() -> Self {
+        let database = TestDatabase::create().await.unwrap();
+        let generation = store::prepare(database.url()).await.unwrap();
+        let network = Network::start().await;
+        let outbound = Outbound::new(&OutboundConfig {
+            allow_private_network: true,
+            contact: "https://crowsnest.test/about".into(),
+        })
+        .unwrap();
+        let resolver = Resolver::new(
+            outbound.clone(),
+            &ResolverConfig { plc_url: network.url.clone(), handle_resolver_url: Some(network.url.clone()) },
+        )
+        .unwrap();
+        let config = RegistryConfig {
+            public_url: "http://127.0.0.1:5000".parse().unwrap(),
+            database_url: database.url().to_owned(),
+            generation,
+            token_key: None,
+            patience: Patience { hold: Duration::from_millis(500), ..Patience::default() },
+        };
+        let registry = Registry::open(config, outbound, resolver).await.unwrap();
+        let writer = Writer::try_acquire(database.url(), generation).await.unwrap().unwrap();
+        let writer = Arc::new(Mutex::new(writer));
+        let indexing = spawn(empty_inbox(writer.clone())).abort_handle();
+        Self { network, registry, writer, indexing, clock: AtomicU64::new(1), _database: database }
+    }
+
+    /// From here on nothing that is left in the inbox is indexed.
+    pub fn stop_indexing(&self) {
+        self.indexing.abort();
+    }
+
+    pub async fn request(&self, request: Request<Body>) -> Answer {
+        let response = router(self.registry.clone()).oneshot(request).await.unwrap();
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = response.into_body().collect().await.unwrap().to_bytes().to_vec();
+        for (name, value) in [
+            ("docker-distribution-api-version", "registry/2.0"),
+            ("x-content-type-options", "nosniff"),
+            ("content-security-policy", "default-src 'none'; sandbox"),
+        ] {
+            assert_eq!(headers.get(name).unwrap(), value, "every answer has {name}");
+        }
+        Answer { status, headers, body }
+    }
+
+    pub async fn ask(&self, method: Method, path: &str) -> Answer {
+        self.request(Request::builder().method(method).uri(path).body(Body::empty()).unwrap()).await
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.ask(Method::GET, path).await
+    }
+
+    pub async fn head(&self, path: &str) -> Answer {
+        self.ask(Method::HEAD, path).await
+    }
+
+    pub async fn get_with(&self, path: &str, name: &str, value: &str) -> Answer {
+        self.request(Request::builder().uri(path).header(name, value).body(Body::empty()).unwrap()).await
+    }
+
+    /// An account that the index knows.
+    pub async fn account(&self, name: &str) -> Did {
+        let did: Did = format!("did:plc:{name}").parse().unwrap();
+        self.network.account(&did, &format!("{name}.test"));
+        self.see(&did, name, true).await;
+        did
+    }
+
+    /// What a look at an account found.
+    pub async fn see(&self, did: &Did, name: &str, active: bool) {
+        let seen = observe::ActorSeen {
+            did: did.clone(),
+            handle: Some(format!("{name}.test").parse().unwrap()),
+            pds: Some(self.network.url.to_string()),
+            hold_endpoint: None,
+            status: Some(observe::Status { active, name: "active".into() }),
+        };
+        observe::actor(self.writer.lock().await.client(), &seen, 1).await.unwrap();
+    }
+
+    /// Indexes a record, as if an event had brought it.
+    pub async fn index(&self, did: &Did, path: &str, record: &Value) {
+        let id = record_id(did, path);
+        let put = Put::decode(id, self.rev(), record_cid(record).unwrap(), record.to_string().into_bytes().into());
+        assert!(put.record.is_ok(), "{:?}", put.record);
+        self.apply(Change::Put(Box::new(put))).await;
+    }
+
+    pub async fn delete(&self, did: &Did, path: &str) {
+        let change = Change::Delete { id: record_id(did, path), rev: self.rev() };
+        self.apply(change).await;
+    }
+
+    async fn apply(&self, change: Change) {
+        let batch = Batch { changes: vec![change], ..Batch::new(Origin::Stream) };
+        self.writer.lock().await.apply(batch).await.unwrap();
+    }
+
+    fn rev(&self) -> Tid {
+        Tid::from_micros(1_700_000_000_000_000 + self.clock.fetch_add(1, Ordering::SeqCst), 0)
+    }
+
+    /// Stores a manifest's bytes, as the job does.
+    pub async fn keep(&self, bytes: &[u8]) {
+        let contents = oci::manifest_bytes(&Digest::sha256(bytes), bytes).unwrap();
+        let mut connection = self.registry.writes.lock().await.unwrap();
+        observe::manifest_bytes(&mut connection.client, &contents).await.unwrap();
+    }
+
+    pub async fn is_kept(&self, digest: &Digest) -> bool {
+        let connection = self.registry.writes.lock().await.unwrap();
+        observe::has_manifest(&connection.client, digest).await.unwrap()
+    }
+
+    /// An image in the index, its bytes stored, with a tag.
+    pub async fn image(&self, did: &Did, repository: &str, tag: &str) -> Image {
+        let image = Image::new(&format!("{did}/{repository}:{tag}"));
+        let record = image.record(repository, &self.network.hold());
+        self.index(did, &image.path(), &record).await;
+        self.index(did, &tag_path(repository, tag), &tag_record(did, repository, tag, &image)).await;
+        self.keep(&image.bytes).await;
+        image
+    }
+}
+
+impl Drop for App {
+    fn drop(&mut self) {
+        self.indexing.abort();
+    }
+}
+
+async fn empty_inbox(writer: Arc<Mutex<Writer>>) {
+    loop {
+        let mut writer = writer.lock().await;
+        let found = inbox::pending(writer.client(), 100).await.unwrap();
+        let mut batch = Batch::new(Origin::ReadThrough);
+        for row in found {
+            batch.inbox.push(row.inbox_id);
+            batch.changes.push(Change::Put(Box::new(row.put)));
+        }
+        if !batch.is_empty() {
+            writer.apply(batch).await.unwrap();
+        }
+        drop(writer);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+fn record_id(did: &Did, path: &str) -> RecordId {
+    let (collection, rkey) = path.split_once('/').unwrap();
+    RecordId { did: did.clone(), collection: collection.parse().unwrap(), rkey: rkey.parse().unwrap() }
+}
+
+/// A small image.
+pub struct Image {
+    pub bytes: Vec<u8>,
+    pub digest: Digest,
+    pub layer: Digest,
+}
+
+/// Bytes of the one layer that every image has.
+pub const LAYER_SIZE: u64 = 3_370_706;
+
+impl Image {
+    /// Of different texts different images come.
+    pub fn new(text: &str) -> Self {
+        Self::of(text, json!({ "mediaType": ManifestMediaType::OciManifest.as_str() }))
+    }
+
+    /// With other fields in the manifest than usual.
+    pub fn of(text: &str, fields: Value) -> Self {
+        let layer = Digest::sha256(text.as_bytes());
+        let mut manifest = json!({
+            "schemaVersion": 2,
+            "config": { "mediaType": "application/vnd.oci.image.config.v1+json", "size": 2, "digest": Digest::sha256(b"{}") },
+            "layers": [{ "mediaType": "application/vnd.oci.image.layer.v1.tar+gzip", "size": LAYER_SIZE, "digest": layer }] });
+        manifest.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        let bytes = manifest.to_string().into_bytes();
+        Self { digest: Digest::sha256(&bytes), bytes, layer }
+    }
+
+    pub fn path(&self) -> String {
+        format!("io.atcr.manifest/{}", self.digest.hex())
+    }
+
+    pub fn cid(&self) -> Cid {
+        Cid::of_blob(&self.bytes)
+    }
+
+    /// The record that declares it.
+    pub fn record(&self, repository: &str, hold: &Did) -> Value {
+        let media_type = ManifestMediaType::OciManifest.as_str();
+        json!({
+            "$type": "io.atcr.manifest", "repository": repository, "digest": self.digest, "mediaType": media_type,
+            "schemaVersion": 2, "holdDid": hold, "createdAt": "2026-01-10T12:00:00Z",
+            "manifestBlob": { "$type": "blob", "ref": { "$link": self.cid() }, "mimeType": media_type, "size": self.bytes.len() } })
+    }
+}
+
+pub fn tag_path(repository: &str, tag: &str) -> String {
+    format!("io.atcr.tag/{}_{tag}", repository.replace('/', "~"))
+}
+
+pub fn tag_record(did: &Did, repository: &str, tag: &str, image: &Image) -> Value {
+    json!({ "$type": "io.atcr.tag", "repository": repository, "tag": tag, "updatedAt": "2026-01-10T12:00:00Z",
+            "manifest": format!("at://{did}/{}", image.path()) })
+}

@@ -1,0 +1,115 @@
+use std::time::Instant;
+
+use serde_json::json;
+use types::Did;
+
+use super::app::{App, Image, tag_path, tag_record};
+
+/// Publishes an image on a PDS of which the index has heard nothing.
+fn publish(app: &App, did: &str, handle: &str, repository: &str, tag: &str) -> Image {
+    let did: Did = did.parse().unwrap();
+    let image = Image::new(&format!("{did}/{repository}:{tag}"));
+    app.network.account(&did, handle);
+    app.network.publish(&did, &image.path(), &image.record(repository, &app.network.hold()));
+    app.network.publish(&did, &tag_path(repository, tag), &tag_record(&did, repository, tag, &image));
+    app.network.with(|state| state.blobs.insert(image.cid().to_string(), image.bytes.clone()));
+    image
+}
+
+#[tokio::test]
+async fn what_is_not_indexed_is_found_proved_and_indexed() {
+    let app = App::start().await;
+    for (did, handle, path) in [
+        ("did:plc:new", "new.test", "/v2/new.test/team/app/manifests/v1"),
+        ("did:plc:newer", "newer.test", "/v2/did_plc_newer/team/app/manifests/v1"),
+    ] {
+        let image = publish(&app, did, handle, "team/app", "v1");
+        let answer = app.get(path).await;
+        assert_eq!((answer.status.as_u16(), &answer.body), (200, &image.bytes), "{path}");
+        assert_eq!(app.network.asked("listRecords"), 0, "atcr.io's key was guessed");
+    }
+    let tags = app.get("/v2/new.test/team/app/tags/list").await;
+    assert_eq!(tags.json()["tags"], json!(["v1"]), "it is in the index now");
+    let blob = Image::new("did:plc:new/team/app:v1").layer;
+    assert_eq!(app.get(&format!("/v2/new.test/team/app/blobs/{blob}")).await.status, 307);
+}
+
+#[tokio::test]
+async fn a_digest_and_a_tag_under_another_key() {
+    let app = App::start().await;
+    let did: Did = "did:plc:new".parse().unwrap();
+    let image = publish(&app, did.as_str(), "new.test", "app", "v1");
+    let answer = app.get(&format!("/v2/new.test/app/manifests/{}", image.digest)).await;
+    assert_eq!(answer.body, image.bytes);
+    // Under keys of another writer, behind other tags, and twice: the newer counts.
+    let odd = Image::new("odd");
+    let mut record = odd.record("odd", &app.network.hold());
+    record["digest"] = json!(odd.digest);
+    app.network.publish(&did, "io.atcr.manifest/3jzfcijpj2z2a", &record);
+    for (rkey, time) in [("3jzfcijpj2z2b", "2026-02-02T00:00:00Z"), ("3jzfcijpj2z2c", "2025-01-01T00:00:00Z")] {
+        let tag = json!({ "$type": "io.atcr.tag", "repository": "odd", "tag": "v1", "updatedAt": time,
+                          "manifest": format!("at://{did}/io.atcr.manifest/{}", if time < "2026" { "gone" } else { "3jzfcijpj2z2a" }) });
+        app.network.publish(&did, &format!("io.atcr.tag/{rkey}"), &tag);
+    }
+    app.network.with(|state| state.blobs.insert(odd.cid().to_string(), odd.bytes.clone()));
+    let answer = app.get("/v2/new.test/odd/manifests/v1").await;
+    assert_eq!((answer.status.as_u16(), answer.body), (200, odd.bytes));
+}
+
+#[tokio::test]
+async fn those_who_come_together_send_one_errand() {
+    let app = App::start().await;
+    publish(&app, "did:plc:new", "new.test", "app", "v1");
+    let path = "/v2/new.test/app/manifests/v1";
+    let answers = tokio::join!(app.get(path), app.get(path), app.get(path), app.head(path));
+    for answer in [answers.0, answers.1, answers.2, answers.3] {
+        assert_eq!(answer.status, 200);
+    }
+    assert_eq!(app.network.asked("sync.getRecord"), 2, "the tag and the manifest, once each");
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_remembered_for_seconds() {
+    let app = App::start().await;
+    publish(&app, "did:plc:new", "new.test", "app", "v1");
+    let path = "/v2/new.test/app/manifests/v2";
+    let absent = app.get(path).await.refusal(404, "NAME_UNKNOWN");
+    assert_eq!(absent, "new.test has no repository app", "nothing of it is indexed");
+    let asked = app.network.asked("");
+    app.get(path).await.refusal(404, "NAME_UNKNOWN");
+    // The handle is looked up again only if the first look-up was not remembered either.
+    assert_eq!(app.network.asked(""), asked);
+}
+
+#[tokio::test]
+async fn forged_proofs_are_refused_and_index_nothing() {
+    let app = App::start().await;
+    publish(&app, "did:plc:new", "new.test", "app", "v1");
+    app.network.with(|state| state.forges = true);
+    let answer = app.get("/v2/new.test/app/manifests/v1").await;
+    assert!(answer.refusal(502, "UNKNOWN").contains("no valid proof"));
+    app.get("/v2/new.test/app/tags/list").await.refusal(404, "NAME_UNKNOWN");
+}
+
+#[tokio::test]
+async fn what_the_pds_says_of_the_account_is_passed_on() {
+    let app = App::start().await;
+    publish(&app, "did:plc:new", "new.test", "app", "v1");
+    app.network.with(|state| state.pds_refuses = Some("RepoTakendown"));
+    let gone = app.get("/v2/new.test/app/manifests/v1").await.refusal(404, "NAME_UNKNOWN");
+    assert_eq!(gone, "the account did:plc:new is taken down");
+    app.network.with(|state| (state.pds_refuses, state.pds_down) = (None, true));
+    let down = app.get("/v2/new.test/app/manifests/v2").await;
+    assert!(down.refusal(503, "UNKNOWN").contains("PDS 127.0.0.1"));
+}
+
+#[tokio::test]
+async fn without_an_indexer_the_client_is_told_to_come_back() {
+    let app = App::start().await;
+    publish(&app, "did:plc:new", "new.test", "app", "v1");
+    app.stop_indexing();
+    let began = Instant::now();
+    let answer = app.get("/v2/new.test/app/manifests/v1").await;
+    assert!(answer.refusal(503, "UNKNOWN").contains("not indexed yet"));
+    assert!(began.elapsed() >= app.registry.config.patience.index);
+}
