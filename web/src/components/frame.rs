@@ -57,7 +57,7 @@ fn header(query: String) -> AnyView {
         <header class="top">
             <div class="top-in">
                 <a class="wordmark" href="/">{Icon::Mark.draw()} <span>"crowsnest"</span></a>
-                <form class="search" role="search" action="/search">
+                <form class="search" role="search" aria-label="Site" action="/search">
                     <label class="hidden" for="q">"Search images"</label>
                     {Icon::Search.draw()}
                     <input id="q" type="search" name="q" value=query placeholder="Search images" maxlength="200" autocomplete="off" spellcheck="false"/>

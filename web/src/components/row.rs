@@ -54,7 +54,8 @@ fn marked(text: &str, query: &str) -> AnyView {
         Some(start) => {
             let (before, rest) = text.split_at(start);
             let (hit, after) = rest.split_at(query.len());
-            let [before, hit, after] = [before, hit, after].map(format::shown);
+            // An empty text becomes a space in Leptos.
+            let [before, hit, after] = [before, hit, after].map(|text| (!text.is_empty()).then(|| format::shown(text)));
             view! { {before}<mark>{hit}</mark>{after} }.into_any()
         }
         None => format::shown(text).into_any(),

@@ -8,11 +8,14 @@ use crate::{
     error::WebError,
 };
 
+/// Rows of each list.
+const LIST_SIZE: i64 = 6;
+
 /// Search first; then what is new and what others star; then how to pull and to publish.
 pub async fn page(visit: Visit) -> Result<Answer, WebError> {
     let reader = visit.web.reader();
-    let newest = reader.newest_repositories(8).await?;
-    let featured = reader.featured_repositories(8).await?;
+    let newest = reader.newest_repositories(LIST_SIZE).await?;
+    let featured = reader.featured_repositories(LIST_SIZE).await?;
     let example = featured.iter().chain(&newest).find(|item| item.pullable);
     let host = visit.web.config().public_url.authority().to_owned();
     let reference = example.map_or_else(
@@ -50,7 +53,7 @@ fn hero(featured: &[RepositoryItem]) -> impl IntoView + use<> {
     view! {
         <section class="hero">
             <h1>"Find and pull container images that people publish on the AT Protocol."</h1>
-            <form class="hero-search" role="search" action="/search">
+            <form class="hero-search" role="search" aria-label="Images" action="/search">
                 <label class="hidden" for="home-q">"Search images"</label>
                 {Icon::Search.draw()}
                 <input id="home-q" type="search" name="q" placeholder="Name, words or owner" maxlength="200" autocomplete="off" spellcheck="false"/>

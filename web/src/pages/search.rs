@@ -56,6 +56,7 @@ fn results(query: &str, begin: i64, found: &SearchPage, took: Duration) -> AnyVi
             {heading}
             <p class="muted">{total(found.total)} " · " {took.as_millis().max(1).to_string()} " ms"</p>
         </div>
+        <h2 class="hidden">"Repositories"</h2>
         {rows(&found.items, query)}
         <nav class="pages" aria-label="Pages">{first} {next}</nav>
     }

@@ -62,7 +62,7 @@ fn head(account: &Account) -> impl IntoView + use<> {
 
 fn list(items: &[RepositoryItem], owner: &str, starred: bool) -> AnyView {
     if !items.is_empty() {
-        return rows(items, "");
+        return view! { <h2 class="hidden">"Repositories"</h2> {rows(items, "")} }.into_any();
     }
     let what =
         if starred { "stars nothing that is in the index." } else { "has published nothing that is in the index." };

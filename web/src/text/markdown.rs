@@ -16,6 +16,8 @@ static SANITISER: LazyLock<Builder<'static>> = LazyLock::new(|| {
         .url_schemes(["http", "https", "mailto"].into())
         // A relative address would lead into our pages; where the source is, nobody said.
         .url_relative(UrlRelative::Deny)
+        // Long lines scroll, and the keyboard must reach them.
+        .set_tag_attribute_value("pre", "tabindex", "0")
         .link_rel(Some("nofollow ugc noopener"));
     builder
 });
