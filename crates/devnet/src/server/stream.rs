@@ -18,7 +18,8 @@ use tokio_util::sync::CancellationToken;
 use super::xrpc::XrpcError;
 use crate::network::{Event, Network};
 
-const PING_EVERY: Duration = Duration::from_secs(30);
+/// The public streams are never silent, since every account's identity events come by; here a ping says that nothing is late.
+const PING_EVERY: Duration = Duration::from_secs(1);
 
 type Socket = WebSocketStream<TokioIo<Upgraded>>;
 

@@ -3,7 +3,7 @@ use sea_orm::{FromJsonQueryResult, FromQueryResult};
 use serde::{Deserialize, Serialize};
 use types::{Did, RepositoryName};
 
-use super::Reader;
+use super::{Reader, tag::SIZE};
 use crate::StoreError;
 
 /// Whose something is.
@@ -81,7 +81,7 @@ pub struct RepositoryView {
     /// The key of the latest manifest's record.
     #[serde(skip)]
     pub latest_rkey: Option<String>,
-    /// Compressed bytes of the latest manifest.
+    /// Compressed bytes of the latest manifest; of an index, the sum over its images.
     pub size: Option<i64>,
 }
 
@@ -118,8 +118,9 @@ impl Reader {
              FROM repository r JOIN actor a ON a.did = r.did AND a.active AND r.manifests + r.tags > 0
              LEFT JOIN LATERAL (SELECT description FROM page WHERE did = r.did AND repository = r.name
                                 ORDER BY updated_at DESC NULLS LAST, rkey DESC LIMIT 1) page ON true
-             LEFT JOIN LATERAL (SELECT hold, rkey, size FROM manifest WHERE did = r.did AND digest = r.latest_digest
-                                ORDER BY repository = r.name DESC, rkey LIMIT 1) latest ON true
+             LEFT JOIN LATERAL (SELECT m.hold, m.rkey, {SIZE} AS size FROM manifest m
+                                WHERE m.did = r.did AND m.digest = r.latest_digest
+                                ORDER BY m.repository = r.name DESC, m.rkey LIMIT 1) latest ON true
              WHERE r.did = $1 AND r.name = $2"
         );
         self.one(&sql, vec![did.as_str().into(), name.as_str().into()]).await

@@ -34,11 +34,7 @@ const TAGS: &str = "
          ORDER BY tag, updated_at DESC NULLS LAST, rkey DESC),
      page AS (SELECT * FROM current ORDER BY updated_at DESC NULLS LAST, tag DESC LIMIT {PAGE})
      SELECT t.tag, t.rkey, t.updated_at, coalesce(m.digest, t.manifest_digest) AS digest, m.kind,
-            CASE WHEN m.kind = 'index' THEN (
-                SELECT sum(c.size)::bigint FROM platform p JOIN LATERAL (
-                    SELECT size FROM manifest c WHERE c.did = p.did AND c.digest = p.digest LIMIT 1) c ON true
-                WHERE p.did = m.did AND p.rkey = m.rkey AND p.os IS NOT NULL)
-            ELSE m.size END AS size,
+            {SIZE} AS size,
             (SELECT coalesce(jsonb_agg(DISTINCT platform), '[]') FROM (
                 SELECT concat_ws('/', p.os, p.architecture, p.variant) AS platform FROM platform p
                 WHERE p.did = m.did AND p.rkey = m.rkey AND p.os IS NOT NULL
@@ -50,6 +46,14 @@ const TAGS: &str = "
          WHERE m.did = t.did AND (m.rkey = t.manifest_rkey OR m.digest = t.manifest_digest)
          ORDER BY m.rkey LIMIT 1) m ON true
      ORDER BY t.updated_at DESC NULLS LAST, t.tag DESC";
+
+/// Compressed bytes of `manifest m`: of an index, the sum over the images of its platforms whose records are known.
+pub(super) const SIZE: &str = "
+    CASE WHEN m.kind = 'index' THEN (
+        SELECT sum(c.size)::bigint FROM platform p JOIN LATERAL (
+            SELECT size FROM manifest c WHERE c.did = p.did AND c.digest = p.digest ORDER BY c.rkey LIMIT 1) c ON true
+        WHERE p.did = m.did AND p.rkey = m.rkey AND p.os IS NOT NULL)
+    ELSE m.size END";
 
 impl Reader {
     /// Tags of a repository, the newest first, at most `limit` from `offset`, whose names hold `filter`.
@@ -64,8 +68,10 @@ impl Reader {
         limit: i64,
         offset: i64,
     ) -> Result<Vec<TagView>, StoreError> {
-        let sql =
-            TAGS.replace("{CONDITION}", "position(lower($3) in lower(tag)) > 0").replace("{PAGE}", "$4 OFFSET $5");
+        let sql = TAGS
+            .replace("{SIZE}", SIZE)
+            .replace("{CONDITION}", "position(lower($3) in lower(tag)) > 0")
+            .replace("{PAGE}", "$4 OFFSET $5");
         self.all(
             &sql,
             vec![did.as_str().into(), repository.as_str().into(), filter.into(), limit.into(), offset.into()],
@@ -78,7 +84,7 @@ impl Reader {
     /// # Errors
     /// When Postgres refuses, or is not there.
     pub async fn tag(&self, did: &Did, repository: &RepositoryName, tag: &Tag) -> Result<Option<TagView>, StoreError> {
-        let sql = TAGS.replace("{CONDITION}", "tag = $3").replace("{PAGE}", "1");
+        let sql = TAGS.replace("{SIZE}", SIZE).replace("{CONDITION}", "tag = $3").replace("{PAGE}", "1");
         self.one(&sql, vec![did.as_str().into(), repository.as_str().into(), tag.as_str().into()]).await
     }
 }
