@@ -22,5 +22,5 @@ mod tests;
 
 pub use config::{IndexerConfig, Timing};
 pub use error::IndexerError;
-pub use run::{backfill, run};
+pub use run::{backfill, check, run};
 pub use status::{IndexerStatus, SourceState};

@@ -46,7 +46,11 @@ pub async fn backfill(database_url: &str) -> Result<(), IndexerError> {
     Ok(store::backfill::start(&connection.client).await?)
 }
 
-fn check(sources: &[SourceUrl]) -> Result<(), IndexerError> {
+/// Refuses sources that this version cannot read, before anything is started.
+///
+/// # Errors
+/// [`IndexerError::NoSource`] and [`IndexerError::Unsupported`].
+pub fn check(sources: &[SourceUrl]) -> Result<(), IndexerError> {
     if sources.is_empty() {
         return Err(IndexerError::NoSource);
     }

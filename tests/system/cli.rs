@@ -79,3 +79,53 @@ async fn an_interrupt_ends_it_with_success() -> Result<()> {
     assert!(status.success(), "{status}");
     passed()
 }
+
+#[tokio::test]
+async fn a_source_that_cannot_be_read_yet_is_refused_before_anything_starts() -> Result<()> {
+    let source = "ws://127.0.0.1:9/xrpc/network.bsky.jetstream.subscribeEvents";
+    let line = refusal(&["up", "--listen", "127.0.0.1:0", "--source", source]).await?;
+    assert!(line.contains("not supported yet"), "{line}");
+    passed()
+}
+
+#[tokio::test]
+async fn a_taken_admin_port_is_told_before_ready() -> Result<()> {
+    let taken = TcpListener::bind("127.0.0.1:0")?;
+    let address = taken.local_addr()?.to_string();
+    let scratch = Scratch::new()?;
+    let data = scratch.folder("data")?.display().to_string();
+    let given = ["up", "--listen", "127.0.0.1:0", "--admin-listen", &address, "--data-dir", &data];
+    let line = refusal(&[&given, &NOWHERE[..]].concat()).await?;
+    assert!(line.contains(&address) && line.contains("--admin-listen"), "{line}");
+    passed()
+}
+
+#[tokio::test]
+async fn an_index_that_is_not_there_is_not_made_up() -> Result<()> {
+    let scratch = Scratch::new()?;
+    let data = scratch.folder("data")?;
+    let line = refusal(&["fingerprint", "--data-dir", &data.display().to_string()]).await?;
+    assert!(line.contains("--data-dir") && data.read_dir()?.next().is_none(), "{line}");
+    passed()
+}
+
+/// Root alone can hide the machine's Postgres; whoever is not has the other tests.
+#[tokio::test]
+async fn a_missing_postgres_is_named_with_what_to_do() -> Result<()> {
+    if !nix::unistd::geteuid().is_root() {
+        return passed();
+    }
+    let scratch = Scratch::new()?;
+    let data = scratch.folder("data")?.display().to_string();
+    let crowsnest = command(&[]);
+    let hidden = "mount -t tmpfs none /usr/lib/postgresql && exec env PATH=/nowhere \"$0\" migrate --data-dir \"$1\"";
+    // No network either: with one, Postgres would be downloaded.
+    let mut command = tokio::process::Command::new("unshare");
+    command.args(["--mount", "--net", "sh", "-c", hidden]).arg(crowsnest.as_std().get_program()).arg(&data);
+    let output = timeout(Duration::from_secs(60), command.env("CROWSNEST_LOG", "off").output()).await??;
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    assert!(stderr.contains("Postgres") && stderr.contains("install"), "{stderr}");
+    passed()
+}

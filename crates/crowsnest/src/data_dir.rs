@@ -5,12 +5,22 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use service::Postgres;
+use service::{Postgres, config::DatabaseArgs};
 
 use crate::failure::Failure;
 
 /// What `--fresh` deletes, besides the cluster. Nothing else in the folder is touched: it may be anybody's folder.
 const OURS: [&str; 3] = ["devnet", "devnet.json", "token-key.pem"];
+
+/// Makes the folder, if it is not there.
+pub fn make(data_dir: &Path) -> Result<(), Failure> {
+    fs::create_dir_all(data_dir).map_err(|error| {
+        Failure::setup(format!(
+            "cannot make the data folder {}: {error}; choose another with --data-dir",
+            data_dir.display()
+        ))
+    })
+}
 
 /// The file that keeps the key which signs the registry's tokens.
 pub fn token_key(data_dir: &Path) -> PathBuf {
@@ -21,6 +31,18 @@ pub fn token_key(data_dir: &Path) -> PathBuf {
 #[cfg(feature = "devnet")]
 pub fn devnet_json(data_dir: &Path) -> PathBuf {
     data_dir.join("devnet.json")
+}
+
+/// Refuses to look at an index that is not there, rather than make an empty one and tell of that.
+pub fn must_have_index(database: &DatabaseArgs) -> Result<(), Failure> {
+    let there = |name: &str| database.data_dir.join(name).exists();
+    if database.database_url.is_some() || there("postgres") || there("postgres.location") {
+        return Ok(());
+    }
+    let folder = database.data_dir.display();
+    Err(Failure::setup(format!(
+        "there is no index in {folder}: run crowsnest up first, or name its folder with --data-dir"
+    )))
 }
 
 /// Forgets everything that crowsnest keeps in the folder.

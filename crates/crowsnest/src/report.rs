@@ -5,10 +5,11 @@ use serde_json::json;
 use service::Postgres;
 use store::Reader;
 
-use crate::{cli::Read, failure::Failure};
+use crate::{cli::Read, data_dir, failure::Failure};
 
 /// An open database and its reader.
 async fn open(args: &Read) -> Result<(Postgres, Reader), Failure> {
+    data_dir::must_have_index(&args.database)?;
     let postgres = Postgres::open(&args.database).await.map_err(Failure::setup)?;
     let generation = store::prepare(postgres.url()).await?;
     let reader = Reader::connect(postgres.url(), generation).await?;
@@ -17,17 +18,19 @@ async fn open(args: &Read) -> Result<(Postgres, Reader), Failure> {
 
 /// `crowsnest migrate`
 pub async fn migrate(args: Read) -> Result<(), Failure> {
-    let (postgres, reader) = open(&args).await?;
+    let postgres = Postgres::open(&args.database).await.map_err(Failure::setup)?;
+    let generation = store::prepare(postgres.url()).await?;
     if args.json {
-        println!("{}", json!({ "generation": reader.generation() }));
+        println!("{}", json!({ "generation": generation }));
     } else {
-        println!("the schema is up to date; the live generation is idx_{}", reader.generation());
+        println!("the schema is up to date; the live generation is idx_{generation}");
     }
     Ok(postgres.stop().await?)
 }
 
 /// `crowsnest backfill`
 pub async fn backfill(args: Read) -> Result<(), Failure> {
+    data_dir::must_have_index(&args.database)?;
     let postgres = Postgres::open(&args.database).await.map_err(Failure::setup)?;
     indexer::backfill(postgres.url()).await?;
     if args.json {

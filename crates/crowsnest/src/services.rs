@@ -3,8 +3,9 @@
 use std::{
     io::{self, Write as _},
     net::SocketAddr,
-    path::PathBuf,
+    path::Path,
     sync::Arc,
+    time::Duration,
 };
 
 use anyhow::Context as _;
@@ -19,7 +20,7 @@ use service::{
     telemetry::{self, Metrics},
 };
 use store::Reader;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, time::sleep};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 use web::{Lag, WebConfig};
@@ -29,6 +30,11 @@ use crate::{
     data_dir,
     failure::Failure,
 };
+
+/// How often Postgres is asked whether it is there.
+const PING_EVERY: Duration = Duration::from_secs(2);
+/// How long requests in flight may take to end when everything stops.
+const DRAIN: Duration = Duration::from_secs(10);
 
 /// What every service of this process stands on.
 struct Base {
@@ -43,7 +49,23 @@ impl Base {
     async fn open(database: &DatabaseArgs, metrics: Metrics, stop: CancellationToken) -> Result<Self, Failure> {
         let postgres = Postgres::open(database).await.map_err(Failure::setup)?;
         let generation = store::prepare(postgres.url()).await?;
-        Ok(Self { postgres, generation, health: Health::new(), metrics, stop })
+        let base = Self { postgres, generation, health: Health::new(), metrics, stop };
+        base.watch_database().await?;
+        Ok(base)
+    }
+
+    /// Keeps `/readyz` true to whether Postgres answers.
+    async fn watch_database(&self) -> Result<(), Failure> {
+        let reader = Reader::connect(self.postgres.url(), self.generation).await?;
+        let ready = self.health.flag("database", "Postgres does not answer");
+        ready.set(true);
+        let stop = self.stop.clone();
+        tokio::spawn(async move {
+            while stop.run_until_cancelled(sleep(PING_EVERY)).await.is_some() {
+                ready.set(reader.ping().await.is_ok());
+            }
+        });
+        Ok(())
     }
 
     fn url(&self) -> String {
@@ -56,12 +78,13 @@ impl Base {
         Ok(web::router(WebConfig { public_url: front.url.clone(), version, sources, lag }, reader))
     }
 
-    async fn registry(&self, front: &Front, dial: &Dial, data_dir: &std::path::Path) -> Result<Router, Failure> {
+    async fn registry(&self, front: &Front, dial: &Dial, data_dir: &Path) -> Result<Router, Failure> {
+        data_dir::make(data_dir)?;
         let config = RegistryConfig {
             public_url: front.url.clone(),
             database_url: self.url(),
             generation: self.generation,
-            token_key: Some(token_key(data_dir)?),
+            token_key: Some(data_dir::token_key(data_dir)),
             patience: registry_api::Patience::default(),
         };
         let registry = Registry::open(config, dial.outbound.clone(), dial.resolver.clone()).await?;
@@ -71,14 +94,19 @@ impl Base {
     /// Serves until the stop, then finishes what is in flight and leaves the database.
     async fn serve(self, front: Front, routes: Router) -> Result<(), Failure> {
         let health = health::router(self.health, self.metrics);
-        if let Some(address) = front.admin {
-            let admin = listen::bind(address, "--admin-listen").await.map_err(Failure::setup)?;
+        if let Some(admin) = front.admin {
             tokio::spawn(axum::serve(admin, health.clone()).into_future());
         }
-        let stop = self.stop.clone();
-        axum::serve(front.listener, routes.merge(health))
-            .with_graceful_shutdown(async move { stop.cancelled().await })
-            .await?;
+        let stopped = self.stop.clone().cancelled_owned();
+        let serving = axum::serve(front.listener, routes.merge(health)).with_graceful_shutdown(stopped);
+        let patience = async {
+            self.stop.cancelled().await;
+            sleep(DRAIN).await;
+        };
+        tokio::select! {
+            served = serving => served?,
+            () = patience => tracing::warn!("Connections that did not end were cut"),
+        }
         Ok(self.postgres.stop().await?)
     }
 }
@@ -88,7 +116,8 @@ struct Front {
     listener: TcpListener,
     /// The origin that they know.
     url: Url,
-    admin: Option<SocketAddr>,
+    /// `--admin-listen`
+    admin: Option<TcpListener>,
 }
 
 impl Front {
@@ -97,7 +126,7 @@ impl Front {
         let listener = listen::bind(address, "--listen").await.map_err(Failure::setup)?;
         // Port 0 has become the port that was given.
         let url = args.public_url(listener.local_addr()?);
-        Ok(Self { listener, url, admin: args.admin_listen })
+        Ok(Self { listener, url, admin: bind_admin(args.admin_listen).await? })
     }
 
     /// The one line on stdout, for people and for scripts.
@@ -106,6 +135,11 @@ impl Front {
         writeln!(out, "ready {}", self.url.as_str().trim_end_matches('/'))?;
         Ok(out.flush()?)
     }
+}
+
+async fn bind_admin(address: Option<SocketAddr>) -> Result<Option<TcpListener>, Failure> {
+    let Some(address) = address else { return Ok(None) };
+    listen::bind(address, "--admin-listen").await.map(Some).map_err(Failure::setup)
 }
 
 /// The dialer and who is who on the network.
@@ -130,9 +164,11 @@ impl Dial {
 
 /// `crowsnest up`: everything in one process, on one origin.
 pub async fn up(mut args: Up, stop: CancellationToken) -> Result<(), Failure> {
+    indexer::check(&args.indexer.source.source).map_err(Failure::setup)?;
     let metrics = observe(&args.indexer.telemetry)?;
     let front = Front::bind(&args.serve).await?;
     let data_dir = args.indexer.database.data_dir.clone();
+    data_dir::make(&data_dir)?;
     if args.fresh {
         data_dir::forget(&data_dir).await?;
     }
@@ -166,6 +202,7 @@ pub async fn up(mut args: Up, stop: CancellationToken) -> Result<(), Failure> {
 
 /// `crowsnest indexer`
 pub async fn indexer(args: Indexer, stop: CancellationToken) -> Result<(), Failure> {
+    indexer::check(&args.source.source).map_err(Failure::setup)?;
     let metrics = observe(&args.telemetry)?;
     let base = Base::open(&args.database, metrics, stop.clone()).await?;
     let dial = Dial::new(&args.network)?;
@@ -223,11 +260,4 @@ impl Lag for HeardBy {
 fn observe(args: &service::config::TelemetryArgs) -> Result<Metrics, Failure> {
     telemetry::init(args).map_err(Failure::setup)?;
     Metrics::install().map_err(Failure::setup)
-}
-
-/// The key's path, in a folder that exists also when the database is elsewhere.
-fn token_key(data_dir: &std::path::Path) -> Result<PathBuf, Failure> {
-    std::fs::create_dir_all(data_dir)
-        .map_err(|error| Failure::setup(format!("cannot make the data folder {}: {error}", data_dir.display())))?;
-    Ok(data_dir::token_key(data_dir))
 }

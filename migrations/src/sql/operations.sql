@@ -55,7 +55,8 @@ CREATE TABLE ops.reject (
     raw bytea NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now()
 );
-CREATE INDEX reject_day ON ops.reject (did, created_at);
+CREATE INDEX reject_account ON ops.reject (did, created_at);
+CREATE INDEX reject_age ON ops.reject (created_at);
 
 CREATE TABLE ops.change_log (
     seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

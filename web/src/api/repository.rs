@@ -2,9 +2,9 @@ use axum::{
     Json,
     extract::{Path, Query, State, rejection::QueryRejection},
 };
-use serde::Deserialize;
-use store::queries::{RepositoryView, TagView};
-use types::RepositoryName;
+use serde::{Deserialize, Serialize};
+use store::queries::{LayerView, ManifestView, PlatformView, RepositoryView, TagView};
+use types::{Digest, RepositoryName};
 
 use super::List;
 use crate::{
@@ -53,4 +53,27 @@ pub async fn tags(
     let items = web.reader().tags(&account.did, &name, &filter(&asked.filter), PAGE_SIZE, begin).await?;
     let full = i64::try_from(items.len()) == Ok(PAGE_SIZE);
     Ok(Json(List { items, next: full.then(|| (begin + PAGE_SIZE).to_string()) }))
+}
+
+/// A manifest with what it is made of.
+#[derive(Serialize)]
+pub struct Manifest {
+    #[serde(flatten)]
+    view: ManifestView,
+    layers: Vec<LayerView>,
+    platforms: Vec<PlatformView>,
+}
+
+/// `GET /api/v1/repositories/{owner}/{repository}/manifests/{digest}`
+pub async fn manifest(
+    State(web): State<Web>,
+    Path((owner, name, digest)): Path<(String, String, String)>,
+) -> Result<Json<Manifest>, WebError> {
+    let (account, name, _) = find(&web, &owner, &name).await?;
+    let digest: Digest = digest.parse().map_err(|error: types::DigestError| WebError::BadRequest(error.to_string()))?;
+    let unknown = || WebError::NoManifest { owner, name: name.to_string(), digest: digest.to_string() };
+    let view = web.reader().manifest(&account.did, &name, &digest).await?.ok_or_else(unknown)?;
+    let layers = web.reader().layers(&account.did, &view.rkey, &view.digest).await?;
+    let platforms = web.reader().platforms(&account.did, &view.rkey, &view.digest).await?;
+    Ok(Json(Manifest { view, layers, platforms }))
 }

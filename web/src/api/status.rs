@@ -2,7 +2,7 @@ use axum::{Json, extract::State};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 use service::config::SourceUrl;
-use store::queries::{BackfillView, Counts, StatusView};
+use store::queries::{BackfillView, Counts, SourceView, StatusView};
 
 use crate::{WebConfig, error::WebError, state::Web};
 
@@ -48,18 +48,26 @@ pub async fn get(State(web): State<Web>) -> Result<Json<Status>, WebError> {
     }))
 }
 
-/// Every source that has a cursor, then those that are configured and have none.
+/// A Jetstream that numbers its events has a second cursor beside the one that counts time, named by its URL and this.
+const SEQUENCE: &str = "#sequence";
+
+/// Every source that has a cursor, then those that are configured and have none. Of a source's two cursors the one that
+/// moved last is shown.
 pub fn sources(config: &WebConfig, status: &StatusView, now: DateTime<Utc>) -> Vec<SourceState> {
-    let read = status.sources.iter().map(|source| SourceState {
-        kind: source.url.parse().map_or("unknown", |url: SourceUrl| url.kind().as_str()),
-        url: source.url.clone(),
+    let plain = |source: &SourceView| source.url.trim_end_matches(SEQUENCE).to_owned();
+    let newer = |source: &&SourceView| {
+        status.sources.iter().all(|other| plain(other) != plain(source) || other.updated_at <= source.updated_at)
+    };
+    let read = status.sources.iter().filter(newer).map(|source| SourceState {
+        kind: plain(source).parse().map_or("unknown", |url: SourceUrl| url.kind().as_str()),
+        url: plain(source),
         cursor: Some(source.cursor),
         state: if now - source.updated_at > STALLED_AFTER { "stalled" } else { "live" },
         updated_at: Some(source.updated_at),
     });
     let unread = config.sources.iter().filter(|source| {
         let url = source.to_string();
-        status.sources.iter().all(|known| known.url != url)
+        status.sources.iter().all(|known| plain(known) != url)
     });
     let unread = unread.map(|source| SourceState {
         url: source.to_string(),

@@ -11,9 +11,13 @@ use crate::{
     jobs::{JobKind, enqueue},
 };
 
+/// After so many entries the change log forgets what is older than an hour: whoever was away so long starts afresh.
+const LOG_PRUNED_EVERY: i64 = 1000;
 /// How many rejects are kept of one account in a day, and of all in a day.
 const REJECTS_PER_ACCOUNT: i64 = 100;
 const REJECTS_PER_DAY: i64 = 10_000;
+/// How many are kept in all; the oldest go first.
+const REJECTS: i64 = 50_000;
 /// How much of a reject's bytes is kept.
 const REJECT_BYTES: usize = 64 * 1024;
 
@@ -28,9 +32,7 @@ pub(crate) async fn write(
     let new_actors = meet(tx, touched).await?;
     queue(tx, batch, written, touched, &new_actors).await?;
     tell(tx, batch, written, touched, generation).await?;
-    for reject in &batch.rejects {
-        keep(tx, reject).await?;
-    }
+    keep(tx, &batch.rejects).await?;
     if !batch.inbox.is_empty() {
         tx.execute("DELETE FROM inbox WHERE id = ANY($1)", &[&batch.inbox]).await?;
     }
@@ -104,27 +106,39 @@ async fn tell(
         return Ok(());
     }
     let keys: Vec<String> = keys.into_iter().collect();
-    tx.execute(
-        "WITH entry AS (INSERT INTO change_log (generation, keys) VALUES ($1, $2) RETURNING seq)
-         SELECT pg_notify($3, seq::text) FROM entry",
-        &[&generation, &keys, &CHANGES_CHANNEL],
-    )
-    .await?;
+    let row = tx
+        .query_one(
+            "WITH entry AS (INSERT INTO change_log (generation, keys) VALUES ($1, $2) RETURNING seq)
+             SELECT seq, pg_notify($3, seq::text) FROM entry",
+            &[&generation, &keys, &CHANGES_CHANNEL],
+        )
+        .await?;
+    if row.get::<_, i64>(0) % LOG_PRUNED_EVERY == 0 {
+        tx.execute("DELETE FROM change_log WHERE created_at < now() - interval '1 hour'", &[]).await?;
+    }
     Ok(())
 }
 
-/// Keeps a refused event, unless its account or everyone together has left enough of them today.
-async fn keep(tx: &Transaction<'_>, reject: &Reject) -> Result<(), StoreError> {
-    let did = reject.did.as_ref().map(|did| did.as_str());
-    let raw = &reject.raw[..reject.raw.len().min(REJECT_BYTES)];
-    let detail: String = reject.detail.chars().filter(|c| *c != '\0').take(500).collect();
-    tx.execute(
-        "INSERT INTO reject (did, reason, detail, raw) SELECT $1, $2, $3, $4
-         WHERE (SELECT count(*) FROM reject WHERE did IS NOT DISTINCT FROM $1 AND created_at > now() - interval '1 day') < $5
-           AND (SELECT count(*) FROM reject WHERE created_at > now() - interval '1 day') < $6",
-        &[&did, &reject.reason.as_str(), &detail, &raw, &REJECTS_PER_ACCOUNT, &REJECTS_PER_DAY],
-    )
-    .await?;
+/// Keeps refused events, unless their account or everyone together has left enough of them today.
+async fn keep(tx: &Transaction<'_>, rejects: &[Reject]) -> Result<(), StoreError> {
+    if rejects.is_empty() {
+        return Ok(());
+    }
+    let today = "SELECT count(*) FROM reject WHERE created_at > now() - interval '1 day'";
+    let left = REJECTS_PER_DAY - tx.query_one(today, &[]).await?.get::<_, i64>(0);
+    for reject in rejects.iter().take(usize::try_from(left).unwrap_or_default()) {
+        let did = reject.did.as_ref().map(|did| did.as_str());
+        let raw = &reject.raw[..reject.raw.len().min(REJECT_BYTES)];
+        let detail: String = reject.detail.chars().filter(|c| *c != '\0').take(500).collect();
+        tx.execute(
+            "INSERT INTO reject (did, reason, detail, raw) SELECT $1, $2, $3, $4
+             WHERE (SELECT count(*) FROM reject
+                    WHERE did IS NOT DISTINCT FROM $1 AND created_at > now() - interval '1 day') < $5",
+            &[&did, &reject.reason.as_str(), &detail, &raw, &REJECTS_PER_ACCOUNT],
+        )
+        .await?;
+    }
+    tx.execute("DELETE FROM reject WHERE id <= (SELECT max(id) FROM reject) - $1", &[&REJECTS]).await?;
     Ok(())
 }
 

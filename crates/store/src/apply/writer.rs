@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use tokio_postgres::{Client, Transaction};
-use types::{Batch, Change, DropReason, Reject};
+use types::{Batch, Change, DropReason, Reject, records::Refusal};
 
 use super::{Verdict, fingerprint, follow_up, ledger, projection, repository, snapshot};
 use crate::{Connection, StoreError, connect};
@@ -24,7 +24,7 @@ pub struct Applied {
     pub verdicts: BTreeMap<VerdictName, u64>,
     /// Accounts that the index had not heard of before.
     pub new_actors: Vec<String>,
-    /// Changes that Postgres refused, kept as rejects.
+    /// Changes that Postgres refused, kept as invalid records or as rejects.
     pub refused: u64,
 }
 
@@ -80,7 +80,7 @@ impl Writer {
     }
 
     /// Applies a batch: data, jobs, change log, rejects, inbox and cursor, all or nothing. If Postgres refuses a value, the
-    /// batch is halved until the change that holds it stands alone; it is kept as a reject and its siblings are applied.
+    /// batch is halved until the change that holds it stands alone; it is kept as invalid and its siblings are applied.
     ///
     /// # Errors
     /// [`StoreError::Fenced`] when another process is the writer now; anything else leaves the database as it was.
@@ -91,7 +91,7 @@ impl Writer {
             match self.apply_whole(&batch).await {
                 Ok(applied) => total.add(applied),
                 Err(StoreError::Data(error)) if batch.changes.len() == 1 => {
-                    total.refused += 1;
+                    total.refused += u64::from(!is_retry(&batch));
                     todo.push(refused(batch, &error));
                 }
                 Err(StoreError::Data(_)) if batch.changes.len() > 1 => todo.extend(halves(batch)),
@@ -138,16 +138,29 @@ fn halves(mut batch: Batch) -> [Batch; 2] {
     [batch, first]
 }
 
-/// The batch without its one change, which becomes a reject.
+/// Whether the batch is one that was refused before.
+fn is_retry(batch: &Batch) -> bool {
+    matches!(batch.changes.as_slice(), [Change::Put(put)] if matches!(put.record, Err(Refusal::Unstorable(_))))
+}
+
+/// The batch with its one change as an invalid record, so that nothing older is served in its stead; or if Postgres refuses
+/// even that, without the change, which becomes a reject.
 fn refused(mut batch: Batch, error: &tokio_postgres::Error) -> Batch {
     let detail = error.as_db_error().map_or_else(|| error.to_string(), |db| db.message().to_owned());
     let change = batch.changes.pop();
-    tracing::error!(%detail, ?change, "Postgres refused a change; it is kept as a reject");
-    let raw = match &change {
-        Some(Change::Put(put)) => put.raw.clone(),
-        _ => [].into(),
+    let Some(Change::Put(mut put)) = change else {
+        tracing::error!(%detail, ?change, "Postgres refused a change");
+        let did = change.map(|change| change.did().clone());
+        batch.rejects.push(Reject { did, reason: DropReason::BadEnvelope, detail, raw: [].into() });
+        return batch;
     };
-    let did = change.map(|change| change.did().clone());
-    batch.rejects.push(Reject { did, reason: DropReason::BadEnvelope, detail, raw });
+    tracing::error!(%detail, record = %put.id, rev = %put.rev, "Postgres refused a record");
+    if put.record.is_ok() {
+        put.record = Err(Refusal::Unstorable(detail));
+        batch.changes.push(Change::Put(put));
+    } else {
+        let did = Some(put.id.did.clone());
+        batch.rejects.push(Reject { did, reason: DropReason::BadEnvelope, detail, raw: put.raw.clone() });
+    }
     batch
 }

@@ -44,6 +44,8 @@ impl Reader {
             .max_connections(16)
             .acquire_timeout(std::time::Duration::from_secs(5))
             .set_schema_search_path(search_path(Some(generation)))
+            // No page and no pull is worth more; a search that strays ends here.
+            .map_sqlx_postgres_opts(|options| options.options([("statement_timeout", "10s")]))
             .sqlx_logging(false);
         Ok(Self { db: Database::connect(options).await?, generation })
     }

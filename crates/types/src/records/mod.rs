@@ -66,6 +66,9 @@ pub enum Refusal {
     /// It decodes, but speaks of what its repository has no say in.
     #[error("forged: {0}")]
     Forged(&'static str),
+    /// It decodes, but the database cannot hold what it says.
+    #[error("unstorable: {0}")]
+    Unstorable(String),
 }
 
 /// Decodes a record's JSON by its collection, and applies the authority rules that the record alone decides.
