@@ -113,3 +113,29 @@ async fn without_an_indexer_the_client_is_told_to_come_back() {
     assert!(answer.refusal(503, "UNKNOWN").contains("not indexed yet"));
     assert!(began.elapsed() >= app.registry.config.patience.index);
 }
+
+/// Owners delete manifests and keep the tags.
+#[tokio::test]
+async fn a_tag_without_its_manifest_is_unknown() {
+    let app = App::start().await;
+    let alice = app.account("alice").await;
+    let kept = app.image(&alice, "app", "kept").await;
+    let gone = Image::new("gone");
+    let digest = json!({ "$type": "io.atcr.tag", "repository": "app", "tag": "digest", "manifestDigest": gone.digest,
+                         "updatedAt": "2026-01-10T12:00:00Z" });
+    let by_key = tag_record(&alice, "app", "key", &gone);
+    for (tag, record) in [("key", &by_key), ("digest", &digest)] {
+        app.network.publish(&alice, &tag_path("app", tag), record);
+        let path = format!("/v2/alice.test/app/manifests/{tag}");
+        let unknown = app.get(&path).await.refusal(404, "MANIFEST_UNKNOWN");
+        assert_eq!(unknown, format!("alice.test/app has no tag {tag}"));
+        assert_eq!(app.head(&path).await.status, 404);
+    }
+    let indexed = tag_record(&alice, "app", "indexed", &gone);
+    app.network.publish(&alice, &tag_path("app", "indexed"), &indexed);
+    app.index(&alice, &tag_path("app", "indexed"), &indexed).await;
+    app.get("/v2/alice.test/app/manifests/indexed").await.refusal(404, "MANIFEST_UNKNOWN");
+    // A manifest that the index has is enough.
+    app.network.publish(&alice, &tag_path("app", "new"), &tag_record(&alice, "app", "new", &kept));
+    assert_eq!(app.get("/v2/alice.test/app/manifests/new").await.body, kept.bytes);
+}
