@@ -1,6 +1,6 @@
 use outbound::{Pds, PdsError, pds::RecordEntry};
 use types::{
-    Collection, Digest, Put, RecordId, Reference, RepositoryName, Rkey, Tag,
+    Collection, Digest, Put, RecordId, Reference, RepositoryName, Rkey, Tag, Tid,
     records::{Record, TagRecord, TagTarget},
 };
 use url::Url;
@@ -23,16 +23,6 @@ pub(super) struct Finder<'a> {
     pub pds: &'a Pds,
     pub url: &'a Url,
     pub repository: &'a RepositoryName,
-}
-
-/// What the ledger already says of a record.
-enum Known {
-    /// Nothing, or that it is invalid.
-    No,
-    /// It stands, and is indexed.
-    Yes,
-    /// It was deleted.
-    Deleted,
 }
 
 impl Finder<'_> {
@@ -67,11 +57,6 @@ impl Finder<'_> {
         };
         let key = format!("{}_{tag}", self.repository).replace('/', "~");
         if let Ok(rkey) = key.parse::<Rkey>() {
-            match self.known(Collection::Tag, &rkey).await? {
-                Known::Deleted => return Ok(None),
-                // What is indexed under the key did not answer, so it is another tag's.
-                Known::Yes | Known::No => {}
-            }
             let found = self.record(Collection::Tag, rkey).await?;
             if let Some(found) = found.filter(|found| found.record.as_ref().is_ok_and(is_it)) {
                 return Ok(Some(found));
@@ -100,30 +85,26 @@ impl Finder<'_> {
     /// The manifest's record under a key, none when it is indexed (under another repository, if the manifest itself was
     /// asked for); `None` when there is no such manifest.
     async fn manifest(&self, rkey: Rkey, fits: impl Fn(&Record) -> bool) -> Result<Option<Vec<Put>>> {
-        match self.known(Collection::Manifest, &rkey).await? {
-            Known::Yes => return Ok(Some(Vec::new())),
-            Known::Deleted => return Ok(None),
-            Known::No => {}
+        let known = self.registry.reader.record(&self.id(Collection::Manifest, rkey.clone())).await?;
+        if known.is_some_and(|known| known.state == "ok") {
+            return Ok(Some(Vec::new()));
         }
         let found = self.record(Collection::Manifest, rkey).await?;
         Ok(found.filter(|found| found.record.as_ref().is_ok_and(fits)).map(|found| vec![found]))
     }
 
-    async fn known(&self, collection: Collection, rkey: &Rkey) -> Result<Known> {
-        let row = self.registry.reader.record(&self.id(collection, rkey.clone())).await?;
-        Ok(match row.as_ref().map(|row| row.state.as_str()) {
-            Some("ok") => Known::Yes,
-            Some("deleted") => Known::Deleted,
-            // What is invalid is in no table.
-            Some(_) | None => Known::No,
-        })
+    /// Whether a record was deleted after the revision, or at it: then a PDS that still has it lags.
+    async fn is_deleted(&self, id: &RecordId, rev: Tid) -> Result<bool> {
+        let known = self.registry.reader.record(id).await?;
+        let tombstone = known.filter(|known| known.state == "deleted").and_then(|known| known.rev.parse().ok());
+        Ok(tombstone.is_some_and(|deleted: Tid| rev <= deleted))
     }
 
     fn id(&self, collection: Collection, rkey: Rkey) -> RecordId {
         RecordId { did: self.account.did.clone(), collection, rkey }
     }
 
-    /// A record with its proof, or `None` when it is not there.
+    /// A record with its proof, or `None` when it is not there, or no more.
     async fn record(&self, collection: Collection, rkey: Rkey) -> Result<Option<Put>> {
         let answer = self.pds.sync_get_record(&self.account.did, collection, &rkey).await;
         let Some(car) = answer.map_err(|error| self.refusal(&error))? else { return Ok(None) };
@@ -138,6 +119,7 @@ impl Finder<'_> {
         };
         match proof.map_err(|error| self.forged(&id, &error))? {
             Proof::Absent => Ok(None),
+            Proof::Present { rev, .. } if self.is_deleted(&id, rev).await? => Ok(None),
             Proof::Present { rev, cid, json } => Ok(Some(Put::decode(id, rev, cid, json.into()))),
         }
     }

@@ -14,7 +14,7 @@ use axum::{
     routing::{any, get},
 };
 use serde_json::{Value, json};
-use types::{Cid, Did};
+use types::{Cid, Did, Tid};
 use url::Url;
 
 use super::repo;
@@ -48,6 +48,8 @@ pub struct Behaviour {
     pub pds_refuses: Option<&'static str>,
     /// The PDS signs with another key than the DID documents name.
     pub forges: bool,
+    /// The revision of every repository, if not now.
+    pub rev: Option<Tid>,
     /// Every request, as path and query.
     pub log: Vec<String>,
 }
@@ -152,10 +154,14 @@ async fn xrpc(State(network): State<Network>, Path(method): Path<String>, uri: U
 
 async fn record(network: &Network, params: &HashMap<String, String>) -> Response {
     let did: Did = params["did"].parse().unwrap();
-    let (records, forges) = network.with(|state| (state.records.get(&did).cloned(), state.forges));
+    let (records, forges, rev) = network.with(|state| (state.records.get(&did).cloned(), state.forges, state.rev));
     let Some(records) = records else { return refusal(400, "RepoNotFound") };
     let path = format!("{}/{}", params["collection"], params["rkey"]);
-    repo::prove(&did, if forges { SEED + 1 } else { SEED }, &records, &path).await.into_response()
+    let seed = if forges { SEED + 1 } else { SEED };
+    match rev {
+        Some(rev) => repo::prove_at(rev, &did, seed, &records, &path).await.into_response(),
+        None => repo::prove(&did, seed, &records, &path).await.into_response(),
+    }
 }
 
 /// One record a page, so that pages have to be turned.

@@ -1,7 +1,7 @@
 use std::time::Instant;
 
 use serde_json::json;
-use types::Did;
+use types::{Did, Tid};
 
 use super::app::{App, Image, tag_path, tag_record};
 
@@ -138,4 +138,31 @@ async fn a_tag_without_its_manifest_is_unknown() {
     // A manifest that the index has is enough.
     app.network.publish(&alice, &tag_path("app", "new"), &tag_record(&alice, "app", "new", &kept));
     assert_eq!(app.get("/v2/alice.test/app/manifests/new").await.body, kept.bytes);
+}
+
+/// A tombstone stands for what the stream has told so far.
+#[tokio::test]
+async fn what_was_deleted_and_created_again_is_found() {
+    let app = App::start().await;
+    let alice = app.account("alice").await;
+    let image = app.image(&alice, "app", "v1").await;
+    app.image(&alice, "app", "kept").await;
+    for path in [tag_path("app", "v1"), image.path()] {
+        app.delete(&alice, &path).await;
+    }
+    publish(&app, alice.as_str(), "alice.test", "app", "v1");
+    let by_digest = format!("/v2/alice.test/app/manifests/{}", image.digest);
+    // A copy of the PDS that has not heard of the deletions.
+    app.network.with(|state| state.rev = Some(Tid::from_micros(1_600_000_000_000_000, 0)));
+    app.get("/v2/alice.test/app/manifests/v1").await.refusal(404, "MANIFEST_UNKNOWN");
+    assert_eq!(app.head(&by_digest).await.status, 404);
+    app.network.with(|state| state.rev = None);
+    // Under another name, as what was absent is remembered for seconds.
+    let again = app.image(&alice, "again", "v2").await;
+    for path in [tag_path("again", "v2"), again.path()] {
+        app.delete(&alice, &path).await;
+    }
+    publish(&app, alice.as_str(), "alice.test", "again", "v2");
+    let answer = app.get("/v2/alice.test/again/manifests/v2").await;
+    assert_eq!((answer.status.as_u16(), answer.body), (200, again.bytes));
 }
