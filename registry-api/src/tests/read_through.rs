@@ -166,3 +166,15 @@ async fn what_was_deleted_and_created_again_is_found() {
     let answer = app.get("/v2/alice.test/again/manifests/v2").await;
     assert_eq!((answer.status.as_u16(), answer.body), (200, again.bytes));
 }
+
+/// It would win over every true revision to come.
+#[tokio::test]
+async fn a_revision_from_the_future_is_refused_and_indexes_nothing() {
+    let app = App::start().await;
+    publish(&app, "did:plc:new", "new.test", "app", "v1");
+    let now = chrono::Utc::now().timestamp_micros().unsigned_abs();
+    app.network.with(|state| state.rev = Some(Tid::from_micros(now + 600_000_000, 0)));
+    let answer = app.get("/v2/new.test/app/manifests/v1").await;
+    assert!(answer.refusal(502, "UNKNOWN").contains("no valid proof"));
+    app.get("/v2/new.test/app/tags/list").await.refusal(404, "NAME_UNKNOWN");
+}
