@@ -37,6 +37,8 @@ pub enum HoldMood {
 pub struct Behaviour {
     /// Handle → DID.
     pub handles: HashMap<String, Did>,
+    /// Handles that end like this never get an answer.
+    pub stalls: Option<&'static str>,
     /// Records by account and path.
     pub records: HashMap<Did, BTreeMap<String, Value>>,
     /// Blobs by CID; what is under a CID need not hash to it.
@@ -128,7 +130,11 @@ async fn document(State(network): State<Network>, Path(did): Path<String>) -> Re
 async fn xrpc(State(network): State<Network>, Path(method): Path<String>, uri: Uri, Query(params): Params) -> Response {
     network.with(|state| state.log.push(uri.to_string()));
     if method == "com.atproto.identity.resolveHandle" {
-        let did = network.with(|state| state.handles.get(&params["handle"]).cloned());
+        let handle = &params["handle"];
+        if network.with(|state| state.stalls.is_some_and(|stalls| handle.ends_with(stalls))) {
+            return std::future::pending().await;
+        }
+        let did = network.with(|state| state.handles.get(handle).cloned());
         return did.map_or_else(|| refusal(400, "InvalidRequest"), |did| Json(json!({ "did": did })).into_response());
     }
     let is_hold = params.get("cid").is_some_and(|cid| cid.starts_with("sha256:"));

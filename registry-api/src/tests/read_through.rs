@@ -1,6 +1,7 @@
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use serde_json::json;
+use tokio::task::JoinSet;
 use types::{Did, Tid};
 
 use super::app::{App, Image, tag_path, tag_record};
@@ -177,4 +178,25 @@ async fn a_revision_from_the_future_is_refused_and_indexes_nothing() {
     let answer = app.get("/v2/new.test/app/manifests/v1").await;
     assert!(answer.refusal(502, "UNKNOWN").contains("no valid proof"));
     app.get("/v2/new.test/app/tags/list").await.refusal(404, "NAME_UNKNOWN");
+}
+
+#[tokio::test]
+async fn handles_that_stall_hold_up_nobody_s_pull() {
+    let app = Arc::new(App::start().await);
+    let alice = app.account("alice").await;
+    let image = publish(&app, alice.as_str(), "alice.test", "app", "v1");
+    app.network.with(|state| state.stalls = Some("stalls.test"));
+    let mut stalled = JoinSet::new();
+    for n in 0..200 {
+        let app = app.clone();
+        stalled.spawn(async move { app.get(&format!("/v2/u{n}.stalls.test/app/manifests/v1")).await });
+    }
+    while app.network.asked("stalls.test") < 16 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(app.get("/v2/alice.test/app/manifests/v1").await.body, image.bytes);
+    let answer = stalled.join_next().await.unwrap().unwrap();
+    let message = answer.refusal(503, "UNKNOWN");
+    assert!(message.ends_with(".stalls.test cannot be looked up at the moment"), "{message}");
+    stalled.shutdown().await;
 }
