@@ -1,7 +1,10 @@
 use serde_json::{Value, json};
 use types::{Digest, ManifestMediaType};
 
-use super::app::{App, Image, tag_path, tag_record};
+use super::{
+    app::{App, Image, tag_path, tag_record},
+    log::Log,
+};
 
 const OCI: &str = "application/vnd.oci.image.manifest.v1+json";
 
@@ -172,13 +175,18 @@ async fn bytes_that_are_not_there_yet_are_fetched_once() {
 }
 
 #[tokio::test]
-async fn tampered_bytes_are_never_served_nor_kept() {
+async fn tampered_bytes_are_logged_and_never_served_nor_kept() {
     let app = App::start().await;
+    let (log, _listening) = Log::listen();
     let (image, path) = unfetched(&app, "x").await;
     app.network.with(|state| state.blobs.insert(image.cid().to_string(), b"{\"schemaVersion\":2}".to_vec()));
     assert!(app.get(&path).await.refusal(502, "UNKNOWN").contains("not served"));
     assert!(!app.is_kept(&image.digest).await);
     assert_eq!(app.head(&path).await.status, 502);
+    let log = log.text();
+    let digest = &image.digest;
+    assert!(log.contains(&format!("the bytes published as {digest} are not that manifest")), "{log}");
+    assert!(log.contains("http.status=502") && log.contains("do not hash to"), "{log}");
 }
 
 /// The record links honestly to a blob which is not the manifest that it declares.
