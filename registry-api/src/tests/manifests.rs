@@ -1,3 +1,7 @@
+use axum::{
+    body::Body,
+    http::{Method, Request},
+};
 use serde_json::{Value, json};
 use types::{Digest, ManifestMediaType};
 
@@ -31,6 +35,22 @@ async fn the_bytes_come_as_they_were_hashed_with_their_headers() {
             assert_eq!(answer.header("docker-content-digest"), image.digest.as_str());
             assert_eq!(answer.header("etag"), format!("\"{}\"", image.digest));
             assert_eq!(answer.header("cache-control"), caching);
+        }
+    }
+}
+
+/// What there is comes as it is: clients that cannot read it say so themselves.
+#[tokio::test]
+async fn accept_refuses_nothing() {
+    let app = App::start().await;
+    let alice = app.account("alice").await;
+    let image = app.image(&alice, "app", "v1").await;
+    for reference in ["v1", image.digest.as_str()] {
+        for method in [Method::HEAD, Method::GET] {
+            let request = Request::builder().method(&method).uri(format!("/v2/alice.test/app/manifests/{reference}"));
+            let answer = app.request(request.header("accept", "text/html").body(Body::empty()).unwrap()).await;
+            assert_eq!((answer.status.as_u16(), answer.header("content-type")), (200, OCI), "{method} {reference}");
+            assert_eq!(answer.header("docker-content-digest"), image.digest.as_str());
         }
     }
 }
