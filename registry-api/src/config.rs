@@ -21,6 +21,8 @@ pub struct RegistryConfig {
 /// How long a pull waits for what is not ours.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
+    /// For the network to say who has a handle, or where an account's records are.
+    pub identity: Duration,
     /// For a hold to say where a blob is.
     pub hold: Duration,
     /// For everything that a PDS is asked to find one manifest.
@@ -31,6 +33,11 @@ pub struct Patience {
 
 impl Default for Patience {
     fn default() -> Self {
-        Self { hold: Duration::from_secs(5), pds: Duration::from_secs(15), index: Duration::from_secs(3) }
+        Self {
+            identity: Duration::from_secs(5),
+            hold: Duration::from_secs(5),
+            pds: Duration::from_secs(15),
+            index: Duration::from_secs(3),
+        }
     }
 }

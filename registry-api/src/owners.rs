@@ -1,5 +1,6 @@
 use outbound::IdentityError;
 use store::queries::ActorView;
+use tokio::time::timeout;
 use types::{Did, Handle};
 use url::Url;
 
@@ -40,12 +41,19 @@ fn account(did: Did, actor: Option<ActorView>, owner: &Owner) -> Result<Account>
 }
 
 async fn look_up(registry: &Registry, handle: &Handle) -> Result<Did> {
-    let _permit = registry.read_through.permit().await?;
-    match registry.resolver.verified_did(handle).await {
-        Ok(Some(did)) => Ok(did),
-        Ok(None) => Err(OciError::new(Code::NameUnknown, format!("no account has the handle {handle}"))),
-        Err(error) => Err(refusal(&error, handle.as_str())),
-    }
+    let did = ask(registry, handle.as_str(), registry.resolver.verified_did(handle)).await?;
+    did.ok_or_else(|| OciError::new(Code::NameUnknown, format!("no account has the handle {handle}")))
+}
+
+/// Asks the network about an identity, in turn and not for long: who is asked may be whom the client chose.
+async fn ask<T>(
+    registry: &Registry,
+    who: &str,
+    question: impl Future<Output = std::result::Result<T, IdentityError>>,
+) -> Result<T> {
+    let _permit = registry.read_through.permit_for_identity().await?;
+    let answer = timeout(registry.config.patience.identity, question).await;
+    answer.map_err(|elapsed| silent(who).because(&elapsed))?.map_err(|error| refusal(&error, who))
 }
 
 impl Account {
@@ -54,8 +62,7 @@ impl Account {
         if let Some(pds) = &self.pds {
             return Ok(pds.clone());
         }
-        let found = Box::pin(registry.resolver.pds_endpoint(&self.did)).await;
-        found.map_err(|error| refusal(&error, self.did.as_str()))
+        Box::pin(ask(registry, self.did.as_str(), registry.resolver.pds_endpoint(&self.did))).await
     }
 }
 
@@ -66,10 +73,11 @@ pub(crate) fn refusal(error: &IdentityError, who: &str) -> OciError {
             OciError::new(Code::NameUnknown, format!("there is no account {who}: {error}"))
         }
         IdentityError::NoEndpoint(_) => OciError::new(Code::NameUnknown, format!("the account of {who} has no server")),
-        _ if error.is_transient() => {
-            let message = format!("{who} cannot be looked up at the moment");
-            OciError::new(Code::Unavailable, message).because(error)
-        }
+        _ if error.is_transient() => silent(who).because(error),
         _ => OciError::new(Code::Upstream, format!("the identity of {who} cannot be read")).because(error),
     }
+}
+
+fn silent(who: &str) -> OciError {
+    OciError::new(Code::Unavailable, format!("{who} cannot be looked up at the moment"))
 }

@@ -9,7 +9,7 @@ use url::Url;
 
 use crate::{
     client::{Fetched, Limits, classify},
-    error::{OutboundError, shown},
+    error::{OutboundError, printable, shown},
 };
 
 /// The longest silence between two pieces of a body.
@@ -113,7 +113,7 @@ pub(crate) fn refusal(url: &Url, status: StatusCode, body: &[u8]) -> OutboundErr
         #[serde(default)]
         message: Option<String>,
     }
-    let cut = |text: &str| text.chars().take(MESSAGE_CHARS).collect::<String>();
+    let cut = |text: &str| printable(text).chars().take(MESSAGE_CHARS).collect::<String>();
     let (error, message) = match serde_json::from_slice::<XrpcError>(body) {
         Ok(xrpc) => (Some(cut(&xrpc.error)), xrpc.message.unwrap_or_default()),
         Err(_) => (None, String::from_utf8_lossy(body).into_owned()),

@@ -117,7 +117,7 @@ impl OutboundError {
     }
 
     pub(crate) fn malformed(url: &Url, why: impl ToString) -> Self {
-        Self::Malformed { url: shown(url), why: why.to_string() }
+        Self::Malformed { url: shown(url), why: printable(&why.to_string()) }
     }
 
     pub(crate) fn timeout(url: &Url) -> Self {
@@ -131,4 +131,9 @@ pub(crate) fn shown(url: &Url) -> String {
     url.set_query(None);
     url.set_fragment(None);
     url.into()
+}
+
+/// A text of others as it may be logged: without control characters, with which it could pose as lines of ours.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).collect()
 }

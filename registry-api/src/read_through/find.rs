@@ -1,6 +1,6 @@
 use outbound::{Pds, PdsError, pds::RecordEntry};
 use types::{
-    Collection, Digest, Put, RecordId, Reference, RepositoryName, Rkey, Tag,
+    Collection, Digest, Put, RecordId, Reference, RepositoryName, Rkey, Tag, Tid,
     records::{Record, TagRecord, TagTarget},
 };
 use url::Url;
@@ -25,22 +25,12 @@ pub(super) struct Finder<'a> {
     pub repository: &'a RepositoryName,
 }
 
-/// What the ledger already says of a record.
-enum Known {
-    /// Nothing.
-    No,
-    /// It stands, and is indexed.
-    Yes,
-    /// It was deleted.
-    Deleted,
-}
-
 impl Finder<'_> {
     /// The records that the index lacks, manifests before tags. Empty when there is no such tag or manifest.
     pub async fn find(&self, reference: &Reference) -> Result<Vec<Put>> {
         match reference {
             Reference::Tag(tag) => self.tagged(tag).await,
-            Reference::Digest(digest) => Ok(self.manifest_by_digest(digest).await?.into_iter().collect()),
+            Reference::Digest(digest) => Ok(self.manifest_by_digest(digest).await?.unwrap_or_default()),
         }
     }
 
@@ -48,14 +38,15 @@ impl Finder<'_> {
         let Some(found) = self.tag(tag).await? else { return Ok(Vec::new()) };
         let manifest = match &found.record {
             Ok(Record::Tag(TagRecord { target: TagTarget::Manifest(rkey), .. })) => {
-                self.unless_known(Collection::Manifest, rkey.clone()).await?
+                self.manifest(rkey.clone(), |_| true).await?
             }
             Ok(Record::Tag(TagRecord { target: TagTarget::Digest(digest), .. })) => {
                 self.manifest_by_digest(digest).await?
             }
             _ => None,
         };
-        Ok(manifest.into_iter().chain([found]).collect())
+        // Without its manifest a tag would be awaited in vain.
+        Ok(manifest.map(|manifest| manifest.into_iter().chain([found]).collect()).unwrap_or_default())
     }
 
     /// The tag's record: under the key that atcr.io gives it (`/` becomes `~`), else among all tags.
@@ -66,11 +57,6 @@ impl Finder<'_> {
         };
         let key = format!("{}_{tag}", self.repository).replace('/', "~");
         if let Ok(rkey) = key.parse::<Rkey>() {
-            match self.known(Collection::Tag, &rkey).await? {
-                Known::Deleted => return Ok(None),
-                // What is indexed under the key did not answer, so it is another tag's.
-                Known::Yes | Known::No => {}
-            }
             let found = self.record(Collection::Tag, rkey).await?;
             if let Some(found) = found.filter(|found| found.record.as_ref().is_ok_and(is_it)) {
                 return Ok(Some(found));
@@ -82,48 +68,43 @@ impl Finder<'_> {
         }
     }
 
-    /// A manifest's record: under its digest's hex, else among all manifests.
-    async fn manifest_by_digest(&self, digest: &Digest) -> Result<Option<Put>> {
+    /// A manifest's record, under its digest's hex, else among all manifests: as [`Finder::manifest`] gives it.
+    async fn manifest_by_digest(&self, digest: &Digest) -> Result<Option<Vec<Put>>> {
         let is_it = |record: &Record| matches!(record, Record::Manifest(found) if found.digest == *digest);
-        if let Ok(rkey) = digest.hex().parse::<Rkey>() {
-            match self.known(Collection::Manifest, &rkey).await? {
-                Known::Deleted => return Ok(None),
-                // Indexed, but under another repository, which no tag or index of this one changes.
-                Known::Yes => return Ok(None),
-                Known::No => {}
-            }
-            let found = self.record(Collection::Manifest, rkey).await?;
-            if let Some(found) = found.filter(|found| found.record.as_ref().is_ok_and(is_it)) {
-                return Ok(Some(found));
-            }
+        if let Ok(rkey) = digest.hex().parse::<Rkey>()
+            && let Some(found) = self.manifest(rkey, is_it).await?
+        {
+            return Ok(Some(found));
         }
         match self.listed(Collection::Manifest, is_it).await? {
-            Some(rkey) => self.unless_known(Collection::Manifest, rkey).await,
+            Some(rkey) => self.manifest(rkey, is_it).await,
             None => Ok(None),
         }
     }
 
-    async fn unless_known(&self, collection: Collection, rkey: Rkey) -> Result<Option<Put>> {
-        match self.known(collection, &rkey).await? {
-            Known::No => self.record(collection, rkey).await,
-            Known::Yes | Known::Deleted => Ok(None),
+    /// The manifest's record under a key, none when it is indexed (under another repository, if the manifest itself was
+    /// asked for); `None` when there is no such manifest.
+    async fn manifest(&self, rkey: Rkey, fits: impl Fn(&Record) -> bool) -> Result<Option<Vec<Put>>> {
+        let known = self.registry.reader.record(&self.id(Collection::Manifest, rkey.clone())).await?;
+        if known.is_some_and(|known| known.state == "ok") {
+            return Ok(Some(Vec::new()));
         }
+        let found = self.record(Collection::Manifest, rkey).await?;
+        Ok(found.filter(|found| found.record.as_ref().is_ok_and(fits)).map(|found| vec![found]))
     }
 
-    async fn known(&self, collection: Collection, rkey: &Rkey) -> Result<Known> {
-        let row = self.registry.reader.record(&self.id(collection, rkey.clone())).await?;
-        Ok(match row.as_ref().map(|row| row.state.as_str()) {
-            None => Known::No,
-            Some("deleted") => Known::Deleted,
-            Some(_) => Known::Yes,
-        })
+    /// Whether a record was deleted after the revision, or at it: then a PDS that still has it lags.
+    async fn is_deleted(&self, id: &RecordId, rev: Tid) -> Result<bool> {
+        let known = self.registry.reader.record(id).await?;
+        let tombstone = known.filter(|known| known.state == "deleted").and_then(|known| known.rev.parse().ok());
+        Ok(tombstone.is_some_and(|deleted: Tid| rev <= deleted))
     }
 
     fn id(&self, collection: Collection, rkey: Rkey) -> RecordId {
         RecordId { did: self.account.did.clone(), collection, rkey }
     }
 
-    /// A record with its proof, or `None` when it is not there.
+    /// A record with its proof, or `None` when it is not there, or no more.
     async fn record(&self, collection: Collection, rkey: Rkey) -> Result<Option<Put>> {
         let answer = self.pds.sync_get_record(&self.account.did, collection, &rkey).await;
         let Some(car) = answer.map_err(|error| self.refusal(&error))? else { return Ok(None) };
@@ -138,6 +119,7 @@ impl Finder<'_> {
         };
         match proof.map_err(|error| self.forged(&id, &error))? {
             Proof::Absent => Ok(None),
+            Proof::Present { rev, .. } if self.is_deleted(&id, rev).await? => Ok(None),
             Proof::Present { rev, cid, json } => Ok(Some(Put::decode(id, rev, cid, json.into()))),
         }
     }

@@ -29,6 +29,8 @@ use find::Finder;
 /// How many errands go out at once, in all and to one server.
 const AT_ONCE: usize = 64;
 const AT_ONCE_PER_SERVER: usize = 8;
+/// How many identities are looked up at once. These have turns of their own: anybody may ask for handles whose host stalls.
+const IDENTITIES_AT_ONCE: usize = 32;
 /// How long an errand may wait for its turn.
 const TURN: Duration = Duration::from_secs(5);
 /// How often the index is asked whether it has what was found.
@@ -38,18 +40,20 @@ const POLL: Duration = Duration::from_millis(20);
 pub(crate) struct ReadThrough {
     flights: Flights<(Did, RepositoryName, Reference)>,
     all: Arc<Semaphore>,
+    identities: Arc<Semaphore>,
     servers: Cache<String, Arc<Semaphore>>,
 }
 
 impl ReadThrough {
     pub fn new() -> Self {
         let servers = Cache::builder().max_capacity(10_000).time_to_idle(Duration::from_secs(600)).build();
-        Self { flights: Flights::new(), all: Arc::new(Semaphore::new(AT_ONCE)), servers }
+        let [all, identities] = [AT_ONCE, IDENTITIES_AT_ONCE].map(|permits| Arc::new(Semaphore::new(permits)));
+        Self { flights: Flights::new(), all, identities, servers }
     }
 
-    /// A turn among all errands.
-    pub async fn permit(&self) -> Result<OwnedSemaphorePermit> {
-        turn(timeout(TURN, self.all.clone().acquire_owned()).await.ok())
+    /// A turn among the look-ups of identities.
+    pub async fn permit_for_identity(&self) -> Result<OwnedSemaphorePermit> {
+        turn(timeout(TURN, self.identities.clone().acquire_owned()).await.ok())
     }
 
     /// A turn among all errands, and among those to one server.
@@ -58,7 +62,7 @@ impl ReadThrough {
         let own = self.servers.get_with(origin, async { Arc::new(Semaphore::new(AT_ONCE_PER_SERVER)) }).await;
         // The narrow one first: those who wait for one slow server hold nobody else up.
         let own = turn(timeout(TURN, own.acquire_owned()).await.ok())?;
-        Ok((own, self.permit().await?))
+        Ok((own, turn(timeout(TURN, self.all.clone().acquire_owned()).await.ok())?))
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use chrono::Utc;
 use ipld_core::{cid::Cid as Link, ipld::Ipld};
 use serde::Deserialize;
 use serde_json::Value;
@@ -47,9 +48,12 @@ pub(super) enum ProofError {
     /// Not signed with the account's key.
     #[error("the commit is not signed with the account's key")]
     Signature,
+    /// A revision that would win over every true one to come.
+    #[error("the revision {0} is more than five minutes ahead")]
+    TooFarAhead(Tid),
 }
 
-use ProofError::{Malformed, Missing, OtherRepository, Signature, WrongHash};
+use ProofError::{Malformed, Missing, OtherRepository, Signature, TooFarAhead, WrongHash};
 
 #[derive(Deserialize)]
 struct Header {
@@ -100,6 +104,9 @@ pub(super) fn check(car: &[u8], id: &RecordId, signing_key: Option<&str>) -> Res
         return Err(OtherRepository(commit.did));
     }
     check_signature(blocks.read(&root)?, signing_key.ok_or(Signature)?)?;
+    if commit.rev.is_too_far_ahead(Utc::now().timestamp_micros().unsigned_abs()) {
+        return Err(TooFarAhead(commit.rev));
+    }
     let key = format!("{}/{}", id.collection, id.rkey);
     let Some(link) = walk(&blocks, commit.data, key.as_bytes())? else { return Ok(Proof::Absent) };
     let json = to_json(blocks.read(&link)?, MAX_DEPTH)?;

@@ -82,7 +82,11 @@ impl App {
             database_url: database.url().to_owned(),
             generation,
             token_key: None,
-            patience: Patience { hold: Duration::from_millis(500), ..Patience::default() },
+            patience: Patience {
+                identity: Duration::from_secs(2),
+                hold: Duration::from_millis(500),
+                ..Patience::default()
+            },
         };
         let registry = Registry::open(config, outbound, resolver).await.unwrap();
         let writer = Writer::try_acquire(database.url(), generation).await.unwrap().unwrap();

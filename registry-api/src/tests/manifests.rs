@@ -1,7 +1,14 @@
+use axum::{
+    body::Body,
+    http::{Method, Request},
+};
 use serde_json::{Value, json};
 use types::{Digest, ManifestMediaType};
 
-use super::app::{App, Image, tag_path, tag_record};
+use super::{
+    app::{App, Image, tag_path, tag_record},
+    log::Log,
+};
 
 const OCI: &str = "application/vnd.oci.image.manifest.v1+json";
 
@@ -28,6 +35,22 @@ async fn the_bytes_come_as_they_were_hashed_with_their_headers() {
             assert_eq!(answer.header("docker-content-digest"), image.digest.as_str());
             assert_eq!(answer.header("etag"), format!("\"{}\"", image.digest));
             assert_eq!(answer.header("cache-control"), caching);
+        }
+    }
+}
+
+/// What there is comes as it is: clients that cannot read it say so themselves.
+#[tokio::test]
+async fn accept_refuses_nothing() {
+    let app = App::start().await;
+    let alice = app.account("alice").await;
+    let image = app.image(&alice, "app", "v1").await;
+    for reference in ["v1", image.digest.as_str()] {
+        for method in [Method::HEAD, Method::GET] {
+            let request = Request::builder().method(&method).uri(format!("/v2/alice.test/app/manifests/{reference}"));
+            let answer = app.request(request.header("accept", "text/html").body(Body::empty()).unwrap()).await;
+            assert_eq!((answer.status.as_u16(), answer.header("content-type")), (200, OCI), "{method} {reference}");
+            assert_eq!(answer.header("docker-content-digest"), image.digest.as_str());
         }
     }
 }
@@ -62,7 +85,6 @@ async fn a_moved_tag_is_seen_at_once() {
     let gone = app.get("/v2/alice.test/app/manifests/v1").await.refusal(404, "MANIFEST_UNKNOWN");
     assert_eq!(gone, "alice.test/app has no tag v1");
     assert_eq!(app.get(&format!("/v2/alice.test/app/manifests/{}", old.digest)).await.status, 200);
-    assert_eq!(app.network.asked("getRecord"), 0, "a tombstone answers for the PDS");
 }
 
 #[tokio::test]
@@ -173,13 +195,18 @@ async fn bytes_that_are_not_there_yet_are_fetched_once() {
 }
 
 #[tokio::test]
-async fn tampered_bytes_are_never_served_nor_kept() {
+async fn tampered_bytes_are_logged_and_never_served_nor_kept() {
     let app = App::start().await;
+    let (log, _listening) = Log::listen();
     let (image, path) = unfetched(&app, "x").await;
     app.network.with(|state| state.blobs.insert(image.cid().to_string(), b"{\"schemaVersion\":2}".to_vec()));
     assert!(app.get(&path).await.refusal(502, "UNKNOWN").contains("not served"));
     assert!(!app.is_kept(&image.digest).await);
     assert_eq!(app.head(&path).await.status, 502);
+    let log = log.text();
+    let digest = &image.digest;
+    assert!(log.contains(&format!("the bytes published as {digest} are not that manifest")), "{log}");
+    assert!(log.contains("http.status=502") && log.contains("do not hash to"), "{log}");
 }
 
 /// The record links honestly to a blob which is not the manifest that it declares.

@@ -3,6 +3,7 @@
 mod app;
 mod blobs;
 mod errors;
+mod log;
 mod manifests;
 mod network;
 mod protocol;

@@ -14,7 +14,7 @@ use axum::{
     routing::{any, get},
 };
 use serde_json::{Value, json};
-use types::{Cid, Did};
+use types::{Cid, Did, Tid};
 use url::Url;
 
 use super::repo;
@@ -37,6 +37,8 @@ pub enum HoldMood {
 pub struct Behaviour {
     /// Handle → DID.
     pub handles: HashMap<String, Did>,
+    /// Handles that end like this never get an answer.
+    pub stalls: Option<&'static str>,
     /// Records by account and path.
     pub records: HashMap<Did, BTreeMap<String, Value>>,
     /// Blobs by CID; what is under a CID need not hash to it.
@@ -48,6 +50,8 @@ pub struct Behaviour {
     pub pds_refuses: Option<&'static str>,
     /// The PDS signs with another key than the DID documents name.
     pub forges: bool,
+    /// The revision of every repository, if not now.
+    pub rev: Option<Tid>,
     /// Every request, as path and query.
     pub log: Vec<String>,
 }
@@ -126,7 +130,11 @@ async fn document(State(network): State<Network>, Path(did): Path<String>) -> Re
 async fn xrpc(State(network): State<Network>, Path(method): Path<String>, uri: Uri, Query(params): Params) -> Response {
     network.with(|state| state.log.push(uri.to_string()));
     if method == "com.atproto.identity.resolveHandle" {
-        let did = network.with(|state| state.handles.get(&params["handle"]).cloned());
+        let handle = &params["handle"];
+        if network.with(|state| state.stalls.is_some_and(|stalls| handle.ends_with(stalls))) {
+            return std::future::pending().await;
+        }
+        let did = network.with(|state| state.handles.get(handle).cloned());
         return did.map_or_else(|| refusal(400, "InvalidRequest"), |did| Json(json!({ "did": did })).into_response());
     }
     let is_hold = params.get("cid").is_some_and(|cid| cid.starts_with("sha256:"));
@@ -152,10 +160,14 @@ async fn xrpc(State(network): State<Network>, Path(method): Path<String>, uri: U
 
 async fn record(network: &Network, params: &HashMap<String, String>) -> Response {
     let did: Did = params["did"].parse().unwrap();
-    let (records, forges) = network.with(|state| (state.records.get(&did).cloned(), state.forges));
+    let (records, forges, rev) = network.with(|state| (state.records.get(&did).cloned(), state.forges, state.rev));
     let Some(records) = records else { return refusal(400, "RepoNotFound") };
     let path = format!("{}/{}", params["collection"], params["rkey"]);
-    repo::prove(&did, if forges { SEED + 1 } else { SEED }, &records, &path).await.into_response()
+    let seed = if forges { SEED + 1 } else { SEED };
+    match rev {
+        Some(rev) => repo::prove_at(rev, &did, seed, &records, &path).await.into_response(),
+        None => repo::prove(&did, seed, &records, &path).await.into_response(),
+    }
 }
 
 /// One record a page, so that pages have to be turned.

@@ -1,7 +1,8 @@
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use serde_json::json;
-use types::Did;
+use tokio::task::JoinSet;
+use types::{Did, Tid};
 
 use super::app::{App, Image, tag_path, tag_record};
 
@@ -112,4 +113,90 @@ async fn without_an_indexer_the_client_is_told_to_come_back() {
     let answer = app.get("/v2/new.test/app/manifests/v1").await;
     assert!(answer.refusal(503, "UNKNOWN").contains("not indexed yet"));
     assert!(began.elapsed() >= app.registry.config.patience.index);
+}
+
+/// Owners delete manifests and keep the tags.
+#[tokio::test]
+async fn a_tag_without_its_manifest_is_unknown() {
+    let app = App::start().await;
+    let alice = app.account("alice").await;
+    let kept = app.image(&alice, "app", "kept").await;
+    let gone = Image::new("gone");
+    let digest = json!({ "$type": "io.atcr.tag", "repository": "app", "tag": "digest", "manifestDigest": gone.digest,
+                         "updatedAt": "2026-01-10T12:00:00Z" });
+    let by_key = tag_record(&alice, "app", "key", &gone);
+    for (tag, record) in [("key", &by_key), ("digest", &digest)] {
+        app.network.publish(&alice, &tag_path("app", tag), record);
+        let path = format!("/v2/alice.test/app/manifests/{tag}");
+        let unknown = app.get(&path).await.refusal(404, "MANIFEST_UNKNOWN");
+        assert_eq!(unknown, format!("alice.test/app has no tag {tag}"));
+        assert_eq!(app.head(&path).await.status, 404);
+    }
+    let indexed = tag_record(&alice, "app", "indexed", &gone);
+    app.network.publish(&alice, &tag_path("app", "indexed"), &indexed);
+    app.index(&alice, &tag_path("app", "indexed"), &indexed).await;
+    app.get("/v2/alice.test/app/manifests/indexed").await.refusal(404, "MANIFEST_UNKNOWN");
+    // A manifest that the index has is enough.
+    app.network.publish(&alice, &tag_path("app", "new"), &tag_record(&alice, "app", "new", &kept));
+    assert_eq!(app.get("/v2/alice.test/app/manifests/new").await.body, kept.bytes);
+}
+
+/// A tombstone stands for what the stream has told so far.
+#[tokio::test]
+async fn what_was_deleted_and_created_again_is_found() {
+    let app = App::start().await;
+    let alice = app.account("alice").await;
+    let image = app.image(&alice, "app", "v1").await;
+    app.image(&alice, "app", "kept").await;
+    for path in [tag_path("app", "v1"), image.path()] {
+        app.delete(&alice, &path).await;
+    }
+    publish(&app, alice.as_str(), "alice.test", "app", "v1");
+    let by_digest = format!("/v2/alice.test/app/manifests/{}", image.digest);
+    // A copy of the PDS that has not heard of the deletions.
+    app.network.with(|state| state.rev = Some(Tid::from_micros(1_600_000_000_000_000, 0)));
+    app.get("/v2/alice.test/app/manifests/v1").await.refusal(404, "MANIFEST_UNKNOWN");
+    assert_eq!(app.head(&by_digest).await.status, 404);
+    app.network.with(|state| state.rev = None);
+    // Under another name, as what was absent is remembered for seconds.
+    let again = app.image(&alice, "again", "v2").await;
+    for path in [tag_path("again", "v2"), again.path()] {
+        app.delete(&alice, &path).await;
+    }
+    publish(&app, alice.as_str(), "alice.test", "again", "v2");
+    let answer = app.get("/v2/alice.test/again/manifests/v2").await;
+    assert_eq!((answer.status.as_u16(), answer.body), (200, again.bytes));
+}
+
+/// It would win over every true revision to come.
+#[tokio::test]
+async fn a_revision_from_the_future_is_refused_and_indexes_nothing() {
+    let app = App::start().await;
+    publish(&app, "did:plc:new", "new.test", "app", "v1");
+    let now = chrono::Utc::now().timestamp_micros().unsigned_abs();
+    app.network.with(|state| state.rev = Some(Tid::from_micros(now + 600_000_000, 0)));
+    let answer = app.get("/v2/new.test/app/manifests/v1").await;
+    assert!(answer.refusal(502, "UNKNOWN").contains("no valid proof"));
+    app.get("/v2/new.test/app/tags/list").await.refusal(404, "NAME_UNKNOWN");
+}
+
+#[tokio::test]
+async fn handles_that_stall_hold_up_nobody_s_pull() {
+    let app = Arc::new(App::start().await);
+    let alice = app.account("alice").await;
+    let image = publish(&app, alice.as_str(), "alice.test", "app", "v1");
+    app.network.with(|state| state.stalls = Some("stalls.test"));
+    let mut stalled = JoinSet::new();
+    for n in 0..200 {
+        let app = app.clone();
+        stalled.spawn(async move { app.get(&format!("/v2/u{n}.stalls.test/app/manifests/v1")).await });
+    }
+    while app.network.asked("stalls.test") < 16 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(app.get("/v2/alice.test/app/manifests/v1").await.body, image.bytes);
+    let answer = stalled.join_next().await.unwrap().unwrap();
+    let message = answer.refusal(503, "UNKNOWN");
+    assert!(message.ends_with(".stalls.test cannot be looked up at the moment"), "{message}");
+    stalled.shutdown().await;
 }

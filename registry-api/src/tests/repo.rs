@@ -10,7 +10,7 @@ use atrium_repo::{
 };
 use ipld_core::ipld::Ipld;
 use serde_json::Value;
-use types::{Did, record_block};
+use types::{Did, Tid, record_block};
 
 /// A key that signs commits.
 pub fn keypair(seed: u8) -> P256Keypair {
@@ -22,8 +22,14 @@ pub fn did_key(seed: u8) -> String {
     keypair(seed).did()
 }
 
-/// The proof of the record at `wanted` (or of its absence) in a repository with these records (by path, as JSON).
+/// The proof of the record at `wanted` (or of its absence) in a repository with these records (by path, as JSON), of today.
 pub async fn prove(did: &Did, seed: u8, records: &BTreeMap<String, Value>, wanted: &str) -> Vec<u8> {
+    let now = Tid::from_micros(chrono::Utc::now().timestamp_micros().unsigned_abs(), 0);
+    prove_at(now, did, seed, records, wanted).await
+}
+
+/// As [`prove`], at a revision.
+pub async fn prove_at(rev: Tid, did: &Did, seed: u8, records: &BTreeMap<String, Value>, wanted: &str) -> Vec<u8> {
     let keys = keypair(seed);
     let owner = string::Did::new(did.to_string()).unwrap();
     let builder = Repository::create(MemoryBlockStore::new(), owner).await.unwrap();
@@ -31,7 +37,8 @@ pub async fn prove(did: &Did, seed: u8, records: &BTreeMap<String, Value>, wante
     let mut repository = builder.finalize(signature).await.unwrap();
     for (path, record) in records {
         let record: Ipld = serde_ipld_dagcbor::from_slice(&record_block(record).unwrap()).unwrap();
-        let (commit, _) = repository.add_raw(path, record).await.unwrap();
+        let (mut commit, _) = repository.add_raw(path, record).await.unwrap();
+        commit.rev(string::Tid::new(rev.to_string()).unwrap());
         let signature = keys.sign(&commit.bytes()).unwrap();
         commit.finalize(signature).await.unwrap();
     }

@@ -202,6 +202,24 @@ async fn refusals_carry_their_reason() {
     assert!(matches!(error, OutboundError::Status { error: None, message, .. } if message.len() <= 300));
 }
 
+/// What others send ends in logs: it must not pose as lines of ours, nor steer a terminal.
+#[tokio::test]
+async fn remote_texts_lose_their_control_characters() {
+    let xrpc = r#"{"error":"Bad\n2026 INFO","message":"a\r\nb\u001b[2J\u0085"}"#;
+    let app = Router::new()
+        .route("/xrpc", get(move || async move { (StatusCode::BAD_REQUEST, xrpc) }))
+        .route("/text", get(|| async { (StatusCode::BAD_REQUEST, "a\r\nb\u{1b}[2J") }));
+    let url = serve(app).await;
+    let named = failure(&outbound(), url.join("/xrpc").unwrap().as_str()).await;
+    assert!(named.to_string().ends_with(" Bad2026 INFO"), "{named:?}");
+    let text = failure(&outbound(), url.join("/text").unwrap().as_str()).await;
+    for error in [named, text] {
+        assert!(matches!(&error, OutboundError::Status { message, .. } if message == "ab[2J"), "{error:?}");
+    }
+    let malformed = OutboundError::malformed(&url, "unknown variant `a\nb`");
+    assert!(malformed.to_string().ends_with("unknown variant `ab`"));
+}
+
 #[tokio::test]
 async fn nobody_there() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
