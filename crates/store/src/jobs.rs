@@ -136,14 +136,17 @@ pub async fn renew_claim(client: &Client, job: &Job) -> Result<(), StoreError> {
 /// # Errors
 /// When Postgres refuses, or is not there.
 pub async fn finish(client: &impl GenericClient, job: &Job) -> Result<(), StoreError> {
-    client
-        .execute(
-            "WITH gone AS (DELETE FROM job WHERE id = $1 AND NOT again)
-             UPDATE job SET locked_until = NULL, attempts = 0, again = false, run_at = now(), error = NULL
-             WHERE id = $1 AND again",
-            &[&job.id],
-        )
-        .await?;
+    // One after the other: a single statement would judge both halves by one snapshot, and miss what a transaction that is
+    // just ending queues again.
+    let gone = client.execute("DELETE FROM job WHERE id = $1 AND NOT again", &[&job.id]).await?;
+    if gone == 0 {
+        client
+            .execute(
+                "UPDATE job SET locked_until = NULL, attempts = 0, again = false, run_at = now(), error = NULL WHERE id = $1",
+                &[&job.id],
+            )
+            .await?;
+    }
     Ok(())
 }
 

@@ -1,4 +1,8 @@
+use std::time::Duration;
+
 use store::jobs::{self, JobKind};
+
+use tokio::time::sleep;
 
 use crate::harness::Index;
 
@@ -27,6 +31,23 @@ async fn work_that_comes_up_while_it_is_done_is_done_again() {
     assert_eq!(again.len(), 1);
     jobs::finish(&index.client, &again[0]).await.unwrap();
     assert!(jobs::claim(&index.client, 1).await.unwrap().is_empty());
+}
+
+/// Whoever queues it is still in a transaction when the job ends.
+#[tokio::test]
+async fn work_that_comes_up_at_the_last_moment_is_not_left_claimed() {
+    let index = Index::new().await;
+    jobs::enqueue(&index.client, JobKind::Resync, &["did:plc:a".into()]).await.unwrap();
+    let job = jobs::claim(&index.client, 1).await.unwrap().remove(0);
+    let mut other = store::connect(index.database.url(), Some(1)).await.unwrap().client;
+    let transaction = other.transaction().await.unwrap();
+    jobs::enqueue(&transaction, JobKind::Resync, &["did:plc:a".into()]).await.unwrap();
+    let (finished, ()) = tokio::join!(jobs::finish(&index.client, &job), async {
+        sleep(Duration::from_millis(200)).await;
+        transaction.commit().await.unwrap();
+    });
+    finished.unwrap();
+    assert_eq!(jobs::claim(&index.client, 1).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
