@@ -173,12 +173,13 @@ fn backoff(attempts: i32) -> Duration {
     Duration::from_secs(1 << doublings).min(Duration::from_secs(600))
 }
 
-/// How many jobs of a kind wait or run.
+/// How many jobs of a kind are due or run; those that were put off do not count.
 ///
 /// # Errors
 /// When Postgres refuses, or is not there.
-pub async fn waiting(client: &Client, kind: JobKind) -> Result<i64, StoreError> {
-    Ok(client.query_one("SELECT count(*) FROM job WHERE kind = $1", &[&kind.as_str()]).await?.get(0))
+pub async fn due(client: &Client, kind: JobKind) -> Result<i64, StoreError> {
+    let statement = "SELECT count(*) FROM job WHERE kind = $1 AND (run_at <= now() OR locked_until > now())";
+    Ok(client.query_one(statement, &[&kind.as_str()]).await?.get(0))
 }
 
 /// The time until the next job is due, if any waits.

@@ -63,6 +63,18 @@ async fn a_failed_job_waits_and_tells_why() {
 }
 
 #[tokio::test]
+async fn what_was_put_off_is_not_due() {
+    let index = Index::new().await;
+    let keys: Vec<String> = (0..3).map(|n| format!("did:plc:a{n}")).collect();
+    jobs::enqueue(&index.client, JobKind::Actor, &keys).await.unwrap();
+    let job = jobs::claim(&index.client, 1).await.unwrap().remove(0);
+    assert_eq!(jobs::due(&index.client, JobKind::Actor).await.unwrap(), 3);
+    jobs::retry(&index.client, &job, "no answer").await.unwrap();
+    assert_eq!(jobs::due(&index.client, JobKind::Actor).await.unwrap(), 2);
+    assert_eq!(jobs::due(&index.client, JobKind::Resync).await.unwrap(), 0);
+}
+
+#[tokio::test]
 async fn the_urgent_comes_first() {
     let index = Index::new().await;
     jobs::enqueue(&index.client, JobKind::Resync, &["did:plc:a".into()]).await.unwrap();
