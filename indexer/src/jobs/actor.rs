@@ -57,7 +57,10 @@ async fn see(context: &Context, did: Did) -> Result<(ActorSeen, Option<JobError>
     seen.pds = pds.as_ref().map(text);
     seen.hold_endpoint = identity.document.hold().as_ref().map(text);
     let Some(pds) = pds else { return Ok((seen, None)) };
-    let _turn = context.turn(&pds).await;
+    let _turn = match context.turn(JobKind::Actor, &pds).await {
+        Ok(turn) => turn,
+        Err(busy) => return Ok((seen, Some(busy))),
+    };
     match context.pds(pds).get_repo_status(&seen.did).await {
         Ok(answer) => seen.status = Some(status(answer)),
         Err(PdsError::Account { state, .. }) => seen.status = Some(Status { active: false, name: name(state).into() }),

@@ -1,7 +1,7 @@
 //! A PLC directory, a PDS, a relay and a hold behind one address on loopback.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::{Arc, Mutex},
 };
 
@@ -32,6 +32,8 @@ struct Inner {
     revs: HashMap<String, Tid>,
     /// Accounts that are not active, with their status.
     inactive: HashMap<String, String>,
+    /// Accounts whose PDS does not answer for them.
+    stuck: HashSet<String>,
     /// What was asked, by method.
     asked: Vec<String>,
 }
@@ -69,6 +71,11 @@ impl Network {
         }
     }
 
+    /// Leaves every question about an account without an answer.
+    pub fn stick(&self, did: &str) {
+        self.state.lock().unwrap().stuck.insert(did.into());
+    }
+
     /// How often a method was asked.
     pub fn asked(&self, method: &str) -> usize {
         self.state.lock().unwrap().asked.iter().filter(|asked| *asked == method).count()
@@ -86,8 +93,12 @@ async fn document(State(state): State<Arc<Mutex<Inner>>>, Path(did): Path<String
 }
 
 async fn xrpc(State(state): State<Arc<Mutex<Inner>>>, Path(method): Path<String>, Query(params): Params) -> Response {
-    let mut state = state.lock().unwrap();
-    state.asked.push(method.clone());
+    state.lock().unwrap().asked.push(method.clone());
+    let stuck = params.get("did").is_some_and(|did| state.lock().unwrap().stuck.contains(did));
+    if stuck {
+        std::future::pending::<()>().await;
+    }
+    let state = state.lock().unwrap();
     let param = |name: &str| params.get(name).cloned().unwrap_or_default();
     let did = param("did");
     match method.as_str() {
