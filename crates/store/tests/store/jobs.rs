@@ -1,6 +1,9 @@
 use std::time::Duration;
 
-use store::jobs::{self, JobKind};
+use store::{
+    backfill,
+    jobs::{self, JobKind},
+};
 
 use tokio::time::sleep;
 
@@ -101,4 +104,28 @@ async fn a_job_that_was_put_back_has_not_failed() {
     assert_eq!(index.count("SELECT count(*) FROM job WHERE attempts = 0 AND error IS NULL").await, 1);
     jobs::put_back(&index.client, &job, Duration::ZERO).await.unwrap();
     assert_eq!(jobs::claim(&index.client, &JobKind::ALL, 1).await.unwrap()[0].attempts, 1);
+}
+
+#[tokio::test]
+async fn a_backfill_that_is_asked_for_again_lists_again() {
+    let index = Index::new().await;
+    backfill::start(&index.client).await.unwrap();
+    let job = jobs::claim(&index.client, &JobKind::LONG, 1).await.unwrap().remove(0);
+    // While the listing runs.
+    backfill::start(&index.client).await.unwrap();
+    backfill::listed(&index.client, 0).await.unwrap();
+    jobs::finish(&index.client, &job).await.unwrap();
+    backfill::refresh(&index.client).await.unwrap();
+    assert_eq!(index.count("SELECT count(*) FROM backfill WHERE finished_at IS NULL").await, 1);
+    let job = jobs::claim(&index.client, &JobKind::LONG, 1).await.unwrap().remove(0);
+    jobs::retry(&index.client, &jobs::Job { attempts: 10, ..job }, "no relay").await.unwrap();
+    assert!(jobs::claim(&index.client, &JobKind::LONG, 1).await.unwrap().is_empty());
+    // While it waits for another day.
+    backfill::start(&index.client).await.unwrap();
+    let job = jobs::claim(&index.client, &JobKind::LONG, 1).await.unwrap().remove(0);
+    assert_eq!(job.attempts, 1);
+    backfill::listed(&index.client, 0).await.unwrap();
+    jobs::finish(&index.client, &job).await.unwrap();
+    backfill::refresh(&index.client).await.unwrap();
+    assert_eq!(index.count("SELECT count(*) FROM backfill WHERE finished_at IS NULL").await, 0);
 }
