@@ -1,3 +1,4 @@
+use axum::http::StatusCode;
 use chrono::Utc;
 use serde_json::{Value, json};
 use service::postgres::testing::TestDatabase;
@@ -130,5 +131,26 @@ async fn readings_that_do_not_end_leave_workers_for_manifests() {
     stream.line(&put(ALICE, rev(1), "io.atcr.manifest", "m", &record));
     indexer.until("SELECT count(*) FROM manifest_bytes", &["1"]).await;
     indexer.until("SELECT count(*) FROM job WHERE kind = 'resync' AND attempts > 1", &["0"]).await;
+    indexer.stop().await;
+}
+
+#[tokio::test]
+async fn only_an_answer_takes_a_handle_away() {
+    let database = TestDatabase::create().await.unwrap();
+    let (stream, network) = (Stream::jetstream().await, Network::start().await);
+    let indexer = Indexer::start(&database, &stream, &network).await;
+    stream.line(&put(ALICE, rev(1), "io.atcr.tag", "x", &super::tag("a")));
+    indexer.until("SELECT handle FROM actor", &["alice.test"]).await;
+    for status in [StatusCode::FORBIDDEN, StatusCode::BAD_GATEWAY] {
+        indexer.until("SELECT key FROM job", &[]).await;
+        network.refuse_document(ALICE, status);
+        enqueue(&indexer.db, JobKind::Actor, &[ALICE.into()]).await.unwrap();
+        indexer.until("SELECT error IS NOT NULL FROM job", &["true"]).await;
+        assert_eq!(indexer.rows("SELECT handle FROM actor").await, ["alice.test"]);
+        indexer.execute("DELETE FROM job", &[]).await;
+    }
+    network.refuse_document(ALICE, StatusCode::NOT_FOUND);
+    enqueue(&indexer.db, JobKind::Actor, &[ALICE.into()]).await.unwrap();
+    indexer.until("SELECT handle IS NULL FROM actor", &["true"]).await;
     indexer.stop().await;
 }

@@ -32,6 +32,8 @@ struct Inner {
     revs: HashMap<String, Tid>,
     /// Accounts that are not active, with their status.
     inactive: HashMap<String, String>,
+    /// What is answered in place of a document.
+    refusals: HashMap<String, StatusCode>,
     /// Accounts whose PDS does not answer for them.
     stuck: HashSet<String>,
     /// What was asked, by method.
@@ -71,6 +73,11 @@ impl Network {
         }
     }
 
+    /// Answers with a status in place of an account's document.
+    pub fn refuse_document(&self, did: &str, status: StatusCode) {
+        self.state.lock().unwrap().refusals.insert(did.into(), status);
+    }
+
     /// Leaves every question about an account without an answer.
     pub fn stick(&self, did: &str) {
         self.state.lock().unwrap().stuck.insert(did.into());
@@ -84,6 +91,9 @@ impl Network {
 
 /// `did:plc:alice` is `alice.test`, and so on.
 async fn document(State(state): State<Arc<Mutex<Inner>>>, Path(did): Path<String>) -> Response {
+    if let Some(status) = state.lock().unwrap().refusals.get(&did) {
+        return status.into_response();
+    }
     let Some(name) = did.strip_prefix("did:plc:") else { return StatusCode::NOT_FOUND.into_response() };
     let url = state.lock().unwrap().url.clone();
     Json(json!({"id": did, "alsoKnownAs": [format!("at://{name}.test")], "service": [
