@@ -175,8 +175,7 @@ async fn keep_house(config: IndexerConfig, generation: i32) -> Result<(), StoreE
         // Before anything was heard the source has been silent since we began.
         measure::lag(config.status.lag_ms().unwrap_or_else(|| Utc::now().timestamp_millis() - began));
         backfill::refresh(&db).await?;
-        if second.is_multiple_of(STALE_HANDLES_EVERY) && jobs::waiting(&db, jobs::JobKind::Actor).await? < STALE_HANDLES
-        {
+        if second.is_multiple_of(STALE_HANDLES_EVERY) && jobs::due(&db, jobs::JobKind::Actor).await? < STALE_HANDLES {
             let age = config.timing.handle_age.as_secs_f64();
             let stale = observe::stale_handles(&db, age, STALE_HANDLES).await?;
             jobs::enqueue(&db, jobs::JobKind::Actor, &stale).await?;

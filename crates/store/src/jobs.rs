@@ -22,6 +22,10 @@ pub enum JobKind {
 impl JobKind {
     /// Every kind.
     pub const ALL: [Self; 4] = [Self::Actor, Self::Manifest, Self::Resync, Self::Discover];
+    /// Those that are done in a moment, and that somebody waits for.
+    pub const SHORT: [Self; 2] = [Self::Actor, Self::Manifest];
+    /// Those that may take minutes.
+    pub const LONG: [Self; 2] = [Self::Resync, Self::Discover];
 
     /// The name as it is stored.
     pub const fn as_str(self) -> &'static str {
@@ -87,20 +91,25 @@ pub async fn enqueue(client: &impl GenericClient, kind: JobKind, keys: &[String]
     Ok(())
 }
 
-/// Claims up to `limit` due jobs.
+fn names(kinds: &[JobKind]) -> Vec<&'static str> {
+    kinds.iter().map(|kind| kind.as_str()).collect()
+}
+
+/// Claims up to `limit` due jobs of some kinds.
 ///
 /// # Errors
 /// When Postgres refuses, or is not there.
-pub async fn claim(client: &Client, limit: i64) -> Result<Vec<Job>, StoreError> {
+pub async fn claim(client: &Client, kinds: &[JobKind], limit: i64) -> Result<Vec<Job>, StoreError> {
     let rows = client
         .query(
             &format!(
                 "UPDATE job SET locked_until = now() + interval '{LEASE}', attempts = attempts + 1, again = false
-                 WHERE id IN (SELECT id FROM job WHERE run_at <= now() AND coalesce(locked_until <= now(), true)
+                 WHERE id IN (SELECT id FROM job WHERE kind = ANY($2) AND run_at <= now()
+                                AND coalesce(locked_until <= now(), true)
                               ORDER BY priority DESC, run_at LIMIT $1 FOR UPDATE SKIP LOCKED)
                  RETURNING id, kind, key, attempts"
             ),
-            &[&limit],
+            &[&limit, &names(kinds)],
         )
         .await?;
     Ok(rows
@@ -136,14 +145,17 @@ pub async fn renew_claim(client: &Client, job: &Job) -> Result<(), StoreError> {
 /// # Errors
 /// When Postgres refuses, or is not there.
 pub async fn finish(client: &impl GenericClient, job: &Job) -> Result<(), StoreError> {
-    client
-        .execute(
-            "WITH gone AS (DELETE FROM job WHERE id = $1 AND NOT again)
-             UPDATE job SET locked_until = NULL, attempts = 0, again = false, run_at = now(), error = NULL
-             WHERE id = $1 AND again",
-            &[&job.id],
-        )
-        .await?;
+    // One after the other: a single statement would judge both halves by one snapshot, and miss what a transaction that is
+    // just ending queues again.
+    let gone = client.execute("DELETE FROM job WHERE id = $1 AND NOT again", &[&job.id]).await?;
+    if gone == 0 {
+        client
+            .execute(
+                "UPDATE job SET locked_until = NULL, attempts = 0, again = false, run_at = now(), error = NULL WHERE id = $1",
+                &[&job.id],
+            )
+            .await?;
+    }
     Ok(())
 }
 
@@ -165,28 +177,46 @@ pub async fn retry(client: &Client, job: &Job, error: &str) -> Result<(), StoreE
     Ok(())
 }
 
+/// The job could not even be begun: it is claimed again after a pause, and this counts as no attempt.
+///
+/// # Errors
+/// When Postgres refuses, or is not there.
+pub async fn put_back(client: &Client, job: &Job, pause: Duration) -> Result<(), StoreError> {
+    client
+        .execute(
+            "UPDATE job SET locked_until = NULL, attempts = greatest(attempts - 1, 0), again = false,
+                    run_at = now() + $2::float8 * interval '1 second'
+             WHERE id = $1",
+            &[&job.id, &pause.as_secs_f64()],
+        )
+        .await?;
+    Ok(())
+}
+
 fn backoff(attempts: i32) -> Duration {
     let doublings = u32::try_from(attempts.clamp(1, MANY_ATTEMPTS) - 1).unwrap_or_default();
     Duration::from_secs(1 << doublings).min(Duration::from_secs(600))
 }
 
-/// How many jobs of a kind wait or run.
+/// How many jobs of a kind are due or run; those that were put off do not count.
 ///
 /// # Errors
 /// When Postgres refuses, or is not there.
-pub async fn waiting(client: &Client, kind: JobKind) -> Result<i64, StoreError> {
-    Ok(client.query_one("SELECT count(*) FROM job WHERE kind = $1", &[&kind.as_str()]).await?.get(0))
+pub async fn due(client: &Client, kind: JobKind) -> Result<i64, StoreError> {
+    let statement = "SELECT count(*) FROM job WHERE kind = $1 AND (run_at <= now() OR locked_until > now())";
+    Ok(client.query_one(statement, &[&kind.as_str()]).await?.get(0))
 }
 
-/// The time until the next job is due, if any waits.
+/// The time until the next job of some kinds is due, if any waits.
 ///
 /// # Errors
 /// When Postgres refuses, or is not there.
-pub async fn next_due(client: &Client) -> Result<Option<Duration>, StoreError> {
+pub async fn next_due(client: &Client, kinds: &[JobKind]) -> Result<Option<Duration>, StoreError> {
     let row = client
         .query_one(
-            "SELECT extract(epoch FROM min(greatest(run_at, coalesce(locked_until, run_at))) - now())::float8 FROM job",
-            &[],
+            "SELECT extract(epoch FROM min(greatest(run_at, coalesce(locked_until, run_at))) - now())::float8
+             FROM job WHERE kind = ANY($1)",
+            &[&names(kinds)],
         )
         .await?;
     Ok(row.get::<_, Option<f64>>(0).map(|seconds| Duration::from_secs_f64(seconds.max(0.0))))

@@ -6,6 +6,7 @@ use outbound::{
     pds::{AccountState, RepoStatus},
 };
 use store::{
+    StoreError,
     jobs::{JobKind, enqueue},
     observe::{self, ActorSeen, KnownActor, Status},
 };
@@ -22,8 +23,19 @@ pub async fn look(context: &Context, key: &str) -> Result<(), JobError> {
     // Only DIDs are queued; a row that holds anything else is dropped.
     let Ok(did) = key.parse::<Did>() else { return Ok(()) };
     let before = observe::known_actor(&context.store, &did).await?;
-    let (seen, unanswered) = see(context, did).await?;
+    let (seen, unanswered) = match see(context, did.clone()).await {
+        Ok(seen) => seen,
+        Err(error) => {
+            if !error.is_transient() {
+                legacy_hold(context, &did).await?;
+            }
+            return Err(JobError::later(&error));
+        }
+    };
     observe::actor(&context.store, &seen, context.generation).await?;
+    if seen.pds.is_none() && seen.hold_endpoint.is_none() {
+        legacy_hold(context, &did).await?;
+    }
     if before.is_some_and(|before| is_back(&before, &seen)) {
         enqueue(&context.store, JobKind::Resync, &[seen.did.as_str().to_owned()]).await?;
     }
@@ -31,8 +43,16 @@ pub async fn look(context: &Context, key: &str) -> Result<(), JobError> {
     unanswered.map_or(Ok(()), Err)
 }
 
-/// Asks the directory and the PDS. The second part says that the PDS did not answer.
-async fn see(context: &Context, did: Did) -> Result<(ActorSeen, Option<JobError>), JobError> {
+/// A legacy hold is a host without a document.
+async fn legacy_hold(context: &Context, did: &Did) -> Result<(), StoreError> {
+    match did_web_origin(did, context.outbound.guard().allows_private_network()) {
+        Some(host) => observe::legacy_hold(&context.store, did, &host.origin().ascii_serialization()).await,
+        None => Ok(()),
+    }
+}
+
+/// Asks the directory and the PDS. The second part says that the PDS did not answer; an error says nothing of the account.
+async fn see(context: &Context, did: Did) -> Result<(ActorSeen, Option<JobError>), IdentityError> {
     let mut seen = ActorSeen { did, handle: None, pds: None, hold_endpoint: None, status: None };
     let identity = match context.resolver.renew(&seen.did).await {
         Ok(identity) => identity,
@@ -40,16 +60,10 @@ async fn see(context: &Context, did: Did) -> Result<(ActorSeen, Option<JobError>
             seen.status = Some(Status { active: false, name: "deleted".into() });
             return Ok((seen, None));
         }
-        Err(error) => {
-            // A legacy hold is a host without a document.
-            seen.hold_endpoint = did_web_origin(&seen.did, context.outbound.guard().allows_private_network())
-                .map(|host| host.origin().ascii_serialization());
-            return if error.is_transient() && seen.hold_endpoint.is_none() {
-                Err(JobError::later(&error))
-            } else {
-                Ok((seen, None))
-            };
+        Err(IdentityError::NotFound(_) | IdentityError::WrongId { .. } | IdentityError::Unsupported(_)) => {
+            return Ok((seen, None));
         }
+        Err(error) => return Err(error),
     };
     let text = |url: &Url| url.origin().ascii_serialization();
     let pds = identity.document.pds();
@@ -57,7 +71,10 @@ async fn see(context: &Context, did: Did) -> Result<(ActorSeen, Option<JobError>
     seen.pds = pds.as_ref().map(text);
     seen.hold_endpoint = identity.document.hold().as_ref().map(text);
     let Some(pds) = pds else { return Ok((seen, None)) };
-    let _turn = context.turn(&pds).await;
+    let _turn = match context.turn(JobKind::Actor, &pds).await {
+        Ok(turn) => turn,
+        Err(busy) => return Ok((seen, Some(busy))),
+    };
     match context.pds(pds).get_repo_status(&seen.did).await {
         Ok(answer) => seen.status = Some(status(answer)),
         Err(PdsError::Account { state, .. }) => seen.status = Some(Status { active: false, name: name(state).into() }),

@@ -1,11 +1,15 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex as SyncMutex, PoisonError},
+    time::Duration,
 };
 
 use outbound::{Outbound, Pds, Resolver};
-use store::StoreError;
-use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use store::{StoreError, jobs::JobKind};
+use tokio::{
+    sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc, oneshot},
+    time::timeout,
+};
 use tokio_postgres::Client;
 use types::{Batch, Did, Origin, Reject};
 use url::Url;
@@ -13,8 +17,11 @@ use url::Url;
 use super::JobError;
 use crate::{IndexerConfig, tenure::Request};
 
-/// How many jobs ask one host at once.
+/// How many jobs ask one host at once, and how many read repositories there besides: they must not keep it to themselves.
 const PER_HOST: usize = 4;
+const READINGS_PER_HOST: usize = 2;
+/// How long a job waits for its turn with a host; the worker has other things to do.
+const TURN_WAIT: Duration = Duration::from_millis(250);
 
 /// What every job has at hand.
 pub struct Context {
@@ -27,7 +34,7 @@ pub struct Context {
     pub resolver: Resolver,
     pub relay_url: Url,
     writer: mpsc::Sender<Request>,
-    hosts: SyncMutex<HashMap<String, Arc<Semaphore>>>,
+    hosts: SyncMutex<HashMap<(bool, String), Arc<Semaphore>>>,
 }
 
 impl Context {
@@ -65,16 +72,21 @@ impl Context {
         self.apply(Batch { rejects: vec![reject], ..Batch::new(Origin::Backfill) }).await
     }
 
-    /// Waits for a turn with a host.
-    pub async fn turn(&self, host: &Url) -> Option<OwnedSemaphorePermit> {
+    /// Waits a moment for a turn with a host; [`JobError::Busy`] when there is none.
+    pub async fn turn(&self, kind: JobKind, host: &Url) -> Result<OwnedSemaphorePermit, JobError> {
+        let reading = JobKind::LONG.contains(&kind);
+        let most = if reading { READINGS_PER_HOST } else { PER_HOST };
         let name = host.host_str().unwrap_or_default().to_owned();
         let turns = {
             let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-            // Hosts that nobody is asking are forgotten.
-            hosts.retain(|_, turns| Arc::strong_count(turns) > 1 || turns.available_permits() < PER_HOST);
-            hosts.entry(name).or_insert_with(|| Arc::new(Semaphore::new(PER_HOST))).clone()
+            // Hosts that nobody is asking are forgotten; who waits or has a turn holds a clone.
+            hosts.retain(|_, turns| Arc::strong_count(turns) > 1);
+            hosts.entry((reading, name)).or_insert_with(|| Arc::new(Semaphore::new(most))).clone()
         };
-        turns.acquire_owned().await.ok()
+        match timeout(TURN_WAIT, turns.acquire_owned()).await {
+            Ok(Ok(turn)) => Ok(turn),
+            Ok(Err(_)) | Err(_) => Err(JobError::Busy),
+        }
     }
 
     /// The server that answers for a repository: its PDS, or the hold itself.

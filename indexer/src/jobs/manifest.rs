@@ -5,7 +5,7 @@ use outbound::{
     HoldClient, HoldError, HoldTarget,
     manifest::{fetch_manifest, hold_target},
 };
-use store::{observe, records};
+use store::{jobs::JobKind, observe, records};
 use types::{
     Collection, Digest, RecordId,
     oci::{image_config, is_image_config},
@@ -53,7 +53,7 @@ async fn record(context: &Context, key: &str) -> Result<Option<(RecordId, Manife
 async fn bytes(context: &Context, id: &RecordId, manifest: &Manifest) -> Result<(), JobError> {
     let fetched = {
         let _turn = match context.resolver.pds_endpoint(&id.did).await {
-            Ok(pds) => context.turn(&pds).await,
+            Ok(pds) => Some(context.turn(JobKind::Manifest, &pds).await?),
             Err(_) => None,
         };
         fetch_manifest(&context.outbound, &context.resolver, &id.did, manifest).await
@@ -83,7 +83,7 @@ async fn config(context: &Context, id: &RecordId, manifest: &Manifest, digest: &
         return Ok(false);
     }
     let (HoldTarget::Current { endpoint, .. } | HoldTarget::Legacy { endpoint }) = &target;
-    let turn = context.turn(endpoint).await;
+    let turn = context.turn(JobKind::Manifest, endpoint).await?;
     let blob = HoldClient::new(context.outbound.clone()).read_blob(&target, &id.did, digest, MAX_CONFIG).await;
     drop(turn);
     if let Some(hold) = &manifest.hold {

@@ -14,8 +14,9 @@ use store::{
     jobs::{self as queue, Job, JobKind},
 };
 use tokio::{
+    sync::Semaphore,
     task::JoinSet,
-    time::{interval, sleep},
+    time::{interval, sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 use types::{DropReason, Reject};
@@ -28,6 +29,17 @@ use crate::{measure, tenure::Wake};
 const LOOK: Duration = Duration::from_secs(5);
 /// How often a claim is prolonged; it lasts two minutes.
 const RENEW: Duration = Duration::from_secs(30);
+/// When a job is tried again whose host was busy with others.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// How long a job may take in all: a host that answers a byte at a time must not hold a worker.
+const fn deadline(kind: JobKind) -> Duration {
+    Duration::from_secs(match kind {
+        JobKind::Manifest | JobKind::Actor => 60,
+        JobKind::Resync => 15 * 60,
+        JobKind::Discover => 30 * 60,
+    })
+}
 
 /// Why a job is not done.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +53,9 @@ pub enum JobError {
     /// The network is at fault: again later.
     #[error("{0}")]
     Later(String),
+    /// Nothing was asked: the host has enough to do with other jobs.
+    #[error("its host is busy with other jobs")]
+    Busy,
     /// It will never be otherwise; what was found is kept.
     #[error("{}", .0.detail)]
     Never(Box<Reject>),
@@ -73,15 +88,30 @@ impl Jobs {
         // Claims of an earlier life; nobody else works on jobs while this process is the writer.
         queue::release_claims(store).await?;
         let mut running: JoinSet<Result<(), StoreError>> = JoinSet::new();
+        // What takes long leaves half of the workers to what somebody waits for.
+        let long = Arc::new(Semaphore::new((self.workers / 2).max(1)));
         loop {
             let free = self.workers.saturating_sub(running.len());
-            if free > 0 {
-                for job in queue::claim(store, free as i64).await? {
-                    running.spawn(work_on(self.context.clone(), job));
-                }
+            for job in queue::claim(store, &JobKind::SHORT, free as i64).await? {
+                running.spawn(work_on(self.context.clone(), job));
+            }
+            let free = self.workers.saturating_sub(running.len()).min(long.available_permits());
+            for job in queue::claim(store, &JobKind::LONG, free as i64).await? {
+                let place = long.clone().try_acquire_owned();
+                let work = work_on(self.context.clone(), job);
+                running.spawn(async move {
+                    let _place = place;
+                    work.await
+                });
             }
             // A full house waits for somebody to finish.
-            let due = if running.len() < self.workers { queue::next_due(store).await? } else { None };
+            let due = if running.len() >= self.workers {
+                None
+            } else if long.available_permits() > 0 {
+                queue::next_due(store, &JobKind::ALL).await?
+            } else {
+                queue::next_due(store, &JobKind::SHORT).await?
+            };
             let pause = due.map_or(LOOK, |due| due.clamp(Duration::from_millis(20), LOOK));
             tokio::select! {
                 () = over.cancelled() => return Ok(()),
@@ -96,7 +126,9 @@ impl Jobs {
 /// Does a job and settles its row.
 async fn work_on(context: Arc<Context>, job: Job) -> Result<(), StoreError> {
     let result = tokio::select! {
-        result = perform(&context, &job) => result,
+        result = timeout(deadline(job.kind), perform(&context, &job)) => result.unwrap_or_else(|_| {
+            Err(JobError::Later(format!("it is not done after {:?}", deadline(job.kind))))
+        }),
         error = keep_claim(&context, &job) => return Err(error),
     };
     let kind = job.kind.as_str();
@@ -110,6 +142,7 @@ async fn work_on(context: Arc<Context>, job: Job) -> Result<(), StoreError> {
             tracing::debug!(job.kind = kind, job.key = %job.key, job.attempts = job.attempts, reason = %why, "A job is put off");
             queue::retry(&context.store, &job, &why).await
         }
+        Err(JobError::Busy) => queue::put_back(&context.store, &job, BUSY).await,
         Err(JobError::Never(reject)) => {
             measure::job(kind, "never");
             tracing::warn!(job.kind = kind, job.key = %job.key, reason = %reject.detail, "A job will never be done");

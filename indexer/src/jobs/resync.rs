@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::Utc;
 use outbound::{Pds, PdsError, pds::RecordEntry};
+use store::jobs::JobKind;
 use types::{Batch, Change, Cid, Collection, Did, DropReason, Origin, Put, RecordId, Rkey, Tid, record_cid};
 
 use super::{Context, JobError};
@@ -25,7 +26,7 @@ pub async fn read(context: &Context, key: &str) -> Result<(), JobError> {
         Err(error) if error.is_transient() => return Err(JobError::later(&error)),
         Err(error) => return gone(&did, &error),
     };
-    let _turn = context.turn(&host).await;
+    let _turn = context.turn(JobKind::Resync, &host).await?;
     let pds = context.pds(host);
     // Read before anything is listed: what is listed is at least as new.
     let rev = match pds.get_latest_commit(&did).await {

@@ -117,12 +117,13 @@ impl Reader {
         let cursors = cursors::load(&self.db).await?;
         let Plan { start, backfill } = plan(source, &cursors, &self.config.timing);
         self.config.status.set_source(source.url().as_str(), SourceState::Connecting);
+        let (url, max_frame) = request(source, start);
+        let socket = self.config.outbound.websocket(&url, max_frame).await?;
+        // Only now: what happens between a reading and the stream's beginning would be in neither.
         if backfill {
             tracing::info!(source = %source, "Repositories will be read too: the stream alone leaves a gap");
             backfill::start(&self.db).await?;
         }
-        let (url, max_frame) = request(source, start);
-        let socket = self.config.outbound.websocket(&url, max_frame).await?;
         self.config.status.set_source(source.url().as_str(), SourceState::Connected);
         tracing::info!(source = %source, kind = %source.kind(), ?start, "Connected to a source");
         Ok((socket, start))

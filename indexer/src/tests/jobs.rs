@@ -1,9 +1,11 @@
+use axum::http::StatusCode;
 use chrono::Utc;
 use serde_json::{Value, json};
 use service::postgres::testing::TestDatabase;
+use store::jobs::{JobKind, enqueue};
 use types::{Cid, Digest};
 
-use super::{Indexer, network::Network, put, rev, stream::Stream};
+use super::{Indexer, eventually, network::Network, put, rev, stream::Stream};
 
 const ALICE: &str = "did:plc:alice";
 const IMAGE_CONFIG: &[u8] = br#"{"os":"linux","architecture":"arm64"}"#;
@@ -110,5 +112,45 @@ async fn an_account_is_hidden_and_comes_back() {
     stream.line(&account(true));
     indexer.until("SELECT active || ' ' || status FROM actor", &["true active"]).await;
     indexer.until("SELECT rkey FROM tag", &["meanwhile"]).await;
+    indexer.stop().await;
+}
+
+/// Neither the workers nor the turns with their host are all theirs.
+#[tokio::test]
+async fn readings_that_do_not_end_leave_workers_for_manifests() {
+    let database = TestDatabase::create().await.unwrap();
+    let (stream, network) = (Stream::jetstream().await, Network::start().await);
+    let indexer = Indexer::start(&database, &stream, &network).await;
+    indexer.until("SELECT finished_at IS NOT NULL FROM backfill", &["true"]).await;
+    let stuck: Vec<String> = (0..12).map(|n| format!("did:plc:stuck{n}")).collect();
+    stuck.iter().for_each(|did| network.stick(did));
+    enqueue(&indexer.db, JobKind::Resync, &stuck).await.unwrap();
+    eventually("the readings", || network.asked("com.atproto.sync.getLatestCommit") >= 2).await;
+    let (bytes, record) = manifest("urgent");
+    network.blob(Cid::of_blob(&bytes), &bytes);
+    stream.line(&put(ALICE, rev(1), "io.atcr.manifest", "m", &record));
+    indexer.until("SELECT count(*) FROM manifest_bytes", &["1"]).await;
+    indexer.until("SELECT count(*) FROM job WHERE kind = 'resync' AND attempts > 1", &["0"]).await;
+    indexer.stop().await;
+}
+
+#[tokio::test]
+async fn only_an_answer_takes_a_handle_away() {
+    let database = TestDatabase::create().await.unwrap();
+    let (stream, network) = (Stream::jetstream().await, Network::start().await);
+    let indexer = Indexer::start(&database, &stream, &network).await;
+    stream.line(&put(ALICE, rev(1), "io.atcr.tag", "x", &super::tag("a")));
+    indexer.until("SELECT handle FROM actor", &["alice.test"]).await;
+    for status in [StatusCode::FORBIDDEN, StatusCode::BAD_GATEWAY] {
+        indexer.until("SELECT key FROM job", &[]).await;
+        network.refuse_document(ALICE, status);
+        enqueue(&indexer.db, JobKind::Actor, &[ALICE.into()]).await.unwrap();
+        indexer.until("SELECT error IS NOT NULL FROM job", &["true"]).await;
+        assert_eq!(indexer.rows("SELECT handle FROM actor").await, ["alice.test"]);
+        indexer.execute("DELETE FROM job", &[]).await;
+    }
+    network.refuse_document(ALICE, StatusCode::NOT_FOUND);
+    enqueue(&indexer.db, JobKind::Actor, &[ALICE.into()]).await.unwrap();
+    indexer.until("SELECT handle IS NULL FROM actor", &["true"]).await;
     indexer.stop().await;
 }

@@ -1,7 +1,7 @@
 //! A PLC directory, a PDS, a relay and a hold behind one address on loopback.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::{Arc, Mutex},
 };
 
@@ -32,6 +32,10 @@ struct Inner {
     revs: HashMap<String, Tid>,
     /// Accounts that are not active, with their status.
     inactive: HashMap<String, String>,
+    /// What is answered in place of a document.
+    refusals: HashMap<String, StatusCode>,
+    /// Accounts whose PDS does not answer for them.
+    stuck: HashSet<String>,
     /// What was asked, by method.
     asked: Vec<String>,
 }
@@ -69,6 +73,16 @@ impl Network {
         }
     }
 
+    /// Answers with a status in place of an account's document.
+    pub fn refuse_document(&self, did: &str, status: StatusCode) {
+        self.state.lock().unwrap().refusals.insert(did.into(), status);
+    }
+
+    /// Leaves every question about an account without an answer.
+    pub fn stick(&self, did: &str) {
+        self.state.lock().unwrap().stuck.insert(did.into());
+    }
+
     /// How often a method was asked.
     pub fn asked(&self, method: &str) -> usize {
         self.state.lock().unwrap().asked.iter().filter(|asked| *asked == method).count()
@@ -77,6 +91,9 @@ impl Network {
 
 /// `did:plc:alice` is `alice.test`, and so on.
 async fn document(State(state): State<Arc<Mutex<Inner>>>, Path(did): Path<String>) -> Response {
+    if let Some(status) = state.lock().unwrap().refusals.get(&did) {
+        return status.into_response();
+    }
     let Some(name) = did.strip_prefix("did:plc:") else { return StatusCode::NOT_FOUND.into_response() };
     let url = state.lock().unwrap().url.clone();
     Json(json!({"id": did, "alsoKnownAs": [format!("at://{name}.test")], "service": [
@@ -86,8 +103,12 @@ async fn document(State(state): State<Arc<Mutex<Inner>>>, Path(did): Path<String
 }
 
 async fn xrpc(State(state): State<Arc<Mutex<Inner>>>, Path(method): Path<String>, Query(params): Params) -> Response {
-    let mut state = state.lock().unwrap();
-    state.asked.push(method.clone());
+    state.lock().unwrap().asked.push(method.clone());
+    let stuck = params.get("did").is_some_and(|did| state.lock().unwrap().stuck.contains(did));
+    if stuck {
+        std::future::pending::<()>().await;
+    }
+    let state = state.lock().unwrap();
     let param = |name: &str| params.get(name).cloned().unwrap_or_default();
     let did = param("did");
     match method.as_str() {

@@ -73,6 +73,16 @@ pub async fn actor(client: &Client, seen: &ActorSeen, generation: i32) -> Result
     Ok(())
 }
 
+/// Stores where a hold without a document must be, unless more is known of it.
+///
+/// # Errors
+/// When Postgres refuses, or is not there.
+pub async fn legacy_hold(client: &Client, did: &Did, endpoint: &str) -> Result<(), StoreError> {
+    let statement = "UPDATE actor SET hold_endpoint = $2 WHERE did = $1 AND hold_endpoint IS NULL";
+    client.execute(statement, &[&did.as_str(), &endpoint]).await?;
+    Ok(())
+}
+
 /// What an earlier look found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KnownActor {

@@ -5,7 +5,7 @@ mod bytes;
 mod changed;
 mod hold;
 
-pub use actor::{ActorSeen, KnownActor, Status, actor, known_actor, known_dids, stale_handles};
+pub use actor::{ActorSeen, KnownActor, Status, actor, known_actor, known_dids, legacy_hold, stale_handles};
 pub use bytes::{config_of, has_config, has_manifest, image_config, manifest_bytes};
 pub use changed::changed;
 pub use hold::{hold_health, hold_is_private};
