@@ -45,6 +45,8 @@ pub enum Event<'a> {
     Sync {
         /// Whose.
         did: Cow<'a, str>,
+        /// Whether it is known to concern records of ours, whoever's they are.
+        ours: bool,
     },
     /// The server speaks of the stream itself.
     Info {

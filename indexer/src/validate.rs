@@ -40,7 +40,12 @@ pub fn validate(event: Event<'_>, raw: &[u8], known: &Known, now: u64) -> Outcom
         // Everyone's identity and account events come by: whom we do not know costs one look-up.
         Event::Identity { did } => look(&did, Hint::Identity, known),
         Event::Account { did, active } => look(&did, Hint::Account { active }, known),
-        Event::Sync { did } => look(&did, Hint::Sync, known),
+        Event::Sync { did, ours } => match did.parse() {
+            Ok(did) if ours => {
+                Outcome::Take { changes: vec![Change::Look { did, hint: Hint::Sync }], rejects: Vec::new() }
+            }
+            _ => look(&did, Hint::Sync, known),
+        },
         Event::Info { .. } => Outcome::Note,
         Event::Unknown => Outcome::Drop(DropReason::UnknownKind),
     }

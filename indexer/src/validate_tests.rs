@@ -129,15 +129,16 @@ fn strangers_events_are_dropped() {
     for event in [
         Event::Identity { did: stranger() },
         Event::Account { did: stranger(), active: false },
-        Event::Sync { did: stranger() },
-        Event::Sync { did: "not a DID".into() },
+        Event::Sync { did: stranger(), ours: false },
+        Event::Sync { did: "not a DID".into(), ours: true },
     ] {
         assert_eq!(judge(event), ["drop unknown_actor"]);
     }
     let friend = || Cow::Borrowed("did:plc:known");
     assert_eq!(judge(Event::Identity { did: friend() }), [format!("{:?}", Hint::Identity)]);
     assert_eq!(judge(Event::Account { did: friend(), active: false }), ["Account { active: false }"]);
-    assert_eq!(judge(Event::Sync { did: friend() }), ["Sync"]);
+    assert_eq!(judge(Event::Sync { did: friend(), ours: false }), ["Sync"]);
+    assert_eq!(judge(Event::Sync { did: stranger(), ours: true }), ["Sync"]);
     assert_eq!(judge(Event::Unknown), [format!("drop {}", DropReason::UnknownKind.as_str())]);
     assert_eq!(judge(Event::Info { name: "x".into() }), ["note"]);
     let foreign = Commit { did: stranger(), rev: "x".into(), ops: Vec::new() };

@@ -32,12 +32,13 @@ pub async fn look(context: &Context, key: &str) -> Result<(), JobError> {
             return Err(JobError::later(&error));
         }
     };
+    // First: once the return is stored, nobody would notice it again.
+    if before.is_some_and(|before| is_back(&before, &seen)) {
+        enqueue(&context.store, JobKind::Resync, &[seen.did.as_str().to_owned()]).await?;
+    }
     observe::actor(&context.store, &seen, context.generation).await?;
     if seen.pds.is_none() && seen.hold_endpoint.is_none() {
         legacy_hold(context, &did).await?;
-    }
-    if before.is_some_and(|before| is_back(&before, &seen)) {
-        enqueue(&context.store, JobKind::Resync, &[seen.did.as_str().to_owned()]).await?;
     }
     // What was found is kept; the status is asked for again later.
     unanswered.map_or(Ok(()), Err)

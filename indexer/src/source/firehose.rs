@@ -10,7 +10,7 @@ use url::Url;
 
 use super::{
     car,
-    cbor::{self, CborError, Link},
+    cbor::{self, Link},
     start::Start,
 };
 use crate::event::{Action, Body, Commit, Event, Frame, FrameError, NAMESPACE, Op, Position};
@@ -108,10 +108,8 @@ pub fn decode(bytes: &[u8]) -> Result<Frame<'_>, FrameError> {
 }
 
 fn read<'a, T: Deserialize<'a>>(payload: &'a [u8]) -> Result<T, FrameError> {
-    cbor::only(payload).map_err(|error| match error {
-        CborError::Syntax(_) => FrameError::Broken(error.to_string()),
-        CborError::Shape(_) => FrameError::Envelope(error.to_string()),
-    })
+    // The stream is in step: the header parsed, and the WebSocket tells where the next frame begins.
+    cbor::only(payload).map_err(|error| FrameError::Envelope(error.to_string()))
 }
 
 fn frame<'a>(seq: i64, time: &str, event: Event<'a>) -> Frame<'a> {
@@ -123,7 +121,7 @@ fn actor<'a>(kind: &str, payload: &'a [u8]) -> Result<Frame<'a>, FrameError> {
     let raw: RawActor<'a> = read(payload)?;
     let did = raw.did.into();
     let event = match (kind, raw.active) {
-        ("#sync", _) => Event::Sync { did },
+        ("#sync", _) => Event::Sync { did, ours: false },
         ("#identity", _) => Event::Identity { did },
         (_, Some(active)) => Event::Account { did, active },
         (_, None) => return Err(FrameError::Envelope("an account event without active".into())),
@@ -134,10 +132,10 @@ fn actor<'a>(kind: &str, payload: &'a [u8]) -> Result<Frame<'a>, FrameError> {
 fn commit(payload: &[u8]) -> Result<Frame<'_>, FrameError> {
     let raw: RawCommit<'_> = read(payload)?;
     let did = raw.repo.into();
-    if raw.too_big || raw.ops.len() > MAX_OPS {
-        return Ok(frame(raw.seq, raw.time, Event::Sync { did }));
-    }
     let ours: Vec<&RawOp<'_>> = raw.ops.iter().filter(|op| op.path.starts_with(NAMESPACE)).collect();
+    if raw.too_big || raw.ops.len() > MAX_OPS {
+        return Ok(frame(raw.seq, raw.time, Event::Sync { did, ours: !ours.is_empty() }));
+    }
     // Most commits hold nothing for us: their blocks are not looked at.
     let blocks = if ours.is_empty() { Ok(HashMap::new()) } else { car::blocks(raw.blocks) };
     let ops = ours.into_iter().map(|op| self::op(op, &blocks)).collect();

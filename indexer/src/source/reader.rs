@@ -264,9 +264,12 @@ impl Connection<'_> {
         Ok(())
     }
 
-    /// A source that never came as far as our cursor was set up anew: all that it has is new to us.
+    /// A source that never came as far as our cursor was set up anew: all that it has is new to us, and what it sent before
+    /// is lost to it.
     async fn refused(&self, refusal: FrameError) -> Result<End, End> {
         if matches!(&refusal, FrameError::Refused { name, .. } if name == "FutureCursor") {
+            measure::gap();
+            backfill::start(&self.reader.db).await?;
             cursors::reset(&self.reader.db, &cursor_name(self.source, Position::Sequence(0))).await?;
         }
         Ok(refusal.into())

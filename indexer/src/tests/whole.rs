@@ -82,6 +82,8 @@ async fn a_cut_loses_nothing_and_the_cursor_moves_with_the_data() {
         last = line["time_us"].as_i64().unwrap();
         stream.line(&line);
         if n % 50 == 49 {
+            // Before anything is applied a connection rightly begins again at the oldest.
+            indexer.until("SELECT count(*) > 0 FROM cursor", &["true"]).await;
             stream.cut();
         }
         tokio::time::sleep(Duration::from_millis(1)).await;
@@ -156,5 +158,7 @@ async fn a_firehose_that_never_came_so_far_is_read_from_its_beginning() {
     eventually("a connection from the beginning", || stream.cursors().contains(&Some(0))).await;
     assert_eq!(stream.cursors()[0], Some(900));
     indexer.until("SELECT status FROM actor", &["deactivated"]).await;
+    // What lies between our cursor and its beginning is in the repositories only.
+    indexer.until("SELECT finished_at IS NOT NULL FROM backfill", &["true"]).await;
     indexer.stop().await;
 }
