@@ -2,7 +2,7 @@ use axum::{
     Router,
     extract::{Request, State},
     response::{IntoResponse, Redirect, Response},
-    routing::get,
+    routing::{any, get},
 };
 use http::{
     HeaderName, HeaderValue, Method,
@@ -29,6 +29,8 @@ pub fn router(config: WebConfig, reader: Reader) -> Router {
     router
         .merge(assets::router())
         .nest("/api/v1", api::router())
+        // A nest leaves its own address with a slash to the pages' fallback.
+        .route("/api/v1/", any(api::unknown))
         .fallback(elsewhere)
         .with_state(web)
         .layer(CatchPanicLayer::custom(app::panicked))

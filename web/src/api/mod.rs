@@ -5,7 +5,7 @@ mod search;
 pub mod status;
 mod user;
 
-use axum::{Router, extract::Request, routing::get};
+use axum::{Router, extract::OriginalUri, routing::get};
 use serde::Serialize;
 
 use crate::{error::WebError, state::Web};
@@ -27,5 +27,10 @@ pub fn router() -> Router<Web> {
         .route("/repositories/{owner}/{repository}/manifests/{digest}", get(repository::manifest))
         .route("/users/{owner}", get(user::get))
         .route("/users/{owner}/stars", get(user::stars))
-        .fallback(async |request: Request| WebError::NoPage { path: request.uri().path().chars().take(200).collect() })
+        .fallback(unknown)
+}
+
+/// What is not there. The whole address is said, not what is left of it below `/api/v1`.
+pub async fn unknown(OriginalUri(address): OriginalUri) -> WebError {
+    WebError::NoPage { path: address.path().chars().take(200).collect() }
 }

@@ -13,7 +13,8 @@ pub fn provenance(record: Option<&RecordView>, pds: Option<&str>, hashed: bool) 
     let checked = if hashed {
         "The manifest's bytes were fetched and hash to its digest."
     } else {
-        "As the record declares it; the manifest's bytes have not been fetched yet."
+        "As the record declares it. The manifest's bytes are not here: they were not fetched yet, or what came did not hash to \
+         the digest."
     };
     let view = view! {
         <details class="provenance">

@@ -85,7 +85,7 @@ fn row(repository: &Repository, tag: &TagView) -> impl IntoView + use<> {
     };
     view! {
         <tr>
-            <th scope="row" data-label="Tag"><a href=href>{tag.tag.clone()}</a></th>
+            <th scope="row" data-label="Tag"><a class="tag" href=href title=tag.tag.clone()>{tag.tag.clone()}</a></th>
             <td data-label="Updated">{words::age_or_dash(tag.updated_at)}</td>
             <td data-label="Digest">{digest}</td>
             <td data-label="Platforms">

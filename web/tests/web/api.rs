@@ -104,3 +104,13 @@ async fn errors_say_which_to_machines() {
         assert_eq!((keys(&body), &body["error"]), (vec!["error", "message"], &json!(error)), "{path}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unknown_address_is_said_in_full_as_json() {
+    let seeded = Seeded::new().await;
+    for path in ["/api/v1", "/api/v1/", "/api/v1/nope/x"] {
+        let answer = get(&seeded, path).await;
+        assert_eq!(answer.status.as_u16(), 404, "{path}");
+        assert_eq!(answer.json()["message"].as_str(), Some(format!("There is no page at {path}.").as_str()));
+    }
+}

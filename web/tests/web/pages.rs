@@ -157,3 +157,13 @@ async fn an_index_that_cannot_be_read_is_our_fault_and_said() {
     let answer = get(&seeded, "/api/v1/search?q=x").await;
     assert_eq!((answer.status.as_u16(), answer.json()["error"].as_str()), (500, Some("internal")));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cosign_tags_comes_after_the_tags_of_people() {
+    let seeded = Seeded::new().await;
+    let tags = get(&seeded, "/api/v1/repositories/bob.test/signed/tags").await.json();
+    let names: Vec<_> = tags["items"].as_array().unwrap().iter().map(|tag| tag["tag"].as_str().unwrap()).collect();
+    assert!(names.len() == 2 && names[0] == "latest" && names[1].ends_with(".sig"), "{names:?}");
+    let page = get(&seeded, "/r/bob.test/signed?tab=tags").await.body;
+    assert!(page.contains(&format!("title=\"{}\"", names[1])), "{page}");
+}

@@ -131,6 +131,7 @@ impl Seeding {
         let signed = self.image(Image::of("bob", "signed").tags(&["latest"]).hours(70)).await;
         self.image(
             Image::of("bob", "signed")
+                .tags(&[&format!("sha256-{}.sig", signed.hex())])
                 .hours(69)
                 .config("application/vnd.dev.cosign.artifact.sig.v1+json")
                 .subject(&signed),

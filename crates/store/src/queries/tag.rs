@@ -32,7 +32,9 @@ const TAGS: &str = "
          SELECT DISTINCT ON (tag) did, rkey, tag, manifest_rkey, manifest_digest, updated_at FROM tag
          WHERE did = $1 AND repository = $2 AND {CONDITION}
          ORDER BY tag, updated_at DESC NULLS LAST, rkey DESC),
-     page AS (SELECT * FROM current ORDER BY updated_at DESC NULLS LAST, tag DESC LIMIT {PAGE})
+     -- What cosign tags after the image that it is about comes last.
+     page AS (SELECT *, tag ~ '^sha256-[0-9a-f]{64}([.](sig|att|sbom))?$' AS about FROM current
+              ORDER BY about, updated_at DESC NULLS LAST, tag DESC LIMIT {PAGE})
      SELECT t.tag, t.rkey, t.updated_at, coalesce(m.digest, t.manifest_digest) AS digest, m.kind,
             {SIZE} AS size,
             (SELECT coalesce(jsonb_agg(DISTINCT platform), '[]') FROM (
@@ -45,7 +47,7 @@ const TAGS: &str = "
          SELECT * FROM manifest m
          WHERE m.did = t.did AND (m.rkey = t.manifest_rkey OR m.digest = t.manifest_digest)
          ORDER BY m.rkey LIMIT 1) m ON true
-     ORDER BY t.updated_at DESC NULLS LAST, t.tag DESC";
+     ORDER BY t.about, t.updated_at DESC NULLS LAST, t.tag DESC";
 
 /// Compressed bytes of `manifest m`: of an index, the sum over the images of its platforms whose records are known.
 pub(super) const SIZE: &str = "
@@ -56,7 +58,8 @@ pub(super) const SIZE: &str = "
     ELSE m.size END";
 
 impl Reader {
-    /// Tags of a repository, the newest first, at most `limit` from `offset`, whose names hold `filter`.
+    /// Tags of a repository, the newest first but cosign's `sha256-…` last, at most `limit` from `offset`, whose names
+    /// hold `filter`.
     ///
     /// # Errors
     /// When Postgres refuses, or is not there.
