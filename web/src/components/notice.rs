@@ -38,6 +38,17 @@ pub fn hold_down(hold: Option<&HoldView>) -> Option<AnyView> {
     Some(view.into_any())
 }
 
+/// Beside the pull command, when the hold is known to be private.
+pub fn hold_private(hold: Option<&HoldView>) -> Option<AnyView> {
+    hold.filter(|hold| hold.public == Some(false))?;
+    let view = view! {
+        <p class="muted">
+            "This hold is private: pulls need its owner's leave, and signing in comes with a later version."
+        </p>
+    };
+    Some(view.into_any())
+}
+
 /// A name that no client can pull.
 pub fn not_pullable(why: &str) -> impl IntoView + use<> {
     view! {

@@ -52,11 +52,36 @@ pub fn pull(visit: &Visit, reference: &str) -> AnyView {
         let current = (client == chosen.name).then_some("true");
         view! { <li><a href=address::with_query(&visit.path, &parameters) aria-current=current rel="nofollow">{client}</a></li> }
     };
+    let clients = view! {
+        <ul class="clients" aria-label="Client">{CLIENTS.iter().map(|client| link(client.name)).collect_view()}</ul>
+    };
+    command_box(clients.into_any(), command)
+}
+
+/// The command for a Helm chart: by the first of the tags that Helm takes as a version, or else by digest.
+pub fn chart<'a>(visit: &Visit, by_digest: &str, mut tags: impl Iterator<Item = &'a str>) -> AnyView {
+    let plain = if visit.web.config().public_url.scheme() == "http" { " --plain-http" } else { "" };
+    let repository = by_digest.split('@').next().unwrap_or_default();
+    let command = match tags.find(|tag| is_chart_version(tag)) {
+        // Helm writes `_` for the `+` of a version, which a tag cannot hold.
+        Some(tag) => format!("helm pull{plain} oci://{repository} --version {}", tag.replace('_', "+")),
+        None => format!("helm pull{plain} oci://{by_digest}"),
+    };
+    command_box(view! { <span class="muted">"Helm chart"</span> }.into_any(), command)
+}
+
+/// A version as Helm takes it from a tag: three numbers first, no `v`.
+fn is_chart_version(tag: &str) -> bool {
+    let core: Vec<&str> = tag.split(['-', '_']).next().unwrap_or_default().split('.').collect();
+    core.len() == 3 && core.iter().all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+fn command_box(beside: AnyView, command: String) -> AnyView {
     view! {
         <section class="pull" aria-labelledby="pull">
             <div class="pull-head">
                 <h2 id="pull">"Pull"</h2>
-                <ul class="clients" aria-label="Client">{CLIENTS.iter().map(|client| link(client.name)).collect_view()}</ul>
+                {beside}
             </div>
             <div class="command"><code>{command.clone()}</code>{words::copy(command, "the command")}</div>
         </section>
@@ -68,7 +93,13 @@ pub fn pull(visit: &Visit, reference: &str) -> AnyView {
 mod tests {
     use store::queries::Owner;
 
-    use super::reference;
+    use super::{is_chart_version, reference};
+
+    #[test]
+    fn helm_takes_full_versions_only() {
+        let taken = ["latest", "1.2", "v1.2.3", "1..3", "0.3.1", "1.2.3-rc.1", "1.2.3_build"].map(is_chart_version);
+        assert_eq!(taken, [false, false, false, false, true, true, true]);
+    }
 
     #[test]
     fn references_are_what_docker_takes() {

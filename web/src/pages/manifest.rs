@@ -6,7 +6,7 @@ use super::repository::{self, Repository};
 use crate::{
     address,
     app::{Answer, Page, Visit},
-    components::{facts, layers, provenance::provenance, pull, words},
+    components::{facts, layers, notice, provenance::provenance, pull, words},
     error::WebError,
     text::{
         artifact, format,
@@ -37,7 +37,7 @@ pub async fn page(visit: &Visit, repository: &Repository, digest: &str) -> Resul
     let body = view! {
         <div class="repo">
             {repository::head(repository, hold.as_ref())}
-            <div class="repo-pull">{pull_command(visit, repository, &manifest)}</div>
+            <div class="repo-pull">{pull_command(visit, repository, &manifest)} {notice::hold_private(hold.as_ref())}</div>
             <div class="repo-main">
                 <h2 class="wrap">{artifact::name(&manifest, &layers)} " " {words::digest(&manifest.digest)}</h2>
                 {platform_list(repository, &platforms)}
@@ -58,10 +58,14 @@ pub async fn page(visit: &Visit, repository: &Repository, digest: &str) -> Resul
     Ok(Page::new(title, path, body).into())
 }
 
-fn pull_command(visit: &Visit, repository: &Repository, manifest: &ManifestView) -> Option<AnyView> {
+/// The command that pulls a manifest: by digest, but a chart by its version if it has one.
+pub fn pull_command(visit: &Visit, repository: &Repository, manifest: &ManifestView) -> Option<AnyView> {
     let name = repository.name.oci()?;
     let reference =
         pull::reference(&visit.web.config().public_url, &repository.account.owner, &name, &manifest.digest)?;
+    if artifact::is_helm_chart(manifest) {
+        return Some(pull::chart(visit, &reference, manifest.tags.0.iter().map(String::as_str)));
+    }
     Some(pull::pull(visit, &reference))
 }
 

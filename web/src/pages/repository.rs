@@ -1,5 +1,5 @@
 use leptos::prelude::*;
-use store::queries::{HoldView, RecordView, RepositoryView, TagView};
+use store::queries::{HoldView, ManifestView, RecordView, RepositoryView, TagView};
 use types::{Collection, RecordId, RepositoryName, Rkey, Tag};
 
 use super::{manifest, tags};
@@ -9,7 +9,7 @@ use crate::{
     components::{facts, flag::flag, icon::Icon, notice, provenance::provenance, pull, words},
     error::WebError,
     owner::{self, Account},
-    text::{format, markdown},
+    text::{artifact, format, markdown},
 };
 
 /// A repository as its pages need it.
@@ -69,18 +69,16 @@ pub async fn page(visit: Visit) -> Result<Answer, WebError> {
 }
 
 async fn show(visit: &Visit, repository: &Repository) -> Result<Answer, WebError> {
-    let reader = visit.web.reader();
     let chosen = chosen_tag(visit, repository).await?;
     let record = match &repository.view.latest_rkey {
         Some(rkey) => manifest_record(visit, repository, rkey).await?,
         None => None,
     };
-    let hashed = match repository.view.latest_digest.as_deref().and_then(|digest| digest.parse().ok()) {
-        Some(digest) => {
-            let latest = reader.manifest(&repository.account.did, &repository.name, &digest).await?;
-            latest.is_some_and(|latest| latest.bytes.is_some())
-        }
-        None => false,
+    let latest = manifest_of(visit, repository, repository.view.latest_digest.as_deref()).await?;
+    let hashed = latest.as_ref().is_some_and(|latest| latest.bytes.is_some());
+    let shown = match &chosen {
+        Some(tag) => manifest_of(visit, repository, tag.digest.as_deref()).await?,
+        None => latest,
     };
     let main = if visit.query("tab") == "tags" {
         tags::section(visit, repository).await?
@@ -90,7 +88,10 @@ async fn show(visit: &Visit, repository: &Repository) -> Result<Answer, WebError
     let body = view! {
         <div class="repo">
             {head(repository, repository.hold.as_ref())}
-            <div class="repo-pull">{pull_command(visit, repository, chosen.as_ref())}</div>
+            <div class="repo-pull">
+                {pull_command(visit, repository, chosen.as_ref(), shown.as_ref())}
+                {notice::hold_private(repository.hold.as_ref())}
+            </div>
             <div class="repo-main">
                 {tabs(visit, repository)}
                 {main}
@@ -104,6 +105,18 @@ async fn show(visit: &Visit, repository: &Repository) -> Result<Answer, WebError
     let mut page = Page::new(repository.title(), repository.path(), body);
     page.description = repository.view.item.description.as_deref().map(format::shown);
     Ok(page.into())
+}
+
+/// The manifest behind a digest of the repository, when it is known.
+async fn manifest_of(
+    visit: &Visit,
+    repository: &Repository,
+    digest: Option<&str>,
+) -> Result<Option<ManifestView>, WebError> {
+    match digest.and_then(|digest| digest.parse().ok()) {
+        Some(digest) => Ok(visit.web.reader().manifest(&repository.account.did, &repository.name, &digest).await?),
+        None => Ok(None),
+    }
 }
 
 /// The tag in the address, which must exist.
@@ -194,7 +207,15 @@ async fn overview(visit: &Visit, repository: &Repository) -> Result<AnyView, Web
         .into_any())
 }
 
-fn pull_command(visit: &Visit, repository: &Repository, chosen: Option<&TagView>) -> Option<AnyView> {
+fn pull_command(
+    visit: &Visit,
+    repository: &Repository,
+    chosen: Option<&TagView>,
+    shown: Option<&ManifestView>,
+) -> Option<AnyView> {
+    if let Some(chart) = shown.filter(|shown| artifact::is_helm_chart(shown)) {
+        return manifest::pull_command(visit, repository, chart);
+    }
     let name = repository.name.oci()?;
     let view = &repository.view;
     let what =

@@ -10,6 +10,11 @@ pub fn name(manifest: &ManifestView, layers: &[LayerView]) -> &'static str {
     types.find_map(known).unwrap_or(if manifest.kind == "index" { "Image for several platforms" } else { "Image" })
 }
 
+/// Whether it is for Helm, by its configuration's type.
+pub fn is_helm_chart(manifest: &ManifestView) -> bool {
+    manifest.config_media_type.as_deref() == Some("application/vnd.cncf.helm.config.v1+json")
+}
+
 /// Names what is about another manifest, by the same types.
 pub fn referrer(referrer: &Referrer) -> &'static str {
     let layers = layer_types(&referrer.bytes);

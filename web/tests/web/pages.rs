@@ -27,6 +27,8 @@ async fn every_page_is_served_and_clean() {
         ("/r/erin.test/MyApp", "Not pullable: this name is not legal in an image reference"),
         ("/r/dave.test/legacy", "has not answered for 3 h"),
         ("/r/carol.test/private", "private: pulls need a sign-in"),
+        ("/r/carol.test/private", "This hold is private: pulls need its owner's leave"),
+        ("/r/bob.test/chart", "Helm charthelm pull --plain-http oci://127.0.0.1:5000/bob.test/chart --version 0.3.1"),
         (&manifest, "RUN apt-get update"),
         (&index, "linux/arm64"),
         ("/u/alice.test", ALICE),
