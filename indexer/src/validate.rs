@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use types::{
-    Change, Cid, Collection, Did, DropReason, Hint, Put, RecordId, Reject, Tid, record_block,
+    Change, Cid, Collection, Did, DropReason, Hint, Put, RecordId, Reject, Tid, Verification, record_block,
     records::{DecodeError, Refusal},
 };
 
@@ -133,9 +133,10 @@ fn put(id: RecordId, rev: Tid, cid: Cid, body: Body<'_>) -> Result<Put, Fault> {
         Body::Json(text) => match check(text, cid) {
             Checked::Other => Err(mismatch()),
             Checked::TooLarge => Ok(refused(id, rev, cid, &[], "larger than 1 MB")),
-            Checked::Fine | Checked::Unverifiable => Ok(Put::decode(id, rev, cid, text.as_bytes().into())),
+            Checked::Fine => Ok(Put::decode(id, rev, cid, text.as_bytes().into(), Verification::CidChecked)),
+            Checked::Unverifiable => Ok(Put::decode(id, rev, cid, text.as_bytes().into(), Verification::Unverifiable)),
         },
-        Body::Proved(json) => Ok(Put::decode(id, rev, cid, json.into())),
+        Body::Proved(json) => Ok(Put::decode(id, rev, cid, json.into(), Verification::CidChecked)),
         Body::Unreadable { block, .. } if block.len() > MAX_BLOCK => Ok(refused(id, rev, cid, &[], "larger than 1 MB")),
         Body::Unreadable { block, why } => Ok(refused(id, rev, cid, block, &why)),
         Body::WrongHash => Err(mismatch()),
@@ -145,8 +146,10 @@ fn put(id: RecordId, rev: Tid, cid: Cid, body: Body<'_>) -> Result<Put, Fault> {
 
 /// A record that stands so but counts for nothing: what it replaces must go.
 fn refused(id: RecordId, rev: Tid, cid: Cid, raw: &[u8], why: &str) -> Put {
+    // What was not kept was not hashed.
+    let verification = if raw.is_empty() { Verification::Unverifiable } else { Verification::CidChecked };
     let error = DecodeError { field: "$".to_owned(), why: why.to_owned() };
-    Put { id, rev, cid, raw: Arc::from(raw), record: Err(Refusal::Undecodable(error)) }
+    Put { id, rev, cid, raw: Arc::from(raw), record: Err(Refusal::Undecodable(error)), verification }
 }
 
 /// What hashing a record's JSON tells.

@@ -11,6 +11,7 @@
 pub mod generation;
 mod m20261121_000001_observations;
 mod m20261121_000002_operations;
+mod m20261121_000003_verification;
 
 use sea_orm_migration::MigrationTrait;
 pub use sea_orm_migration::{MigratorTrait, sea_orm};
@@ -21,6 +22,10 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261121_000001_observations::Migration), Box::new(m20261121_000002_operations::Migration)]
+        vec![
+            Box::new(m20261121_000001_observations::Migration),
+            Box::new(m20261121_000002_operations::Migration),
+            Box::new(m20261121_000003_verification::Migration),
+        ]
     }
 }

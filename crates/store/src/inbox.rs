@@ -1,7 +1,7 @@
 //! What other processes found, for the one writer to apply.
 
 use tokio_postgres::Client;
-use types::{Cid, Put, RecordId, Tid};
+use types::{Cid, Put, RecordId, Tid, UnknownVerification};
 
 use crate::{INBOX_CHANNEL, StoreError};
 
@@ -42,7 +42,10 @@ pub async fn leave(client: &Client, id: &RecordId, rev: Tid, cid: Cid, raw: &[u8
 /// When Postgres refuses, or is not there.
 pub async fn pending(client: &Client, limit: i64) -> Result<Vec<Found>, StoreError> {
     let rows = client
-        .query("SELECT id, did, collection, rkey, rev, cid, raw FROM inbox ORDER BY id LIMIT $1", &[&limit])
+        .query(
+            "SELECT id, did, collection, rkey, rev, cid, raw, verification FROM inbox ORDER BY id LIMIT $1",
+            &[&limit],
+        )
         .await?;
     rows.iter()
         .map(|row| {
@@ -53,7 +56,10 @@ pub async fn pending(client: &Client, limit: i64) -> Result<Vec<Found>, StoreErr
             };
             let rev: Tid = row.get::<_, &str>("rev").parse()?;
             let cid = Cid::from_bytes(row.get("cid")).map_err(|error| StoreError::Statement(Box::new(error)))?;
-            let put = Put::decode(id, rev, cid, row.get::<_, &[u8]>("raw").into());
+            let verification = row.get::<_, &str>("verification").parse();
+            let verification =
+                verification.map_err(|error: UnknownVerification| StoreError::Statement(Box::new(error)))?;
+            let put = Put::decode(id, rev, cid, row.get::<_, &[u8]>("raw").into(), verification);
             Ok(Found { inbox_id: row.get("id"), put })
         })
         .collect()

@@ -1,4 +1,4 @@
-use std::{collections::BTreeSet, fmt, sync::Arc};
+use std::{collections::BTreeSet, fmt, str::FromStr, sync::Arc};
 
 use crate::{
     Cid, Collection, Did, Rkey, Tid,
@@ -35,15 +35,56 @@ pub struct Put {
     pub raw: Arc<[u8]>,
     /// What it says, or why it counts for nothing.
     pub record: Result<Record, Refusal>,
+    /// How far its content was checked.
+    pub verification: Verification,
 }
 
 impl Put {
     /// Decodes `raw` with today's decoder.
-    pub fn decode(id: RecordId, rev: Tid, cid: Cid, raw: Arc<[u8]>) -> Self {
+    pub fn decode(id: RecordId, rev: Tid, cid: Cid, raw: Arc<[u8]>, verification: Verification) -> Self {
         let record = decode(&id, &raw);
-        Self { id, rev, cid, raw, record }
+        Self { id, rev, cid, raw, record, verification }
     }
 }
+
+/// How far a record's content was checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Verification {
+    /// It does not hash to its CID.
+    Mismatch,
+    /// It came as JSON that has no exact DAG-CBOR form (floats, odd `$link` or `$bytes` objects): nothing speaks against it.
+    Unverifiable,
+    /// It hashes to its CID.
+    CidChecked,
+    /// A commit that its account signed holds its CID.
+    Signed,
+}
+
+impl Verification {
+    /// The name as it is stored and served.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Mismatch => "mismatch",
+            Self::Unverifiable => "unverifiable",
+            Self::CidChecked => "cid-checked",
+            Self::Signed => "signed",
+        }
+    }
+}
+
+impl FromStr for Verification {
+    type Err = UnknownVerification;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        let all = [Self::Mismatch, Self::Unverifiable, Self::CidChecked, Self::Signed];
+        all.into_iter().find(|each| each.as_str() == name).ok_or(UnknownVerification)
+    }
+}
+
+/// A name that no [`Verification`] has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("it is none of mismatch, unverifiable, cid-checked, signed")]
+pub struct UnknownVerification;
 
 /// The verbs of the store: it never sees a stream's envelope.
 #[derive(Clone, Debug)]

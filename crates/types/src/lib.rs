@@ -12,7 +12,9 @@ pub mod names;
 pub mod oci;
 pub mod records;
 
-pub use change::{Batch, Change, CursorMove, DropReason, Hint, Origin, Put, RecordId, Reject};
+pub use change::{
+    Batch, Change, CursorMove, DropReason, Hint, Origin, Put, RecordId, Reject, UnknownVerification, Verification,
+};
 pub use cid::{Cid, CidError, record_block, record_cid};
 pub use digest::{Digest, DigestError};
 pub use media_type::{ManifestKind, ManifestMediaType};

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use chrono::Utc;
 use outbound::{Pds, PdsError, pds::RecordEntry};
 use store::jobs::JobKind;
-use types::{Batch, Change, Cid, Collection, Did, DropReason, Origin, Put, RecordId, Rkey, Tid, record_cid};
+use types::{
+    Batch, Change, Cid, Collection, Did, DropReason, Origin, Put, RecordId, Rkey, Tid, Verification, record_cid,
+};
 
 use super::{Context, JobError};
 use crate::validate::{Checked, check, reject};
@@ -111,22 +113,19 @@ impl Reading<'_> {
         self.present.insert((collection, rkey.clone()));
         let id = RecordId { did: self.did.clone(), collection, rkey };
         let json = entry.value.get();
-        match named(entry.cid, json) {
-            Some(cid) if check(json, cid) == Checked::Other => {
+        let Some(cid) = named(entry.cid, json) else { return };
+        let verification = match check(json, cid) {
+            Checked::Other => {
                 let detail = format!("{id} does not hash to {cid}");
-                self.batch.rejects.push(reject(
-                    Some(self.did.clone()),
-                    DropReason::CidMismatch,
-                    detail,
-                    json.as_bytes(),
-                ));
+                let did = Some(self.did.clone());
+                self.batch.rejects.push(reject(did, DropReason::CidMismatch, detail, json.as_bytes()));
+                return;
             }
-            Some(cid) => {
-                let put = Put::decode(id, self.rev, cid, json.as_bytes().into());
-                self.batch.changes.push(Change::Put(Box::new(put)));
-            }
-            None => {}
-        }
+            Checked::Fine => Verification::CidChecked,
+            Checked::Unverifiable | Checked::TooLarge => Verification::Unverifiable,
+        };
+        let put = Put::decode(id, self.rev, cid, json.as_bytes().into(), verification);
+        self.batch.changes.push(Change::Put(Box::new(put)));
     }
 }
 

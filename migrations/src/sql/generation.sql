@@ -9,6 +9,7 @@ CREATE TABLE IF NOT EXISTS record (
     decoder integer NOT NULL,
     reason text,
     raw bytea,
+    verification text CHECK (verification IN ('mismatch', 'unverifiable', 'cid-checked', 'signed')),
     PRIMARY KEY (did, collection, rkey)
 );
 

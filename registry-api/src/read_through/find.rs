@@ -1,6 +1,6 @@
 use outbound::{Pds, PdsError, pds::RecordEntry};
 use types::{
-    Collection, Digest, Put, RecordId, Reference, RepositoryName, Rkey, Tag, Tid,
+    Collection, Digest, Put, RecordId, Reference, RepositoryName, Rkey, Tag, Tid, Verification,
     records::{Record, TagRecord, TagTarget},
 };
 use url::Url;
@@ -120,7 +120,7 @@ impl Finder<'_> {
         match proof.map_err(|error| self.forged(&id, &error))? {
             Proof::Absent => Ok(None),
             Proof::Present { rev, .. } if self.is_deleted(&id, rev).await? => Ok(None),
-            Proof::Present { rev, cid, json } => Ok(Some(Put::decode(id, rev, cid, json.into()))),
+            Proof::Present { rev, cid, json } => Ok(Some(Put::decode(id, rev, cid, json.into(), Verification::Signed))),
         }
     }
 

@@ -22,7 +22,9 @@ use tokio::{
     task::{AbortHandle, spawn},
 };
 use tower::ServiceExt as _;
-use types::{Batch, Change, Cid, Did, Digest, ManifestMediaType, Origin, Put, RecordId, Tid, oci, record_cid};
+use types::{
+    Batch, Change, Cid, Did, Digest, ManifestMediaType, Origin, Put, RecordId, Tid, Verification, oci, record_cid,
+};
 
 use super::network::Network;
 use crate::{Patience, Registry, RegistryConfig, router};
@@ -153,7 +155,13 @@ impl App {
     /// Indexes a record, as if an event had brought it.
     pub async fn index(&self, did: &Did, path: &str, record: &Value) {
         let id = record_id(did, path);
-        let put = Put::decode(id, self.rev(), record_cid(record).unwrap(), record.to_string().into_bytes().into());
+        let put = Put::decode(
+            id,
+            self.rev(),
+            record_cid(record).unwrap(),
+            record.to_string().into_bytes().into(),
+            Verification::CidChecked,
+        );
         assert!(put.record.is_ok(), "{:?}", put.record);
         self.apply(Change::Put(Box::new(put))).await;
     }

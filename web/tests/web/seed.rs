@@ -9,7 +9,7 @@ use store::{
     observe::{self, ActorSeen, BlobRole, ImageConfig, ManifestBytes, Referenced, Status},
 };
 use tokio_postgres::Client;
-use types::{Batch, Change, Cid, Collection, CursorMove, Digest, Origin, Put, RecordId, Tid};
+use types::{Batch, Change, Cid, Collection, CursorMove, Digest, Origin, Put, RecordId, Tid, Verification};
 
 #[path = "seed_image.rs"]
 mod image;
@@ -296,7 +296,13 @@ impl Seeding {
         let raw = record.to_string().into_bytes();
         let cid = types::record_cid(&record).unwrap_or_else(|_| Cid::of_block(&raw));
         let id = RecordId { did: did.parse().unwrap(), collection, rkey: rkey.parse().unwrap() };
-        let put = Put::decode(id, Tid::from_micros(1_700_000_000_000_000 + self.clock, 0), cid, raw.into());
+        let put = Put::decode(
+            id,
+            Tid::from_micros(1_700_000_000_000_000 + self.clock, 0),
+            cid,
+            raw.into(),
+            Verification::CidChecked,
+        );
         assert!(put.record.is_ok(), "{:?}", put.record);
         self.changes.push(Change::Put(Box::new(put)));
     }

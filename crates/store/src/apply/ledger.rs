@@ -28,6 +28,7 @@ const INCOMING: Table = Table {
         ("decoder", Type::INT4),
         ("reason", Type::TEXT),
         ("raw", Type::BYTEA),
+        ("verification", Type::TEXT),
     ],
 };
 
@@ -164,14 +165,26 @@ async fn save(tx: &Transaction<'_>, rows: &BTreeMap<&RecordId, (News, Option<&Pu
             };
             let (rev, cid) = (news.rev.to_string(), news.cid.map(Cid::to_bytes));
             let raw = put.map(|put| &*put.raw);
-            row![id.did.as_str(), id.collection.as_str(), id.rkey.as_str(), rev, cid, state, DECODER, reason, raw]
+            let verification = put.map(|put| put.verification.as_str());
+            row![
+                id.did.as_str(),
+                id.collection.as_str(),
+                id.rkey.as_str(),
+                rev,
+                cid,
+                state,
+                DECODER,
+                reason,
+                raw,
+                verification
+            ]
         })
         .collect();
     copy(tx, &INCOMING, &rows).await?;
     tx.execute(
         "INSERT INTO record SELECT * FROM incoming ON CONFLICT (did, collection, rkey) DO UPDATE
          SET rev = excluded.rev, cid = excluded.cid, state = excluded.state, decoder = excluded.decoder,
-             reason = excluded.reason, raw = excluded.raw",
+             reason = excluded.reason, raw = excluded.raw, verification = excluded.verification",
         &[],
     )
     .await?;

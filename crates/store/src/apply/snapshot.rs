@@ -20,7 +20,7 @@ pub(crate) async fn sweep<'a>(
         present.iter().map(|(collection, rkey)| (collection.as_str(), rkey.as_str())).unzip();
     let gone = tx
         .query(
-            "UPDATE record r SET state = 'deleted', rev = $2, cid = NULL, raw = NULL, reason = NULL
+            "UPDATE record r SET state = 'deleted', rev = $2, cid = NULL, raw = NULL, reason = NULL, verification = NULL
              FROM (SELECT did, collection, rkey, cid FROM record
                    WHERE did = $1 AND state <> 'deleted' AND rev <= $2
                      AND (collection, rkey) NOT IN (SELECT * FROM unnest($3::text[], $4::text[]))) old

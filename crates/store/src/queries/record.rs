@@ -19,6 +19,8 @@ pub struct RecordView {
     pub reason: Option<String>,
     /// The record's JSON as it came.
     pub raw: Option<Vec<u8>>,
+    /// How far it was checked: `mismatch`, `unverifiable`, `cid-checked` or `signed`; `None` when it was deleted.
+    pub verification: Option<String>,
 }
 
 #[derive(FromQueryResult)]
@@ -28,6 +30,7 @@ struct Row {
     state: String,
     reason: Option<String>,
     raw: Option<Vec<u8>>,
+    verification: Option<String>,
 }
 
 impl Reader {
@@ -38,7 +41,7 @@ impl Reader {
     pub async fn record(&self, id: &RecordId) -> Result<Option<RecordView>, StoreError> {
         let row: Option<Row> = self
             .one(
-                "SELECT rev, cid, state, reason, raw FROM record WHERE did = $1 AND collection = $2 AND rkey = $3",
+                "SELECT rev, cid, state, reason, raw, verification FROM record WHERE did = $1 AND collection = $2 AND rkey = $3",
                 vec![id.did.as_str().into(), id.collection.as_str().into(), id.rkey.as_str().into()],
             )
             .await?;
@@ -49,6 +52,7 @@ impl Reader {
             state: row.state,
             reason: row.reason,
             raw: row.raw,
+            verification: row.verification,
         }))
     }
 }

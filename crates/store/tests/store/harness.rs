@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 use service::postgres::testing::TestDatabase;
 use store::{Reader, Writer};
 use tokio_postgres::Client;
-use types::{Batch, Change, Cid, Collection, Origin, Put, RecordId, Tid};
+use types::{Batch, Change, Cid, Collection, Origin, Put, RecordId, Tid, Verification};
 
 pub const ALICE: &str = "did:plc:alice";
 pub const BOB: &str = "did:plc:bob";
@@ -73,7 +73,7 @@ pub fn rev(n: u64) -> Tid {
 pub fn put(n: u64, id: RecordId, record: &Value) -> Change {
     let raw = record.to_string().into_bytes();
     let cid = types::record_cid(record).unwrap_or_else(|_| Cid::of_block(&raw));
-    Change::Put(Box::new(Put::decode(id, rev(n), cid, raw.into())))
+    Change::Put(Box::new(Put::decode(id, rev(n), cid, raw.into(), Verification::CidChecked)))
 }
 
 pub fn delete(n: u64, id: RecordId) -> Change {
