@@ -3,6 +3,7 @@
 mod backfill;
 mod jobs;
 mod network;
+mod reconcile;
 mod stream;
 mod take_over;
 mod whole;
