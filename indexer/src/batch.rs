@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::Receiver;
-use types::{Batch, Change, CursorMove, Origin, Reject};
+use types::{Arrival, Batch, Change, CursorMove, Origin, Reject};
 
 /// The most changes of a batch; one step may go over it.
 const MOST_CHANGES: usize = 2_000;
@@ -21,6 +21,8 @@ pub struct Step {
     pub rejects: Vec<Reject>,
     /// Where the source stands after it.
     pub cursor: Option<CursorMove>,
+    /// The event as it came.
+    pub arrival: Option<Arrival>,
 }
 
 /// Makes a batch of a step and those that wait behind it.
@@ -41,6 +43,11 @@ pub fn gather(first: Step, waiting: &mut Receiver<Step>) -> Batch {
 fn absorb(batch: &mut Batch, step: Step) -> usize {
     let records = step.changes.iter().map(|change| if let Change::Put(put) = change { put.raw.len() } else { 0 });
     let bytes = records.sum();
+    if let Some(mut arrival) = step.arrival {
+        let first = batch.changes.len();
+        arrival.changes = first..first + step.changes.len();
+        batch.arrivals.push(arrival);
+    }
     batch.changes.extend(step.changes);
     batch.rejects.extend(step.rejects);
     // The last one wins. After a failover that leaves the other source's cursor behind its data: duplicates, no loss.
@@ -63,6 +70,7 @@ mod tests {
             changes: vec![change],
             rejects: Vec::new(),
             cursor: Some(CursorMove { source: "s".into(), to, safe_time: None }),
+            arrival: None,
         }
     }
 

@@ -43,6 +43,9 @@ pub fn applied(applied: &store::Applied, changes: usize, seconds: f64) {
     for (verdict, count) in &applied.verdicts {
         counter!("crowsnest_changes_total", "verdict" => *verdict).increment(*count);
     }
+    for (quota, count) in &applied.over_quota {
+        counter!("crowsnest_quota_exceeded_total", "kind" => *quota).increment(*count);
+    }
     if applied.refused > 0 {
         counter!("crowsnest_changes_total", "verdict" => "refused").increment(applied.refused);
     }

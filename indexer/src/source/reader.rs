@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use chrono::Utc;
 use futures::{SinkExt as _, StreamExt as _};
 use outbound::{
@@ -15,7 +16,7 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval, sleep, sleep_until},
 };
 use tokio_postgres::Client;
-use types::CursorMove;
+use types::{Arrival, CursorMove, Did, DropReason};
 
 use super::{
     decode, request,
@@ -193,8 +194,9 @@ impl Connection<'_> {
             Some(Ok(frame)) => self.frame(frame, &message.clone().into_data()).await?,
             Some(Err(FrameError::Envelope(why))) => {
                 self.meters.dropped(types::DropReason::BadEnvelope);
-                let reject = reject(None, types::DropReason::BadEnvelope, why, &message.into_data());
-                self.send(Step { rejects: vec![reject], ..Step::default() }).await?;
+                let reject = reject(None, types::DropReason::BadEnvelope, why, &message.clone().into_data());
+                let arrival = Some(self.arrival(None, &message.into_data(), vec![reject.reason]));
+                self.send(Step { rejects: vec![reject], arrival, ..Step::default() }).await?;
             }
             Some(Err(refused @ FrameError::Refused { .. })) => return Err(self.refused(refused).await?),
             Some(Err(broken)) => return Err(broken.into()),
@@ -202,7 +204,7 @@ impl Connection<'_> {
         Ok(true)
     }
 
-    async fn frame(&mut self, frame: Frame<'_>, raw: &[u8]) -> Result<(), End> {
+    async fn frame(&mut self, frame: Frame<'_>, raw: &Bytes) -> Result<(), End> {
         let now = Utc::now().timestamp_micros();
         self.meters.event(frame.event.label());
         self.watch_for_gap(&frame).await?;
@@ -219,9 +221,20 @@ impl Connection<'_> {
                 rejects.iter().for_each(|reject| self.meters.dropped(reject.reason));
                 self.reader.known.extend(changes.iter().map(|change| change.did().as_str()));
                 let cursor = self.latest.clone();
-                self.send(Step { changes, rejects, cursor }).await
+                let did = changes.first().map(|change| change.did().clone());
+                let did = did.or_else(|| rejects.first().and_then(|reject| reject.did.clone()));
+                let refused = rejects.iter().map(|reject| reject.reason).collect();
+                let arrival = Some(self.arrival(did, raw, refused));
+                self.send(Step { changes, rejects, cursor, arrival }).await
             }
         }
+    }
+
+    /// An event as it came, for the archive.
+    fn arrival(&self, did: Option<Did>, raw: &Bytes, refused: Vec<DropReason>) -> Arrival {
+        let position = self.latest.as_ref().map(|cursor| cursor.to);
+        let received_at = Utc::now().timestamp_micros();
+        Arrival { did, received_at, position, raw: raw.clone(), changes: 0..0, refused }
     }
 
     /// A clock that is ahead must not carry the cursor past what is still to come.

@@ -5,6 +5,7 @@ mod jobs;
 mod network;
 mod stream;
 mod take_over;
+mod verification;
 mod whole;
 
 use std::{fmt::Debug, time::Duration};

@@ -1,6 +1,6 @@
 //! A complete reading of a repository: what it does not hold is gone.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use tokio_postgres::Transaction;
 use types::{Cid, Collection, Did, RecordId, Rkey, Tid};
@@ -35,7 +35,7 @@ pub(crate) async fn sweep<'a>(
         &[&did.as_str(), &rev],
     )
     .await?;
-    let mut written = Written { projected: BTreeMap::new(), contents: BTreeMap::new(), conflicts: BTreeSet::new() };
+    let mut written = Written::default();
     for row in &gone {
         let id = RecordId {
             did: did.clone(),

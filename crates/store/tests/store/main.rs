@@ -4,9 +4,12 @@
 extern crate crowsnest_store as store;
 
 mod apply;
+mod archive;
 mod convergence;
 mod harness;
 mod jobs;
 mod queries;
+mod quota;
 mod schema;
+mod verification;
 mod writer;
