@@ -35,7 +35,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("xtask", &[]),
-    ("crowsnest-tests", &[]),
+    ("crowsnest-tests", &["crowsnest-store"]),
 ];
 
 /// What the tests of any crate may use besides: a throwaway Postgres with our tables, a network on loopback.

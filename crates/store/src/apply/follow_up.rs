@@ -7,7 +7,7 @@ use types::{Batch, Change, CursorMove, Hint, Reject};
 
 use super::{ledger::Written, projection::Touched};
 use crate::{
-    CHANGES_CHANNEL, StoreError,
+    CHANGES_CHANNEL, StoreError, crash,
     jobs::{JobKind, enqueue},
 };
 
@@ -37,6 +37,7 @@ pub(crate) async fn write(
         tx.execute("DELETE FROM inbox WHERE id = ANY($1)", &[&batch.inbox]).await?;
     }
     if let Some(cursor) = &batch.cursor {
+        crash::point("before-cursor");
         move_cursor(tx, cursor).await?;
     }
     Ok(new_actors)
