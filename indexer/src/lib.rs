@@ -11,6 +11,7 @@ mod event;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
+mod intake;
 mod jobs;
 mod known;
 mod measure;
@@ -23,7 +24,9 @@ mod validate;
 #[cfg(test)]
 mod tests;
 
+pub use batch::{Step, WAITING_STEPS, gather};
 pub use config::{IndexerConfig, Timing};
 pub use error::IndexerError;
+pub use intake::Intake;
 pub use run::{backfill, check, run};
 pub use status::{IndexerStatus, SourceState};

@@ -2,7 +2,8 @@
 //!
 //! In data-flow order: [`connect`] and [`prepare`] (a database with today's schema), [`Writer`] (changes become rows, one
 //! transaction a batch), [`cursors`] (how far sources were read), [`jobs`], [`backfill`] and [`inbox`] (what is left to do,
-//! and what others found), [`observe`] (what the network told us), [`records`] and [`queries`] (rows become views).
+//! and what others found), [`observe`] (what the network told us), [`records`] and [`queries`] (rows become views),
+//! [`fingerprint`] (two digests that say whether two indexes are equal).
 //!
 //! Writes go through tokio-postgres (COPY, set-based merges), reads through SeaORM.
 
@@ -11,6 +12,7 @@ pub mod backfill;
 mod connect;
 pub mod cursors;
 mod error;
+pub mod fingerprint;
 pub mod inbox;
 pub mod jobs;
 mod listen;
@@ -19,7 +21,6 @@ mod prepare;
 pub mod queries;
 pub mod records;
 
-pub(crate) use apply::fingerprint_total;
 pub use apply::{Applied, Verdict, Writer};
 pub use connect::{Connection, connect};
 pub use error::StoreError;

@@ -5,7 +5,7 @@
 
 mod copy;
 mod decide;
-mod fingerprint;
+pub(crate) mod fingerprint;
 mod follow_up;
 mod ledger;
 
@@ -15,5 +15,4 @@ mod snapshot;
 mod writer;
 
 pub use decide::Verdict;
-pub(crate) use fingerprint::total as fingerprint_total;
 pub use writer::{Applied, Writer};

@@ -5,6 +5,7 @@ extern crate crowsnest_store as store;
 
 mod apply;
 mod convergence;
+mod fingerprint;
 mod harness;
 mod jobs;
 mod queries;
