@@ -15,15 +15,13 @@ use types::{Batch, Change, Origin};
 
 use crate::{
     IndexerConfig, IndexerError,
-    batch::{Step, gather},
+    batch::{Step, WAITING_STEPS, gather},
     jobs::{Context, Jobs},
     known::Known,
     measure,
     source::reader::Reader,
 };
 
-/// How many steps may wait for the writer; then the source waits.
-const WAITING_STEPS: usize = 1_000;
 /// The most inbox rows of a batch.
 const INBOX_ROWS: i64 = 500;
 /// How often the writer shows that it lives.

@@ -2,7 +2,8 @@
 //!
 //! In data-flow order: [`connect`] and [`prepare`] (a database with today's schema), [`Writer`] (changes become rows, one
 //! transaction a batch), [`cursors`] (how far sources were read), [`jobs`], [`backfill`] and [`inbox`] (what is left to do,
-//! and what others found), [`observe`] (what the network told us), [`records`] and [`queries`] (rows become views).
+//! and what others found), [`observe`] (what the network told us), [`records`] and [`queries`] (rows become views),
+//! [`fingerprint`] (two digests that say whether two indexes are equal).
 //!
 //! Writes go through tokio-postgres (COPY, set-based merges), reads through SeaORM.
 
@@ -13,6 +14,7 @@ mod connect;
 pub mod crash;
 pub mod cursors;
 mod error;
+pub mod fingerprint;
 pub mod inbox;
 pub mod jobs;
 mod listen;
@@ -21,7 +23,6 @@ mod prepare;
 pub mod queries;
 pub mod records;
 
-pub(crate) use apply::fingerprint_total;
 pub use apply::{Applied, Verdict, Writer};
 pub use connect::{Connection, connect};
 pub use error::StoreError;

@@ -12,23 +12,6 @@ use tokio_postgres::Client;
 use super::events::Event;
 use crate::harness::scratch::Scratch;
 
-/// The tables that are a function of the records.
-const PROJECTIONS: [&str; 14] = [
-    "crew",
-    "fingerprint",
-    "hold",
-    "hold_stats",
-    "layer",
-    "manifest",
-    "page",
-    "platform",
-    "profile",
-    "repository",
-    "scan",
-    "star",
-    "star_edge",
-    "tag",
-];
 /// How long anything may take to come right again; a machine may be busy.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -144,18 +127,6 @@ impl Database {
             ensure!(began.elapsed() < PATIENCE, "jobs are left: {}", left.unwrap_or_default());
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-    }
-
-    /// Every table of projections, hashed.
-    pub async fn projections(&self) -> Result<String> {
-        let client = self.client(Some(1)).await?;
-        let mut lines = String::new();
-        for table in PROJECTIONS {
-            let sql = format!("SELECT md5(coalesce(string_agg(t::text, E'\\n' ORDER BY t::text), '')) FROM {table} t");
-            let hash: String = client.query_one(&sql, &[]).await?.get(0);
-            lines.push_str(&format!("{table} {hash}\n"));
-        }
-        Ok(lines)
     }
 
     /// Fails if the cursor has passed an event whose record, or a newer one, is not in the ledger.

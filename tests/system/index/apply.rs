@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use rand::{Rng as _, rngs::StdRng, seq::SliceRandom as _};
 use service::postgres::testing::TestDatabase;
 use store::{
     Reader, Writer,
+    fingerprint::{self, Fingerprint},
     observe::{self, ActorSeen, Status},
 };
 use tokio_postgres::Client;
@@ -22,7 +23,7 @@ const MOST_CHANGES: usize = 400;
 /// A database with its writer. Fields are dropped in this order: the database last.
 pub struct Index {
     writer: Writer,
-    pub reader: Reader,
+    reader: Reader,
     client: Client,
     generation: i32,
     _database: TestDatabase,
@@ -75,6 +76,13 @@ impl Index {
         let status = Some(Status { active, name });
         let seen = ActorSeen { did, handle: None, pds: None, hold_endpoint: None, status };
         Ok(observe::actor(&self.client, &seen, self.generation).await?)
+    }
+
+    /// Both digests; fails if those that are kept are not those of the ledger.
+    pub async fn digests(&mut self) -> Result<Fingerprint> {
+        let recount = fingerprint::recount(&mut self.client).await?;
+        ensure!(recount.wrong.is_empty(), "the kept sums of {:?} are wrong", recount.wrong);
+        Ok(fingerprint::take(&mut self.client).await?)
     }
 
     pub async fn shown(&self, numbers: &BTreeSet<u32>) -> Result<BTreeMap<u32, Facts>> {

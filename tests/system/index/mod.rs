@@ -26,7 +26,7 @@ use history::History;
 /// How many histories there are.
 const HISTORIES: u32 = 1_000;
 /// How many of a run's failures are told of.
-const SHOWN: usize = 5000;
+const SHOWN: usize = 5;
 
 /// The histories that are tried.
 fn seed() -> Result<u64> {
@@ -68,9 +68,14 @@ async fn the_index_is_a_function_of_the_records() -> Result<()> {
     }
     ensure!(wrong.is_empty(), "{} indexes of histories are wrong, CROWSNEST_TEST_SEED={seed}", wrong.len());
     let records = oracle::digest(histories.iter());
-    assert_eq!(plain.reader.records_fingerprint().await?, records, "in order, CROWSNEST_TEST_SEED={seed}");
-    assert_eq!(mixed.reader.records_fingerprint().await?, records, "as delivered, CROWSNEST_TEST_SEED={seed}");
-    println!("{} records, digest {}", records.1, records.0);
+    let (in_order, in_disorder) = (plain.digests().await?, mixed.digests().await?);
+    println!("records {} ({}), view {}", records.0, records.1, in_order.view.digest);
+    assert_eq!(
+        (&in_order.records.digest, in_order.records.rows),
+        (&records.0, records.1),
+        "CROWSNEST_TEST_SEED={seed}"
+    );
+    assert_eq!(in_order, in_disorder, "CROWSNEST_TEST_SEED={seed}");
     passed()
 }
 

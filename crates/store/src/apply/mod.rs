@@ -5,15 +5,15 @@
 
 mod copy;
 mod decide;
-mod fingerprint;
+pub(crate) mod fingerprint;
 mod follow_up;
 mod ledger;
 
 mod projection;
+mod purge;
 mod repository;
 mod snapshot;
 mod writer;
 
 pub use decide::Verdict;
-pub(crate) use fingerprint::total as fingerprint_total;
 pub use writer::{Applied, Writer};

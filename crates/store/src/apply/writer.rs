@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use tokio_postgres::{Client, Transaction};
 use types::{Batch, Change, DropReason, Reject, records::Refusal};
 
-use super::{Verdict, fingerprint, follow_up, ledger, projection, repository, snapshot};
+use super::{Verdict, fingerprint, follow_up, ledger, projection, purge, repository, snapshot};
 use crate::{Connection, StoreError, connect, crash};
 
 /// The advisory lock of the one writer.
@@ -127,18 +127,22 @@ impl Writer {
 async fn apply_in(tx: &Transaction<'_>, batch: &Batch, generation: i32, epoch: i64) -> Result<Applied, StoreError> {
     check_fence(tx, epoch).await?;
     let mut applied = Applied::default();
+    follow_up::hide(tx, batch).await?;
     crash::point("before-ledger");
     let mut written = ledger::write(tx, batch, &mut applied).await?;
     crash::point("after-ledger");
     for change in &batch.changes {
-        if let Change::Snapshot { did, rev, present } = change {
-            written.merge(snapshot::sweep(tx, did, *rev, present).await?);
+        match change {
+            Change::Snapshot { did, rev, present } => written.merge(snapshot::sweep(tx, did, *rev, present).await?),
+            Change::Purge { did, rev } => written.merge(purge::remove(tx, did, *rev).await?),
+            Change::Put(_) | Change::Delete { .. } | Change::Look { .. } => {}
         }
     }
     let touched = projection::write(tx, &written).await?;
     crash::point("after-projection");
     repository::derive(tx, &touched).await?;
     fingerprint::write(tx, &written).await?;
+    purge::forget(tx, batch, &touched).await?;
     applied.new_actors = follow_up::write(tx, batch, &written, &touched, generation).await?;
     Ok(applied)
 }

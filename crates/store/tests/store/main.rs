@@ -5,8 +5,11 @@ extern crate crowsnest_store as store;
 
 mod apply;
 mod convergence;
+mod fingerprint;
 mod harness;
+mod history;
 mod jobs;
+mod purge;
 mod queries;
 mod schema;
 mod writer;

@@ -24,7 +24,11 @@ impl Index {
 
     fn repository(&self, facts: &mut Facts, did: &str, name: &str) {
         let manifests = self.manifests.iter().filter(|((owner, _), m)| owner == did && m.repository == name).count();
-        let stars = self.stars.keys().filter(|(owner, repository, _)| owner == did && repository == name).count();
+        // A star counts while its giver may be shown.
+        let counts = |(owner, repository, giver): &&(String, String, String)| {
+            owner == did && repository == name && self.active[giver]
+        };
+        let stars = self.stars.keys().filter(counts).count();
         let pages = usize::from(self.pages.contains(&(did.to_owned(), name.to_owned())));
         let tags = self.effective_tags(did, name);
         for (tag, record) in &tags {
