@@ -8,6 +8,10 @@ mod batch;
 mod config;
 mod error;
 mod event;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
+mod intake;
 mod jobs;
 mod known;
 mod measure;
@@ -20,7 +24,9 @@ mod validate;
 #[cfg(test)]
 mod tests;
 
+pub use batch::{Step, WAITING_STEPS, gather};
 pub use config::{IndexerConfig, Timing};
 pub use error::IndexerError;
+pub use intake::Intake;
 pub use run::{backfill, check, run};
 pub use status::{IndexerStatus, SourceState};

@@ -4,7 +4,9 @@
 use std::{sync::Arc, time::Instant};
 
 use chrono::Utc;
-use store::{Connection, INBOX_CHANNEL, JOBS_CHANNEL, StoreError, Writer, archive, backfill, inbox, jobs, observe};
+use store::{
+    Connection, INBOX_CHANNEL, JOBS_CHANNEL, StoreError, Writer, archive, backfill, crash, inbox, jobs, observe,
+};
 use tokio::{
     sync::{Notify, mpsc, oneshot},
     task::JoinSet,
@@ -15,25 +17,23 @@ use types::{Batch, Change, Origin};
 
 use crate::{
     IndexerConfig, IndexerError,
-    batch::{Step, gather},
+    batch::{Step, WAITING_STEPS, gather},
     jobs::{Context, Jobs},
     known::Known,
     measure,
     source::reader::Reader,
 };
 
-/// How many steps may wait for the writer; then the source waits.
-const WAITING_STEPS: usize = 1_000;
 /// The most inbox rows of a batch.
 const INBOX_ROWS: i64 = 500;
+/// How often the writer shows that it lives.
+const BEAT: Duration = Duration::from_millis(500);
 /// How long parts have to end by themselves.
 const GRACE: Duration = Duration::from_secs(5);
 /// How often handles that nobody has checked for a while are looked for, and how many are queued at once.
 const STALE_HANDLES_EVERY: u32 = 10;
 const STALE_HANDLES: i64 = 100;
 
-/// How often the writer shows that it is alive; a standby waits for two and a half seconds.
-const BEAT: Duration = Duration::from_secs(1);
 /// How often the archive is cut to its limits, in seconds.
 const PRUNE_EVERY: u32 = 60;
 
@@ -120,6 +120,7 @@ impl Desk {
                 }
                 Some(Request { batch, done }) = self.requests.recv() => {
                     self.apply(batch).await?;
+                    crash::point("before-ack");
                     // Nobody waits any more when the job was given up meanwhile.
                     done.send(()).ok();
                 }

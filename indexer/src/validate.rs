@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use types::{
     Change, Cid, Collection, Did, DropReason, Hint, Put, RecordId, Reject, Tid, Verification, record_block,
-    records::{DecodeError, Refusal},
+    records::{DecodeError, Refusal, is_bounded},
 };
 
 use crate::{
@@ -140,7 +140,7 @@ fn put(id: RecordId, rev: Tid, cid: Cid, body: Body<'_>) -> Result<Put, Fault> {
         Body::Json(text) => match check(text, cid) {
             // What it replaces is no longer so; the store has the repository read for what is.
             Checked::Other => Ok(Put::decode(id, rev, cid, text.as_bytes().into(), Verification::Mismatch)),
-            Checked::TooLarge => Ok(refused(id, rev, cid, &[], "larger than 1 MB")),
+            Checked::TooLarge => Ok(refused(id, rev, cid, &[], "larger than 1 MB, or of too many values")),
             Checked::Fine => Ok(Put::decode(id, rev, cid, text.as_bytes().into(), Verification::CidChecked)),
             Checked::Unverifiable => Ok(Put::decode(id, rev, cid, text.as_bytes().into(), Verification::Unverifiable)),
         },
@@ -172,12 +172,15 @@ pub enum Checked {
     Unverifiable,
     /// It is something else.
     Other,
-    /// It is more than a record may be.
+    /// It is more than a record may be, or has more values.
     TooLarge,
 }
 
 /// Hashes a record's JSON, by way of its DAG-CBOR form, against its CID.
 pub fn check(json: &str, cid: Cid) -> Checked {
+    if !is_bounded(json.as_bytes()) {
+        return Checked::TooLarge;
+    }
     match serde_json::from_str(json).map(|record| record_block(&record)) {
         Ok(Ok(block)) if block.len() > MAX_BLOCK => Checked::TooLarge,
         Ok(Ok(block)) if Cid::of_block(&block) == cid => Checked::Fine,

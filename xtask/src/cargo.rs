@@ -51,9 +51,17 @@ struct Executable {
 /// # Errors
 /// It does not build.
 pub fn build(args: &[&str]) -> Result<Built> {
+    println!("$ cargo build {}", args.join(" "));
+    build_silently(args)
+}
+
+/// The same, with nothing but diagnostics and progress on standard error: for what prints JSON.
+///
+/// # Errors
+/// It does not build.
+pub fn build_silently(args: &[&str]) -> Result<Built> {
     let mut build = cargo()?;
     build.arg("build").args(args);
-    println!("$ {}", process::shown(&build));
     // Messages on standard output, progress and diagnostics on standard error as ever.
     let messages = process::output(build.arg("--message-format=json-render-diagnostics"))?;
     Ok(Built(messages.lines().filter_map(executable).collect()))

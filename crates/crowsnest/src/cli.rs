@@ -29,8 +29,8 @@ pub enum Command {
     Migrate(Read),
     /// Have the running indexer read every repository that the relay knows of
     Backfill(Read),
-    /// Print the digest of the indexed records: equal records, equal digest
-    Fingerprint(Read),
+    /// Print the digests of the records and of all that is made of them: equal indexes, equal digests
+    Fingerprint(Fingerprint),
     /// Print what the index knows of itself
     Status(Read),
 }
@@ -98,6 +98,16 @@ pub struct Read {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// Flags of `fingerprint`.
+#[derive(Args)]
+pub struct Fingerprint {
+    #[command(flatten)]
+    pub read: Read,
+    /// Make the digest of the records anew from the ledger, and print the digest of each table
+    #[arg(long)]
+    pub full: bool,
 }
 
 /// Parses the command line. Help and version are printed here; a wrong one is reported in one line, exit code 2.

@@ -1,11 +1,21 @@
 //! Commands that do one thing to the database, or look, and print.
 #![expect(clippy::print_stdout, reason = "printing is what these commands are for")]
 
+use std::collections::BTreeMap;
+
+use anyhow::anyhow;
 use serde_json::json;
 use service::Postgres;
-use store::Reader;
+use store::{
+    Connection, Reader,
+    fingerprint::{self, Covered},
+};
 
-use crate::{cli::Read, data_dir, failure::Failure};
+use crate::{
+    cli::{Fingerprint, Read},
+    data_dir,
+    failure::Failure,
+};
 
 /// An open database and its reader.
 async fn open(args: &Read) -> Result<(Postgres, Reader), Failure> {
@@ -14,6 +24,15 @@ async fn open(args: &Read) -> Result<(Postgres, Reader), Failure> {
     let generation = store::prepare(postgres.url()).await?;
     let reader = Reader::connect(postgres.url(), generation).await?;
     Ok((postgres, reader))
+}
+
+/// An open database and a connection that sees the live generation.
+async fn connect(args: &Read) -> Result<(Postgres, Connection), Failure> {
+    data_dir::must_have_index(&args.database)?;
+    let postgres = Postgres::open(&args.database).await.map_err(Failure::setup)?;
+    let generation = store::prepare(postgres.url()).await?;
+    let connection = store::connect(postgres.url(), Some(generation)).await?;
+    Ok((postgres, connection))
 }
 
 /// `crowsnest migrate`
@@ -42,15 +61,37 @@ pub async fn backfill(args: Read) -> Result<(), Failure> {
 }
 
 /// `crowsnest fingerprint`
-pub async fn fingerprint(args: Read) -> Result<(), Failure> {
-    let (postgres, reader) = open(&args).await?;
-    let (records, live) = reader.records_fingerprint().await?;
-    if args.json {
-        println!("{}", json!({ "records": records, "live": live }));
+pub async fn fingerprint(args: Fingerprint) -> Result<(), Failure> {
+    let Fingerprint { read, full } = args;
+    let (postgres, Connection { mut client, .. }) = connect(&read).await?;
+    let taken = fingerprint::take(&mut client).await?;
+    let recount = if full { Some(fingerprint::recount(&mut client).await?) } else { None };
+    let Covered { digest, rows } = &taken.records;
+    let wrong = recount.as_ref().is_some_and(|recount| !recount.wrong.is_empty());
+    if read.json {
+        let mut answer = json!({ "records": digest, "live": rows, "view": taken.view.digest });
+        if let Some(recount) = &recount {
+            let tables = taken.tables.iter();
+            let tables: BTreeMap<_, _> = tables.map(|(name, of)| (name, json!([of.digest, of.rows]))).collect();
+            answer["tables"] = json!(tables);
+            answer["recount"] = json!({ "records": recount.records.digest, "wrong": recount.wrong });
+        }
+        println!("{answer}");
     } else {
-        println!("records {records} ({live} live records)");
+        println!("records {digest} ({rows} live records)");
+        println!("view    {} ({} rows)", taken.view.digest, taken.view.rows);
+        if let Some(recount) = &recount {
+            for (name, of) in &taken.tables {
+                println!("  {name:<10} {} ({} rows)", of.digest, of.rows);
+            }
+            println!("recount {} ({} live records)", recount.records.digest, recount.records.rows);
+            for did in &recount.wrong {
+                println!("  {did}: its sum is not that of its records");
+            }
+        }
     }
-    Ok(postgres.stop().await?)
+    postgres.stop().await?;
+    if wrong { Err(anyhow!("the kept sums are not those of the ledger").into()) } else { Ok(()) }
 }
 
 /// `crowsnest status`

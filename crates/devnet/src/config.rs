@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -13,12 +13,14 @@ pub struct DevnetConfig {
     pub live: bool,
     /// Whether to fill a new devnet with accounts and images; without it there are only the holds.
     pub content: bool,
+    /// How often Jetstream v2 pings its subscribers; the other streams do it every second.
+    pub v2_ping: Duration,
 }
 
 impl DevnetConfig {
     /// A quiet devnet with the demo's content.
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
-        Self { data_dir: data_dir.into(), seed: 1, live: false, content: true }
+        Self { data_dir: data_dir.into(), seed: 1, live: false, content: true, v2_ping: Duration::from_secs(30) }
     }
 }
 
@@ -31,8 +33,8 @@ pub struct DevnetManifest {
     pub relay: String,
     /// URL of Jetstream v1's stream, path included.
     pub jetstream_v1: String,
-    /// URL of Jetstream v2's stream; `None` while the devnet has none.
-    pub jetstream_v2: Option<String>,
+    /// URL of Jetstream v2's stream, path included.
+    pub jetstream_v2: String,
     /// URL of the relay's `subscribeRepos`, path included.
     pub firehose: String,
     /// Base URLs of the PDSs.

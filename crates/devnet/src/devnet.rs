@@ -1,4 +1,8 @@
-use std::{path::Path, sync::Arc};
+use std::{
+    path::Path,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use serde_json::Value;
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -6,7 +10,7 @@ use types::{Did, Digest, Handle, Tid};
 
 use crate::{
     DevnetAccount, DevnetConfig, DevnetManifest, Error, Result, Write, content, live,
-    network::{Home, Network},
+    network::{Event, Home, Network},
     ports::{Listeners, Ports},
     server::{self, BlobAnswer, Server, Site, Urls, View},
 };
@@ -46,7 +50,7 @@ impl Devnet {
         let (ports, listeners) = Ports::bind(&directory.join("ports.json"), PDS_COUNT, HOLD_COUNT).await?;
         let urls = Arc::new(urls(&ports));
         let network = open(&directory, &config, &urls).await?;
-        let mut devnet = Self::assemble(Arc::new(network), urls, &ports);
+        let mut devnet = Self::assemble(Arc::new(network), urls, &ports, config.v2_ping);
         devnet.serve(listeners).await?;
         if config.live {
             devnet.live = Some(tokio::spawn(live::publish(Arc::clone(&devnet.network))));
@@ -54,7 +58,7 @@ impl Devnet {
         Ok(devnet)
     }
 
-    fn assemble(network: Arc<Network>, urls: Arc<Urls>, ports: &Ports) -> Self {
+    fn assemble(network: Arc<Network>, urls: Arc<Urls>, ports: &Ports, v2_ping: Duration) -> Self {
         let site = |view| Site { network: Arc::clone(&network), urls: Arc::clone(&urls), view };
         let relay = View::Relay { except_hold: HOLD_UNCRAWLED };
         let hold = |(index, port): (usize, &u16)| {
@@ -72,7 +76,7 @@ impl Devnet {
         Self {
             plc: Server::new("PLC directory", ports.plc, server::plc_router(site(relay))),
             relay: Server::new("relay", ports.relay, server::relay_router(site(relay))),
-            jetstream: Server::new("Jetstream", ports.jetstream, server::jetstream_router(site(relay))),
+            jetstream: Server::new("Jetstream", ports.jetstream, server::jetstream_router(site(relay), v2_ping)),
             pds: ports.pds.iter().enumerate().map(pds).collect(),
             holds: ports.holds.iter().enumerate().map(hold).collect(),
             live: None,
@@ -109,7 +113,7 @@ impl Devnet {
             plc: self.urls.plc.clone(),
             relay: self.urls.relay.clone(),
             jetstream_v1: ws(&self.urls.jetstream, "/subscribe"),
-            jetstream_v2: None,
+            jetstream_v2: ws(&self.urls.jetstream, "/xrpc/network.bsky.jetstream.subscribeEvents"),
             firehose: ws(&self.urls.relay, "/xrpc/com.atproto.sync.subscribeRepos"),
             pds: self.urls.pds.clone(),
             holds: self.urls.holds.clone(),
@@ -216,6 +220,37 @@ impl Devnet {
     /// Drops every stream's connection without a close frame.
     pub fn cut_streams(&self) {
         self.network.faults.cuts.send_modify(|cuts| *cuts += 1);
+    }
+
+    /// Ends every stream with an error that its protocol names, `ConsumerTooSlow` for one; Jetstream v1 has none and is only
+    /// closed.
+    pub fn end_streams(&self, error: &'static str) {
+        self.network.faults.farewell.send_replace(error);
+    }
+
+    /// The sequence number of the newest event, as the firehose counts.
+    pub fn latest_event(&self) -> u64 {
+        self.network.state().latest()
+    }
+
+    /// The number by which Jetstream v2 counts the first part of an event of the firehose.
+    pub fn v2_number(seq: u64) -> u64 {
+        Event::first_part(seq)
+    }
+
+    /// Forgets the events below a sequence number of the firehose, as servers do whose retention has passed.
+    pub fn forget_events_before(&self, seq: u64) {
+        self.network.forget_before(seq);
+    }
+
+    /// Lets Jetstream v1 be served as by software of version 2: each event has a `cursor`, its number.
+    pub fn count_on_v1(&self, counting: bool) {
+        self.network.faults.counting.store(counting, Ordering::Relaxed);
+    }
+
+    /// Lets Jetstream v2 answer 503, as while it fills its archive.
+    pub fn bootstrap_v2(&self, bootstrapping: bool) {
+        self.network.faults.bootstrapping.store(bootstrapping, Ordering::Relaxed);
     }
 
     /// Stops a PDS; the relay and Jetstream still tell what its accounts publish through [`Devnet::write`].

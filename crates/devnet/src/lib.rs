@@ -1,6 +1,6 @@
-//! An AT Protocol network on loopback, for demos and tests: a PLC directory, two PDSs, a relay, Jetstream v1 and four
-//! holds, honest at the protocol level (real CIDs, signed commits, revs, CARs, digests, OCI layouts). Everything that
-//! happens is kept in a log from which the same network is rebuilt after a restart or a kill.
+//! An AT Protocol network on loopback, for demos and tests: a PLC directory, two PDSs, a relay, Jetstream in both
+//! versions and four holds, honest at the protocol level (real CIDs, signed commits, revs, CARs, digests, OCI layouts).
+//! Everything that happens is kept in a log from which the same network is rebuilt after a restart or a kill.
 //!
 //! In data-flow order: `content` and `live` publish, `repo` commits, `network` keeps and orders, `server` shows.
 

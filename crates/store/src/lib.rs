@@ -3,7 +3,7 @@
 //! In data-flow order: [`connect`] and [`prepare`] (a database with today's schema), [`Writer`] (changes become rows, one
 //! transaction a batch), [`cursors`] (how far sources were read), [`jobs`], [`backfill`] and [`inbox`] (what is left to do,
 //! and what others found), [`observe`] (what the network told us), [`archive`] (events as they came), [`records`] and
-//! [`queries`] (rows become views).
+//! [`queries`] (rows become views), [`fingerprint`] (two digests that say whether two indexes are equal).
 //!
 //! Writes go through tokio-postgres (COPY, set-based merges), reads through SeaORM.
 
@@ -11,8 +11,11 @@ mod apply;
 pub mod archive;
 pub mod backfill;
 mod connect;
+#[doc(hidden)]
+pub mod crash;
 pub mod cursors;
 mod error;
+pub mod fingerprint;
 pub mod inbox;
 pub mod jobs;
 mod listen;
@@ -21,7 +24,6 @@ mod prepare;
 pub mod queries;
 pub mod records;
 
-pub(crate) use apply::fingerprint_total;
 pub use apply::{Applied, Caps, Verdict, Writer};
 pub use connect::{Connection, connect};
 pub use error::StoreError;

@@ -1,6 +1,7 @@
 //! The whole indexer on a real Postgres, with a stream and a network on loopback.
 
 mod backfill;
+mod bad_input;
 mod jobs;
 mod network;
 mod stream;

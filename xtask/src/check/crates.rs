@@ -35,7 +35,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("xtask", &[]),
-    ("crowsnest-tests", &[]),
+    ("crowsnest-tests", &["crowsnest-store"]),
+    (
+        "crowsnest-bench",
+        &["crowsnest-types", "crowsnest-store", "crowsnest-outbound", "crowsnest-service", "crowsnest-indexer"],
+    ),
 ];
 
 /// What the tests of any crate may use besides: a throwaway Postgres with our tables, a network on loopback.

@@ -12,6 +12,9 @@ use crate::{
     repo::{Action, Block, Diff, RepoOp, Write},
 };
 
+/// More than the parts of any event.
+const PARTS: u64 = 256;
+
 /// Something that happened in the network, as every stream tells it.
 #[derive(Debug)]
 pub(crate) struct Event {
@@ -31,7 +34,9 @@ pub(crate) enum EventKind {
         rev: String,
         ops: Vec<RepoOp>,
     },
-    Sync,
+    Sync {
+        rev: String,
+    },
     Identity {
         handle: String,
     },
@@ -48,6 +53,12 @@ pub(crate) enum EventKind {
 pub(crate) fn datetime(micros: u64) -> String {
     let time = i64::try_from(micros).ok().and_then(DateTime::from_timestamp_micros).unwrap_or_default();
     time.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+/// The same to the microsecond.
+fn precise(micros: u64) -> String {
+    let time = i64::try_from(micros).ok().and_then(DateTime::from_timestamp_micros).unwrap_or_default();
+    time.to_rfc3339_opts(SecondsFormat::Micros, true)
 }
 
 fn frame(kind: &str, mut payload: BTreeMap<String, Ipld>, seq: u64, time: u64) -> Result<Bytes> {
@@ -140,6 +151,53 @@ impl Event {
         }
     }
 
+    /// The number by which version 2 of Jetstream counts the first of the event's parts: a commit has up to 200 of them.
+    pub(crate) const fn first_part(seq: u64) -> u64 {
+        seq * PARTS
+    }
+
+    /// The event that a number of version 2 belongs to.
+    pub(crate) const fn of_part(number: u64) -> u64 {
+        number / PARTS
+    }
+
+    /// The event as Jetstream v2 tells it: one payload a write, each with its number, its kind and its collection.
+    pub(crate) fn jetstream_v2(&self) -> Vec<(u64, &'static str, Option<&str>, Value)> {
+        let first = Self::first_part(self.seq);
+        let payload = |number: u64, time: u64, kind: &'static str| {
+            json!({"$type": format!("network.bsky.jetstream.subscribeEvents#{kind}"), "seq": number, "did": self.did,
+                "time": precise(time)})
+        };
+        // What the relay told, with its own count and time.
+        let wrapped = |kind: &'static str, mut body: Value| {
+            body["did"] = json!(self.did);
+            body["seq"] = json!(self.seq);
+            body["time"] = json!(datetime(self.time));
+            let mut payload = payload(first, self.time, kind);
+            payload[kind] = body;
+            vec![(first, kind, None, payload)]
+        };
+        match &self.kind {
+            EventKind::Commit { rev, ops } => (0..)
+                .zip(ops)
+                .map(|(n, op)| {
+                    let mut payload = payload(first + n, self.time + n, "commit");
+                    if let (Some(payload), Value::Object(commit)) = (payload.as_object_mut(), commit_json(rev, op)) {
+                        payload.extend(commit);
+                    }
+                    (first + n, "commit", Some(op.write.collection.as_str()), payload)
+                })
+                .collect(),
+            EventKind::Sync { rev } => wrapped("sync", json!({ "rev": rev })),
+            EventKind::Identity { handle } => wrapped("identity", json!({ "handle": handle })),
+            EventKind::Account { status: Some(status) } => {
+                wrapped("account", json!({"active": false, "status": status}))
+            }
+            EventKind::Account { status: None } => wrapped("account", json!({"active": true})),
+            EventKind::Raw { .. } => Vec::new(),
+        }
+    }
+
     /// The event as Jetstream v1 tells it: one object a write, none for `#sync` (with each write's collection, which
     /// identity and account events lack).
     pub(crate) fn jetstream(&self) -> Vec<(u64, Option<&str>, Value)> {
@@ -153,7 +211,7 @@ impl Event {
                     (time_us, Some(op.write.collection.as_str()), json)
                 })
                 .collect(),
-            EventKind::Sync | EventKind::Raw { .. } => Vec::new(),
+            EventKind::Sync { .. } | EventKind::Raw { .. } => Vec::new(),
             EventKind::Identity { handle } => {
                 let identity = json!({"did": did, "handle": handle, "seq": self.seq, "time": time});
                 vec![(

@@ -8,7 +8,7 @@ mod state;
 
 use std::{
     path::Path,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicBool},
 };
 
 use serde::{Deserialize, Serialize};
@@ -49,6 +49,12 @@ pub(crate) struct Faults {
     pub(crate) paused: watch::Sender<bool>,
     /// Counted up to drop every stream.
     pub(crate) cuts: watch::Sender<u64>,
+    /// The error with which every open stream is ended next, as its protocol puts it.
+    pub(crate) farewell: watch::Sender<&'static str>,
+    /// Whether Jetstream v1 is served by software of version 2, which counts.
+    pub(crate) counting: AtomicBool,
+    /// Whether Jetstream v2 is still filling its archive and serves nobody.
+    pub(crate) bootstrapping: AtomicBool,
 }
 
 impl Network {
@@ -71,7 +77,13 @@ impl Network {
             State::new(keys, log)
         };
         let latest = watch::Sender::new(state.latest());
-        let faults = Faults { paused: watch::Sender::new(false), cuts: watch::Sender::new(0) };
+        let faults = Faults {
+            paused: watch::Sender::new(false),
+            cuts: watch::Sender::new(0),
+            farewell: watch::Sender::new(""),
+            counting: AtomicBool::new(false),
+            bootstrapping: AtomicBool::new(false),
+        };
         let blobs = BlobDir::open(directory.join("blobs"))?;
         Ok((Self { state: Mutex::new(state), blobs, latest, keys, faults }, filled))
     }
@@ -147,6 +159,10 @@ impl Network {
     /// The bytes of a blob that the state says is there.
     pub(crate) async fn read_blob(&self, digest: &Digest) -> Result<Vec<u8>> {
         self.blobs.get(digest).await
+    }
+
+    pub(crate) fn forget_before(&self, seq: u64) {
+        self.state().forget_before(seq);
     }
 
     /// Up to `limit` events from `seq` on.

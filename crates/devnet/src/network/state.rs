@@ -116,6 +116,17 @@ impl State {
         self.events.front().map_or(self.seq + 1, |event| event.seq)
     }
 
+    /// Forgets the events below a sequence number, as a server does whose retention has passed.
+    pub(crate) fn forget_before(&mut self, seq: u64) {
+        let forgotten = self.events.partition_point(|event| event.seq < seq);
+        self.events.drain(..forgotten);
+    }
+
+    /// When the oldest event that is kept happened; none when none is.
+    pub(crate) fn oldest_time(&self) -> Option<u64> {
+        self.events.front().map(|event| event.time)
+    }
+
     pub(crate) fn events_from(&self, seq: u64, limit: usize) -> Vec<Arc<Event>> {
         let skip = usize::try_from(seq.saturating_sub(self.oldest())).unwrap_or(usize::MAX);
         self.events.iter().skip(skip).take(limit).cloned().collect()
@@ -301,7 +312,7 @@ impl State {
         let repo = &self.account(did).ok_or_else(|| unknown(did))?.repo;
         let rev = repo.head().map(|commit| commit.rev.to_string()).unwrap_or_default();
         let frame = sync_frame(did, &rev, &repo.head_car()?, self.seq + 1, time)?;
-        self.publish(did, time, EventKind::Sync, frame)
+        self.publish(did, time, EventKind::Sync { rev }, frame)
     }
 
     fn publish(&mut self, did: &Did, time: u64, kind: EventKind, frame: Bytes) -> Result<()> {

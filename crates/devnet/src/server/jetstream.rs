@@ -1,4 +1,7 @@
-//! Jetstream v1 (<https://github.com/bluesky-social/jetstream>): the relay's events as JSON.
+//! Jetstream v1 (<https://github.com/bluesky-social/jetstream>): the relay's events as JSON. As served by software of
+//! version 2, events have a `cursor`, their number, and a small cursor means such a number.
+
+use std::{sync::atomic::Ordering, time::Duration};
 
 use axum::{
     Json, Router,
@@ -11,17 +14,18 @@ use tokio_tungstenite::tungstenite::Message;
 use types::Did;
 
 use super::{
-    Site,
+    Site, jetstream_v2,
     stream::{self, Subscription},
     xrpc::{XrpcError, XrpcResult},
 };
 use crate::network::{Event, EventKind};
 
-pub(crate) fn router(site: Site) -> Router {
+pub(crate) fn router(site: Site, v2_ping: Duration) -> Router {
     Router::new()
         .route("/", get(async || Json(json!({"name": "jetstream"}))))
         .route("/subscribe", get(subscribe))
-        .with_state(site)
+        .with_state(site.clone())
+        .merge(jetstream_v2::router(site, v2_ping))
 }
 
 /// What a subscriber asked for.
@@ -29,9 +33,11 @@ pub(crate) fn router(site: Site) -> Router {
 struct Wanted {
     collections: Vec<String>,
     dids: Vec<Did>,
-    /// Microseconds since 1970.
+    /// Microseconds since 1970, or a number.
     cursor: Option<u64>,
     max_message_size: Option<usize>,
+    /// Whether events have a number.
+    counting: bool,
 }
 
 impl Wanted {
@@ -59,12 +65,12 @@ impl Wanted {
         Ok(wanted)
     }
 
-    fn collection(&self, collection: &str) -> bool {
-        let matches = |wanted: &String| match wanted.strip_suffix('*') {
-            Some(prefix) => prefix.ends_with('.') && collection.starts_with(prefix),
-            None => wanted == collection,
-        };
-        self.collections.is_empty() || self.collections.iter().any(matches)
+    /// Whether a part of an event lies at or after the cursor.
+    fn after(&self, time: u64, number: u64) -> bool {
+        match self.cursor {
+            Some(cursor) if self.counting && cursor < jetstream_v2::TIMES => number >= cursor,
+            cursor => cursor.is_none_or(|cursor| time >= cursor),
+        }
     }
 
     /// Identity and account events come whatever the collections.
@@ -75,13 +81,18 @@ impl Wanted {
         if !self.dids.is_empty() && !self.dids.contains(&event.did) {
             return Vec::new();
         }
-        event
-            .jetstream()
-            .into_iter()
-            .filter(|(time, collection, _)| {
-                self.cursor.is_none_or(|cursor| *time >= cursor) && collection.is_none_or(|name| self.collection(name))
+        (Event::first_part(event.seq)..)
+            .zip(event.jetstream())
+            .filter(|(number, (time, collection, _))| {
+                self.after(*time, *number)
+                    && collection.is_none_or(|name| jetstream_v2::is_wanted(&self.collections, name))
             })
-            .map(|(_, _, json)| json.to_string())
+            .map(|(number, (_, _, mut json))| {
+                if self.counting {
+                    json["cursor"] = json!(number);
+                }
+                json.to_string()
+            })
             .filter(|text| self.max_message_size.is_none_or(|most| text.len() <= most))
             .map(Message::text)
             .collect()
@@ -90,17 +101,32 @@ impl Wanted {
 
 async fn subscribe(State(site): State<Site>, RawQuery(query): RawQuery, request: Request) -> XrpcResult<Response> {
     let mut wanted = Wanted::parse(query.as_deref().unwrap_or_default())?;
+    wanted.counting = site.network.faults.counting.load(Ordering::Relaxed);
     let from = {
         let state = site.network.state();
         let live = state.latest() + 1;
-        let from = wanted.cursor.map_or(live, |cursor| state.first_at(cursor));
+        // What is no longer there is passed over in silence.
+        let from = match wanted.cursor {
+            None => live,
+            Some(number) if wanted.counting && number < jetstream_v2::TIMES => {
+                Event::of_part(number).clamp(state.oldest(), live)
+            }
+            Some(time) => state.first_at(time),
+        };
         // A cursor in the future means live.
         wanted.cursor = wanted.cursor.filter(|_| from < live);
         from
     };
     let view = site.view;
     let render = Box::new(move |event: &Event| if view.tells(event) { wanted.render(event) } else { Vec::new() });
-    stream::answer(request, site.network, Subscription { greeting: Vec::new(), from: Some(from), render })
+    let subscription = Subscription {
+        greeting: Vec::new(),
+        from: Some(from),
+        render,
+        farewell: Box::new(|_| None),
+        ping_every: stream::PING_EVERY,
+    };
+    stream::answer(request, site.network, subscription)
 }
 
 #[cfg(test)]
@@ -110,8 +136,7 @@ mod tests {
     #[test]
     fn parameters() {
         let wanted = Wanted::parse("wantedCollections=io.atcr.*&wantedCollections=a.b.c&cursor=17").unwrap();
-        assert!(wanted.collection("io.atcr.tag") && wanted.collection("io.atcr.hold.captain"));
-        assert!(wanted.collection("a.b.c") && !wanted.collection("a.b.c.d") && !wanted.collection("io.atcrx.tag"));
+        assert_eq!(wanted.collections, ["io.atcr.*", "a.b.c"]);
         assert_eq!(wanted.cursor, Some(17));
         for refused in ["compress=true", "requireHello=true", "cursor=x", "wantedDids=alice.test"] {
             Wanted::parse(refused).unwrap_err();

@@ -4,6 +4,7 @@ mod account;
 mod hold;
 mod identity;
 mod jetstream;
+mod jetstream_v2;
 mod legacy_hold;
 mod listener;
 mod pds;

@@ -19,11 +19,12 @@ use super::xrpc::XrpcError;
 use crate::network::{Event, Network};
 
 /// The public streams are never silent, since every account's identity events come by; here a ping says that nothing is late.
-const PING_EVERY: Duration = Duration::from_secs(1);
+pub(super) const PING_EVERY: Duration = Duration::from_secs(1);
 
 type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
 type Render = dyn Fn(&Event) -> Vec<Message> + Send + Sync;
+type Farewell = dyn Fn(&str) -> Option<Message> + Send + Sync;
 
 /// What a subscriber gets of the event sequence.
 pub(crate) struct Subscription {
@@ -33,6 +34,9 @@ pub(crate) struct Subscription {
     pub(crate) from: Option<u64>,
     /// How an event looks on this stream.
     pub(crate) render: Box<Render>,
+    /// How the stream says with which error it ends, if it can.
+    pub(crate) farewell: Box<Farewell>,
+    pub(crate) ping_every: Duration,
 }
 
 /// Answers a WebSocket handshake (RFC 6455 section 4.2) and then streams; axum's own needs another tungstenite.
@@ -66,9 +70,10 @@ pub(crate) fn answer(
 }
 
 async fn stream(mut socket: Socket, network: &Network, subscription: Subscription) -> tungstenite::Result<()> {
-    let (mut latest, mut paused, mut cuts) =
-        (network.follow(), network.faults.paused.subscribe(), network.faults.cuts.subscribe());
-    let mut ping = tokio::time::interval(PING_EVERY);
+    let faults = &network.faults;
+    let (mut latest, mut paused, mut cuts, mut farewell) =
+        (network.follow(), faults.paused.subscribe(), faults.cuts.subscribe(), faults.farewell.subscribe());
+    let mut ping = tokio::time::interval(subscription.ping_every);
     let mut waiting = VecDeque::from(subscription.greeting);
     let Some(mut next) = subscription.from else {
         for message in waiting {
@@ -95,9 +100,19 @@ async fn stream(mut socket: Socket, network: &Network, subscription: Subscriptio
         }
         tokio::select! {
             _ = cuts.changed() => return Ok(()),
+            _ = farewell.changed() => {
+                let error = *farewell.borrow_and_update();
+                if let Some(message) = (subscription.farewell)(error) {
+                    socket.send(message).await?;
+                }
+                return socket.close(None).await;
+            }
             _ = latest.changed() => {}
             _ = paused.changed() => {}
-            _ = ping.tick() => socket.send(Message::Ping(Default::default())).await?,
+            // A host that stalls sends no pings either.
+            _ = ping.tick() => if !*paused.borrow() {
+                socket.send(Message::Ping(Default::default())).await?;
+            },
             received = socket.next() => match received {
                 Some(Ok(Message::Close(_)) | Err(_)) | None => return Ok(()),
                 Some(Ok(_)) => {}

@@ -166,7 +166,9 @@ async fn subscribe_repos(
     let render = Box::new(move |event: &Event| {
         view.tells(event).then(|| Message::Binary(event.frame.clone())).into_iter().collect()
     });
-    stream::answer(request, site.network, Subscription { greeting, from, render })
+    let farewell = Box::new(|error: &str| error_frame(error, "The stream ends here.").ok().map(Message::Binary));
+    let subscription = Subscription { greeting, from, render, farewell, ping_every: stream::PING_EVERY };
+    stream::answer(request, site.network, subscription)
 }
 
 #[derive(Deserialize)]

@@ -9,6 +9,7 @@
 
 mod content;
 mod holds;
+mod jetstream_v2;
 mod repositories;
 mod restart;
 mod streams;

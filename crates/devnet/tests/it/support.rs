@@ -91,6 +91,11 @@ impl Stream {
         }
     }
 
+    /// Whether a ping is the next thing to come, and comes within that time.
+    pub(crate) async fn is_pinged(&mut self, patience: Duration) -> bool {
+        matches!(tokio::time::timeout(patience, self.0.next()).await, Ok(Some(Ok(Message::Ping(_)))))
+    }
+
     pub(crate) async fn next(&mut self) -> Message {
         self.next_within(Duration::from_secs(10)).await.expect("the stream is silent")
     }

@@ -17,9 +17,13 @@ pub(crate) struct Sum([u8; 32]);
 impl Sum {
     /// The sum of one record: each part is preceded by its length, so that no two records hash alike.
     pub fn of(id: &RecordId, cid: Cid) -> Self {
+        Self::of_parts(id.did.as_str(), id.collection.as_str(), id.rkey.as_str(), &cid.to_bytes())
+    }
+
+    /// The same, of a record as it is stored.
+    pub fn of_parts(did: &str, collection: &str, rkey: &str, cid: &[u8]) -> Self {
         let mut hash = Sha256::new();
-        let cid = cid.to_bytes();
-        for part in [id.did.as_str().as_bytes(), id.collection.as_str().as_bytes(), id.rkey.as_str().as_bytes(), &cid] {
+        for part in [did.as_bytes(), collection.as_bytes(), rkey.as_bytes(), cid] {
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part);
         }

@@ -46,6 +46,8 @@ pub(crate) struct Written<'a> {
     pub unproved: BTreeSet<Did>,
     /// Accounts whose repository has to be read tomorrow: they wrote more than is taken in a day.
     pub put_off: BTreeSet<Did>,
+    /// Accounts that a snapshot or a purge was the first to name.
+    pub met: BTreeSet<String>,
 }
 
 impl<'a> Written<'a> {
@@ -59,6 +61,7 @@ impl<'a> Written<'a> {
         self.conflicts.extend(later.conflicts);
         self.unproved.extend(later.unproved);
         self.put_off.extend(later.put_off);
+        self.met.extend(later.met);
     }
 
     /// What the network has to be asked, now that `verdict` is what became of a change.
@@ -94,7 +97,7 @@ impl<'a> Candidate<'a> {
             Change::Delete { id, rev } => {
                 Some(Self { at, id, news: News { rev: *rev, cid: None, verification: None }, put: None })
             }
-            Change::Snapshot { .. } | Change::Look { .. } => None,
+            Change::Snapshot { .. } | Change::Purge { .. } | Change::Look { .. } => None,
         }
     }
 }

@@ -6,11 +6,12 @@
 
 mod copy;
 mod decide;
-mod fingerprint;
+pub(crate) mod fingerprint;
 mod follow_up;
 mod ledger;
 mod part;
 mod projection;
+mod purge;
 mod quota;
 mod repository;
 mod silence;
@@ -18,6 +19,5 @@ mod snapshot;
 mod writer;
 
 pub use decide::Verdict;
-pub(crate) use fingerprint::total as fingerprint_total;
 pub use quota::Caps;
 pub use writer::{Applied, Writer};

@@ -3,8 +3,8 @@
 use tokio_postgres::Transaction;
 use types::{Batch, Change, DropReason, Origin, Reject, records::Refusal};
 
-use super::{Applied, Verdict, fingerprint, follow_up, ledger, projection, quota::Quotas, repository, snapshot};
-use crate::StoreError;
+use super::{Applied, Verdict, fingerprint, follow_up, ledger, projection, purge, quota::Quotas, repository, snapshot};
+use crate::{StoreError, crash};
 
 /// What changes came to.
 pub(super) struct Part {
@@ -20,7 +20,7 @@ impl Part {
         let mut applied = Applied { new_actors: self.new_actors, refused: self.refused, ..Applied::default() };
         for verdict in self.verdicts {
             // What is no record's change has no fate to count, and what was refused is counted apart.
-            if ![LOOK, SNAPSHOT, REFUSED].contains(&verdict) {
+            if ![LOOK, SNAPSHOT, PURGE, REFUSED].contains(&verdict) {
                 *applied.verdicts.entry(verdict).or_default() += 1;
             }
         }
@@ -31,6 +31,7 @@ impl Part {
 /// What stands for a verdict where the ledger gives none.
 const LOOK: &str = "look";
 const SNAPSHOT: &str = "snapshot";
+const PURGE: &str = "purge";
 const REFUSED: &str = "refused";
 
 /// Writes changes and all that follows from them.
@@ -41,18 +42,29 @@ pub(super) async fn write(
     changes: &[Change],
     quotas: &mut Quotas,
 ) -> Result<Part, StoreError> {
-    let mut verdicts: Vec<&'static str> =
-        changes.iter().map(|change| if matches!(change, Change::Snapshot { .. }) { SNAPSHOT } else { LOOK }).collect();
+    let verdicts = changes.iter().map(|change| match change {
+        Change::Snapshot { .. } => SNAPSHOT,
+        Change::Purge { .. } => PURGE,
+        _ => LOOK,
+    });
+    let mut verdicts: Vec<&'static str> = verdicts.collect();
+    follow_up::hide(tx, changes).await?;
+    crash::point("before-ledger");
     let tell = |at: usize, verdict: Verdict| verdicts[at] = verdict.as_str();
     let mut written = ledger::write(tx, origin, changes, quotas, tell).await?;
+    crash::point("after-ledger");
     for change in changes {
-        if let Change::Snapshot { did, rev, present } = change {
-            written.merge(snapshot::sweep(tx, did, *rev, present).await?);
+        match change {
+            Change::Snapshot { did, rev, present } => written.merge(snapshot::sweep(tx, did, *rev, present).await?),
+            Change::Purge { did, rev } => written.merge(purge::remove(tx, did, *rev).await?),
+            Change::Put(_) | Change::Delete { .. } | Change::Look { .. } => {}
         }
     }
     let touched = projection::write(tx, &written).await?;
+    crash::point("after-projection");
     repository::derive(tx, &touched).await?;
     fingerprint::write(tx, &written).await?;
+    purge::forget(tx, changes, &touched).await?;
     let new_actors = follow_up::write(tx, changes, &written, &touched, generation).await?;
     Ok(Part { verdicts, new_actors, refused: 0 })
 }

@@ -7,7 +7,7 @@ use tokio_postgres::Client;
 
 use crate::StoreError;
 
-/// How long the server may wait for the writer's next word. The writer gives a sign of life each second.
+/// How long the server may wait for the writer. The writer gives a sign of life twice a second.
 const MOST: &str = "2500 milliseconds";
 /// How long it is looked at once it is under suspicion.
 const SECOND_LOOK: Duration = Duration::from_millis(250);
@@ -36,7 +36,7 @@ async fn silent(client: &Client, lock: i64) -> Result<Option<(i32, String)>, Sto
                  WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
                    AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
                    AND l.classid::bigint << 32 | l.objid::bigint = $1
-                   AND a.wait_event = 'ClientRead' AND a.state_change < clock_timestamp() - interval '{MOST}'"
+                   AND a.wait_event_type = 'Client' AND a.state_change < clock_timestamp() - interval '{MOST}'"
             ),
             &[&lock],
         )

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     Connection, StoreError,
     archive::{self, Entry, Recording},
-    connect,
+    connect, crash,
 };
 
 /// The advisory lock of the one writer.
@@ -125,6 +125,7 @@ impl Writer {
             }
             result => result?,
         };
+        crash::point("after-commit");
         applied.over_quota = self.quotas.commit();
         Ok(applied)
     }
@@ -146,6 +147,7 @@ async fn whole(
     check_fence(&tx, tenure.epoch).await?;
     let part = part::write(&tx, tenure.generation, batch.origin, &batch.changes, quotas).await?;
     settle(&tx, batch, &part.verdicts, quotas, recording).await?;
+    crash::point("before-commit");
     tx.commit().await?;
     Ok(part.applied())
 }
@@ -162,6 +164,7 @@ async fn in_parts(
     check_fence(&tx, tenure.epoch).await?;
     let part = part::write_what_can_be(&mut tx, tenure.generation, batch, quotas).await?;
     settle(&tx, batch, &part.verdicts, quotas, recording).await?;
+    crash::point("before-commit");
     tx.commit().await?;
     Ok(part.applied())
 }

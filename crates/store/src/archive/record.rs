@@ -199,7 +199,7 @@ fn alone(batch: &Batch, at: usize, now: i64) -> Option<(Entry, Vec<Fate>)> {
         Change::Put(put) => Bytes::from_owner(put.raw.clone()),
         Change::Delete { .. } => Bytes::new(),
         // What is not there any more is no event, and a hint of ours neither.
-        Change::Snapshot { .. } | Change::Look { .. } => return None,
+        Change::Snapshot { .. } | Change::Purge { .. } | Change::Look { .. } => return None,
     };
     let did = Some(change.did().clone());
     let entry = Entry { did, received_at: now, position: None, raw, parts: vec![part(change)] };
@@ -218,7 +218,7 @@ fn part(change: &Change) -> Part {
         Change::Delete { id, rev } => {
             Part { collection: Some(id.collection), rkey: Some(id.rkey.clone()), rev: Some(*rev), ..Part::default() }
         }
-        Change::Snapshot { rev, .. } => Part { rev: Some(*rev), ..Part::default() },
+        Change::Snapshot { rev, .. } | Change::Purge { rev, .. } => Part { rev: Some(*rev), ..Part::default() },
         Change::Look { .. } => Part::default(),
     }
 }

@@ -112,6 +112,6 @@ impl Reader {
                 vec![],
             )
             .await?;
-        Ok(crate::fingerprint_total(rows.iter().map(|row| (row.sum.as_slice(), row.live))))
+        Ok(crate::apply::fingerprint::total(rows.iter().map(|row| (row.sum.as_slice(), row.live))))
     }
 }

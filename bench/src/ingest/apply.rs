@@ -1,0 +1,78 @@
+//! `ingest.apply`: from decoded frames to commits, beside a bare `COPY` of the rows that they left.
+
+use std::time::Instant;
+
+use anyhow::{Context as _, Result};
+use chrono::Utc;
+use indexer::{Intake, WAITING_STEPS, gather};
+use store::Writer;
+use tokio::sync::mpsc;
+
+use super::{copy, load};
+use crate::{
+    report::Measured,
+    server::{Server, cpu_seconds},
+};
+
+/// The bars: changes a second, and their share of what the reference reaches.
+const CHANGES: f64 = 10_000.0;
+const SHARE: f64 = 0.5;
+
+pub async fn measure(server: &Server, frames: &[String]) -> Result<Measured> {
+    let database = server.database("apply").await?;
+    let mut writer = Writer::try_acquire(&database.url, database.generation).await?.context("another writer")?;
+    database.settle().await?;
+    let began = Instant::now();
+    let batches = apply(&mut writer, frames).await?;
+    let seconds = began.elapsed().as_secs_f64();
+    let cpu = cpu_seconds(writer.client()).await.unwrap_or(f64::NAN);
+    let refused: i64 = writer.client().query_one("SELECT count(*) FROM reject", &[]).await?.get(0);
+    anyhow::ensure!(refused == 0, "{refused} events of the mix were refused");
+    drop(writer);
+
+    let rows = copy::dump(&database).await?;
+    let copied = copy::measure(server, &rows, batches).await?;
+    let (value, reference) = (frames.len() as f64 / seconds, frames.len() as f64 / copied.seconds);
+    Ok(Measured {
+        bench: "ingest.apply",
+        value,
+        unit: "changes/s",
+        reference: "copy",
+        reference_value: reference,
+        bars: vec![
+            (format!("at least {CHANGES} changes/s"), value >= CHANGES),
+            (format!("at least {SHARE} of COPY"), value / reference >= SHARE),
+        ],
+        note: format!(
+            "{} changes in {batches} transactions, {} rows; CPU of the server's process {cpu:.1} s, of COPY's {:.1} s; load {}",
+            frames.len(),
+            copied.rows,
+            copied.cpu,
+            load()
+        ),
+    })
+}
+
+/// Decodes, validates and hashes on one task, gathers and applies on another, as the indexer does. Returns the number of
+/// transactions.
+async fn apply(writer: &mut Writer, frames: &[String]) -> Result<usize> {
+    let (sender, mut steps) = mpsc::channel(WAITING_STEPS);
+    let decoding = async move {
+        let intake = Intake::default();
+        for frame in frames {
+            if let Some(step) = intake.jetstream_v1(frame, Utc::now().timestamp_micros().unsigned_abs()) {
+                sender.send(step).await.ok();
+            }
+        }
+    };
+    let writing = async {
+        let mut batches = 0;
+        while let Some(step) = steps.recv().await {
+            writer.apply(gather(step, &mut steps)).await?;
+            batches += 1;
+        }
+        Ok(batches)
+    };
+    let (_, batches) = tokio::join!(decoding, writing);
+    batches
+}

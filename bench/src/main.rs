@@ -1,0 +1,71 @@
+//! The benchmarks that `cargo xtask bench` runs: each figure beside a reference that is measured in the same run.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program for the terminal: what it prints is its product"
+)]
+
+mod dice;
+mod ingest;
+mod jetstream;
+mod mix;
+mod report;
+mod server;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+/// Measures crowsnest. Exit codes: 0 measured, 1 something failed, 2 unusable arguments.
+#[derive(Parser)]
+#[command(name = "cargo xtask bench", bin_name = "cargo xtask bench")]
+struct Cli {
+    #[command(subcommand)]
+    bench: Bench,
+}
+
+#[derive(Subcommand)]
+enum Bench {
+    /// Changes applied, events dropped, lag, memory
+    Ingest(IngestArgs),
+}
+
+/// Arguments of `ingest`.
+#[derive(clap::Args)]
+struct IngestArgs {
+    /// Print one JSON object a line
+    #[arg(long)]
+    json: bool,
+
+    /// The crowsnest program, whose memory is measured
+    #[arg(long, value_name = "PATH")]
+    crowsnest: PathBuf,
+
+    /// How many changes are applied
+    #[arg(long, default_value_t = 100_000)]
+    changes: usize,
+
+    /// How many events are replayed while memory is watched
+    #[arg(long, default_value_t = 5_000_000)]
+    events: u64,
+
+    /// For how many seconds events are sent while lag is measured
+    #[arg(long, default_value_t = 15)]
+    seconds: u64,
+
+    /// Measure these alone: apply, drop, lag, memory
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let Cli { bench: Bench::Ingest(args) } = Cli::parse();
+    match ingest::run(&args).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
