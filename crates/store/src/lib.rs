@@ -3,7 +3,7 @@
 //! In data-flow order: [`connect`] and [`prepare`] (a database with today's schema), [`Writer`] (changes become rows, one
 //! transaction a batch), [`cursors`] (how far sources were read), [`jobs`], [`backfill`] and [`inbox`] (what is left to do,
 //! and what others found), [`observe`] (what the network told us), [`records`] and [`queries`] (rows become views),
-//! [`fingerprint`] (two digests that say whether two indexes are equal).
+//! [`fingerprint`] (two digests that say whether two indexes are equal), [`gauges`] (what an operator watches).
 //!
 //! Writes go through tokio-postgres (COPY, set-based merges), reads through SeaORM.
 
@@ -13,6 +13,7 @@ mod connect;
 pub mod cursors;
 mod error;
 pub mod fingerprint;
+pub mod gauges;
 pub mod inbox;
 pub mod jobs;
 mod listen;
