@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{IndexerConfig, IndexerError, incident::Incident, measure, source::reader::chain, tenure};
 
 /// How often a standby asks whether it may write.
-const STANDBY: Duration = Duration::from_secs(1);
+const STANDBY: Duration = Duration::from_millis(500);
 
 /// Runs the indexer until `shutdown`. While another process writes, this one stands by.
 ///

@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Instant};
 
 use chrono::Utc;
-use store::{Connection, INBOX_CHANNEL, JOBS_CHANNEL, StoreError, Writer, backfill, inbox, jobs, observe};
+use store::{Connection, INBOX_CHANNEL, JOBS_CHANNEL, StoreError, Writer, backfill, crash, inbox, jobs, observe};
 use tokio::{
     sync::{Notify, mpsc, oneshot},
     task::JoinSet,
@@ -24,6 +24,8 @@ use crate::{
 
 /// The most inbox rows of a batch.
 const INBOX_ROWS: i64 = 500;
+/// How often the writer shows that it lives.
+const BEAT: Duration = Duration::from_millis(500);
 /// How long parts have to end by themselves.
 const GRACE: Duration = Duration::from_secs(5);
 /// How often handles that nobody has checked for a while are looked for, and how many are queued at once.
@@ -100,15 +102,19 @@ struct Desk {
 impl Desk {
     /// Applies what comes, from whichever side.
     async fn work(mut self, over: CancellationToken) -> Result<(), StoreError> {
+        let mut beat = interval(BEAT);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 () = over.cancelled() => return Ok(()),
+                _ = beat.tick() => self.writer.beat().await?,
                 Some(step) = self.steps.recv() => {
                     let batch = gather(step, &mut self.steps);
                     self.apply(batch).await?;
                 }
                 Some(Request { batch, done }) = self.requests.recv() => {
                     self.apply(batch).await?;
+                    crash::point("before-ack");
                     // Nobody waits any more when the job was given up meanwhile.
                     done.send(()).ok();
                 }

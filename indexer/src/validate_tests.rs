@@ -39,6 +39,7 @@ fn told(outcome: Outcome) -> Vec<String> {
                 Change::Put(_) => "invalid".to_owned(),
                 Change::Delete { .. } => "delete".to_owned(),
                 Change::Snapshot { .. } => "snapshot".to_owned(),
+                Change::Purge { .. } => "purge".to_owned(),
                 Change::Look { hint, .. } => format!("{hint:?}"),
             });
             let rejects = rejects.iter().map(|reject| {

@@ -10,6 +10,8 @@
 mod apply;
 pub mod backfill;
 mod connect;
+#[doc(hidden)]
+pub mod crash;
 pub mod cursors;
 mod error;
 pub mod fingerprint;

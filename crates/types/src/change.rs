@@ -108,6 +108,13 @@ pub enum Change {
         /// What is there.
         present: BTreeSet<(Collection, Rkey)>,
     },
+    /// The account is deleted, and that was confirmed: what is known of it up to a revision goes for good.
+    Purge {
+        /// Whose.
+        did: Did,
+        /// What is newer stays: the account came back. The moment of the confirmation, where no revision is known.
+        rev: Tid,
+    },
     /// Something may have changed that carries no revision: look at the account and its identity again.
     Look {
         /// Whose.
@@ -123,7 +130,7 @@ impl Change {
         match self {
             Self::Put(put) => &put.id.did,
             Self::Delete { id, .. } => &id.did,
-            Self::Snapshot { did, .. } | Self::Look { did, .. } => did,
+            Self::Snapshot { did, .. } | Self::Purge { did, .. } | Self::Look { did, .. } => did,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::Utc;
 use outbound::{Pds, PdsError, pds::RecordEntry};
-use store::jobs::JobKind;
+use store::{crash, jobs::JobKind};
 use types::{
     Batch, Change, Cid, Collection, Did, DropReason, Origin, Put, RecordId, Rkey, Tid, Verification, record_cid,
 };
@@ -51,6 +51,7 @@ pub async fn read(context: &Context, key: &str) -> Result<(), JobError> {
             Err(error) => return unread(&did, error),
         }
     }
+    crash::point("before-snapshot");
     let Reading { present, mut batch, .. } = reading;
     batch.changes.push(Change::Snapshot { did, rev, present });
     context.apply(batch).await

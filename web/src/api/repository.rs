@@ -3,8 +3,8 @@ use axum::{
     extract::{Path, Query, State, rejection::QueryRejection},
 };
 use serde::{Deserialize, Serialize};
-use store::queries::{LayerView, ManifestView, PlatformView, RepositoryView, TagView};
-use types::{Digest, RepositoryName};
+use store::queries::{LayerView, ManifestView, PlatformView, RepositoryView, TagHistoryView, TagView};
+use types::{Digest, RepositoryName, Tag};
 
 use super::List;
 use crate::{
@@ -51,6 +51,21 @@ pub async fn tags(
     let begin = offset(&asked.cursor)?;
     let (account, name, _) = find(&web, &owner, &name).await?;
     let items = web.reader().tags(&account.did, &name, &filter(&asked.filter), PAGE_SIZE, begin).await?;
+    let full = i64::try_from(items.len()) == Ok(PAGE_SIZE);
+    Ok(Json(List { items, next: full.then(|| (begin + PAGE_SIZE).to_string()) }))
+}
+
+/// `GET /api/v1/repositories/{owner}/{repository}/tags/{tag}/history`
+pub async fn history(
+    State(web): State<Web>,
+    Path((owner, name, tag)): Path<(String, String, String)>,
+    parameters: Result<Query<Parameters>, QueryRejection>,
+) -> Result<Json<List<TagHistoryView>>, WebError> {
+    let Query(asked) = parameters.map_err(|error| WebError::BadRequest(error.body_text()))?;
+    let begin = offset(&asked.cursor)?;
+    let (account, name, _) = find(&web, &owner, &name).await?;
+    let tag: Tag = tag.parse().map_err(|error: types::NameError| WebError::BadRequest(error.to_string()))?;
+    let items = web.reader().tag_history(&account.did, &name, &tag, PAGE_SIZE, begin).await?;
     let full = i64::try_from(items.len()) == Ok(PAGE_SIZE);
     Ok(Json(List { items, next: full.then(|| (begin + PAGE_SIZE).to_string()) }))
 }

@@ -16,12 +16,14 @@ use crate::process;
 pub struct Runner {
     built: Built,
     nextest: bool,
+    /// Whether tests that have a long version run that.
+    full: bool,
 }
 
 impl Runner {
     /// By nextest, if it is installed: a process a test, and time limits from `.config/nextest.toml`.
-    pub fn new(built: Built) -> Self {
-        Runner { built, nextest: cargo::has_subcommand("nextest") }
+    pub fn new(built: Built, full: bool) -> Self {
+        Runner { built, nextest: cargo::has_subcommand("nextest"), full }
     }
 
     /// Runs a suite with the crowsnest that was built. A suite in which nothing ran has failed.
@@ -31,6 +33,9 @@ impl Runner {
     pub fn run(&self, suite: &Suite) -> Result<(bool, Counts)> {
         let Some((mut command, count)) = self.command(&suite.tests)? else { return fuzz::run() };
         command.env("CROWSNEST_BIN", self.built.program("crowsnest")?);
+        if self.full {
+            command.env("CROWSNEST_TEST_FULL", "1");
+        }
         let (succeeded, counts) = run_and_count(&mut command, count)?;
         Ok((succeeded && counts.passed > 0, counts))
     }

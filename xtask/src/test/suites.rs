@@ -55,6 +55,20 @@ pub static SUITES: &[Suite] = &[
         tests: Tests::System("cli"),
     },
     Suite {
+        name: "index",
+        about: "a thousand histories in any order, duplication and batching: the index that a fold in memory expects",
+        needs: &[tools::POSTGRES],
+        only_in_full: false,
+        tests: Tests::System("index"),
+    },
+    Suite {
+        name: "faults",
+        about: "indexers are killed, stopped and cut off, Postgres is restarted: both digests stay the same",
+        needs: &[tools::POSTGRES],
+        only_in_full: false,
+        tests: Tests::System("faults"),
+    },
+    Suite {
         name: "devnet",
         about: "the demo network, through its Jetstream, to skopeo, podman and docker",
         needs: &[tools::POSTGRES, tools::SKOPEO, tools::PODMAN, tools::DOCKER, tools::CONTAINERD],

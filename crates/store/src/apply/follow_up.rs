@@ -7,7 +7,7 @@ use types::{Batch, Change, CursorMove, Hint, Reject};
 
 use super::{ledger::Written, projection::Touched};
 use crate::{
-    CHANGES_CHANNEL, StoreError,
+    CHANGES_CHANNEL, StoreError, crash,
     jobs::{JobKind, enqueue},
 };
 
@@ -29,7 +29,8 @@ pub(crate) async fn write(
     touched: &Touched,
     generation: i32,
 ) -> Result<Vec<String>, StoreError> {
-    let new_actors = meet(tx, touched).await?;
+    let mut new_actors = meet(tx, touched).await?;
+    new_actors.extend(written.met.iter().cloned());
     queue(tx, batch, written, touched, &new_actors).await?;
     tell(tx, batch, written, touched, generation).await?;
     keep(tx, &batch.rejects).await?;
@@ -37,6 +38,7 @@ pub(crate) async fn write(
         tx.execute("DELETE FROM inbox WHERE id = ANY($1)", &[&batch.inbox]).await?;
     }
     if let Some(cursor) = &batch.cursor {
+        crash::point("before-cursor");
         move_cursor(tx, cursor).await?;
     }
     Ok(new_actors)
@@ -68,24 +70,37 @@ async fn queue(
     // A relay may not crawl a hold, so one that is new is read directly.
     let mut resyncs: BTreeSet<String> = new_actors.iter().filter(|did| touched.holds.contains(*did)).cloned().collect();
     resyncs.extend(written.conflicts.iter().map(|did| did.as_str().to_owned()));
-    let mut hidden = Vec::new();
     for change in &batch.changes {
         if let Change::Look { did, hint } = change {
             looks.insert(did.as_str().to_owned());
-            match hint {
-                Hint::Account { active: false } => hidden.push(did.as_str()),
-                Hint::Sync => drop(resyncs.insert(did.as_str().to_owned())),
-                Hint::Identity | Hint::Account { active: true } => {}
+            if matches!(hint, Hint::Sync) {
+                resyncs.insert(did.as_str().to_owned());
             }
         }
     }
-    if !hidden.is_empty() {
-        tx.execute("UPDATE actor SET active = false WHERE did = ANY($1)", &[&hidden]).await?;
-    }
+    // Those whom this batch is the first to name.
+    hide(tx, batch).await?;
     let manifests: Vec<String> = touched.manifests.iter().map(|id| format!("{}/{}", id.did, id.rkey)).collect();
     enqueue(tx, JobKind::Manifest, &manifests).await?;
     enqueue(tx, JobKind::Actor, &looks.into_iter().collect::<Vec<_>>()).await?;
     enqueue(tx, JobKind::Resync, &resyncs.into_iter().collect::<Vec<_>>()).await
+}
+
+/// Hides the accounts that the batch calls inactive, until a look has an answer. Before anything else: whoever shows or hides
+/// an account locks its row first and then the repositories that it stars.
+pub(crate) async fn hide(tx: &Transaction<'_>, batch: &Batch) -> Result<(), StoreError> {
+    let hidden: Vec<&str> = batch
+        .changes
+        .iter()
+        .filter_map(|change| match change {
+            Change::Look { did, hint: Hint::Account { active: false } } => Some(did.as_str()),
+            _ => None,
+        })
+        .collect();
+    if !hidden.is_empty() {
+        tx.execute("UPDATE actor SET active = false WHERE did = ANY($1) AND active", &[&hidden]).await?;
+    }
+    Ok(())
 }
 
 /// Writes what changed into the change log, and notifies its sequence number: payloads are small.
@@ -97,7 +112,7 @@ async fn tell(
     generation: i32,
 ) -> Result<(), StoreError> {
     let mut keys: BTreeSet<String> = written.projected.keys().map(|id| format!("did:{}", id.did)).collect();
-    let looked = batch.changes.iter().filter(|change| matches!(change, Change::Look { .. }));
+    let looked = batch.changes.iter().filter(|change| matches!(change, Change::Look { .. } | Change::Purge { .. }));
     keys.extend(looked.map(|change| format!("did:{}", change.did())));
     let repositories = touched.repositories.iter().chain(touched.stars.keys());
     keys.extend(repositories.map(|(did, name)| format!("repository:{did}/{name}")));

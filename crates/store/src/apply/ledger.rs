@@ -41,6 +41,8 @@ pub(crate) struct Written<'a> {
     pub contents: BTreeMap<RecordId, (Option<Cid>, Option<Cid>)>,
     /// Accounts whose repository has to be read again.
     pub conflicts: BTreeSet<Did>,
+    /// Accounts that a snapshot or a purge was the first to name.
+    pub met: BTreeSet<String>,
 }
 
 impl<'a> Written<'a> {
@@ -52,6 +54,7 @@ impl<'a> Written<'a> {
             entry.1 = after;
         }
         self.conflicts.extend(later.conflicts);
+        self.met.extend(later.met);
     }
 }
 
@@ -69,7 +72,7 @@ impl<'a> Candidate<'a> {
                 Some(Self { id: &put.id, news: News { rev: put.rev, cid: Some(put.cid) }, put: Some(put) })
             }
             Change::Delete { id, rev } => Some(Self { id, news: News { rev: *rev, cid: None }, put: None }),
-            Change::Snapshot { .. } | Change::Look { .. } => None,
+            Change::Snapshot { .. } | Change::Purge { .. } | Change::Look { .. } => None,
         }
     }
 }

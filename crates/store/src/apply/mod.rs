@@ -10,6 +10,7 @@ mod follow_up;
 mod ledger;
 
 mod projection;
+mod purge;
 mod repository;
 mod snapshot;
 mod writer;

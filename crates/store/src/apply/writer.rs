@@ -3,8 +3,8 @@ use std::collections::BTreeMap;
 use tokio_postgres::{Client, Transaction};
 use types::{Batch, Change, DropReason, Reject, records::Refusal};
 
-use super::{Verdict, fingerprint, follow_up, ledger, projection, repository, snapshot};
-use crate::{Connection, StoreError, connect};
+use super::{Verdict, fingerprint, follow_up, ledger, projection, purge, repository, snapshot};
+use crate::{Connection, StoreError, connect, crash};
 
 /// The advisory lock of the one writer.
 const WRITER_LOCK: i64 = 7_300_002;
@@ -52,7 +52,8 @@ impl Applied {
 }
 
 impl Writer {
-    /// Becomes the writer, or returns `None` while another process is.
+    /// Becomes the writer, or returns `None` while another process is. One that has said nothing for a while (see
+    /// [`Writer::beat`]) loses its session, so that somebody can become the writer soon.
     ///
     /// # Errors
     /// When Postgres refuses, or is not there.
@@ -60,6 +61,7 @@ impl Writer {
         let Connection { client, .. } = connect(url, Some(generation)).await?;
         let locked: bool = client.query_one("SELECT pg_try_advisory_lock($1)", &[&WRITER_LOCK]).await?.get(0);
         if !locked {
+            depose_silent(&client).await?;
             return Ok(None);
         }
         // The server ends a session whose client is gone, so that a standby need not wait for TCP to notice.
@@ -72,6 +74,15 @@ impl Writer {
             .await?;
         let epoch = client.query_one("UPDATE writer SET epoch = epoch + 1 RETURNING epoch", &[]).await?.get(0);
         Ok(Some(Self { client, generation, epoch }))
+    }
+
+    /// Shows standbys that this process is alive; to be called every second at least while there is nothing to apply.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`] when another process is the writer now; else when Postgres refuses, or is not there.
+    pub async fn beat(&self) -> Result<(), StoreError> {
+        let theirs: i64 = self.client.query_one("SELECT epoch FROM writer", &[]).await?.get(0);
+        if theirs == self.epoch { Ok(()) } else { Err(StoreError::Fenced { ours: self.epoch, theirs }) }
     }
 
     /// The connection, for reads that belong to the writer (its cursor, its inbox).
@@ -105,7 +116,9 @@ impl Writer {
         let (generation, epoch) = (self.generation, self.epoch);
         let transaction = self.client.transaction().await?;
         let applied = apply_in(&transaction, batch, generation, epoch).await?;
+        crash::point("before-commit");
         transaction.commit().await?;
+        crash::point("after-commit");
         Ok(applied)
     }
 }
@@ -114,17 +127,43 @@ impl Writer {
 async fn apply_in(tx: &Transaction<'_>, batch: &Batch, generation: i32, epoch: i64) -> Result<Applied, StoreError> {
     check_fence(tx, epoch).await?;
     let mut applied = Applied::default();
+    follow_up::hide(tx, batch).await?;
+    crash::point("before-ledger");
     let mut written = ledger::write(tx, batch, &mut applied).await?;
+    crash::point("after-ledger");
     for change in &batch.changes {
-        if let Change::Snapshot { did, rev, present } = change {
-            written.merge(snapshot::sweep(tx, did, *rev, present).await?);
+        match change {
+            Change::Snapshot { did, rev, present } => written.merge(snapshot::sweep(tx, did, *rev, present).await?),
+            Change::Purge { did, rev } => written.merge(purge::remove(tx, did, *rev).await?),
+            Change::Put(_) | Change::Delete { .. } | Change::Look { .. } => {}
         }
     }
     let touched = projection::write(tx, &written).await?;
+    crash::point("after-projection");
     repository::derive(tx, &touched).await?;
     fingerprint::write(tx, &written).await?;
+    purge::forget(tx, batch, &touched).await?;
     applied.new_actors = follow_up::write(tx, batch, &written, &touched, generation).await?;
     Ok(applied)
+}
+
+/// A process that is stopped, or whose machine is cut off, keeps its session and with it the lock. Postgres waits for it:
+/// longer than a living one ever lets it wait.
+async fn depose_silent(client: &Client) -> Result<(), StoreError> {
+    let deposed = client
+        .query(
+            "SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_stat_activity USING (pid)
+             WHERE locktype = 'advisory' AND granted AND classid::bigint << 32 | objid::bigint = $1 AND objsubid = 1
+               AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+               AND (state LIKE 'idle%' AND state_change < now() - interval '2.5 seconds'
+                    OR state = 'active' AND wait_event_type = 'Client' AND state_change < now() - interval '4 seconds')",
+            &[&WRITER_LOCK],
+        )
+        .await?;
+    if !deposed.is_empty() {
+        tracing::warn!("The writer says nothing; its session was ended");
+    }
+    Ok(())
 }
 
 async fn check_fence(tx: &Transaction<'_>, ours: i64) -> Result<(), StoreError> {
