@@ -11,6 +11,7 @@ mod event;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
+mod incident;
 mod intake;
 mod jobs;
 mod known;
@@ -28,5 +29,6 @@ pub use batch::{Step, WAITING_STEPS, gather};
 pub use config::{IndexerConfig, Timing};
 pub use error::IndexerError;
 pub use intake::Intake;
+pub use measure::METRICS;
 pub use run::{backfill, check, run};
 pub use status::{IndexerStatus, SourceState};

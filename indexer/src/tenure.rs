@@ -71,6 +71,7 @@ pub async fn serve(
     parts.spawn(until(over.clone(), reader.run()));
     parts.spawn(until(over.clone(), listen(config.database_url.clone(), wake.clone())));
     parts.spawn(until(over.clone(), keep_house(config.clone(), generation)));
+    parts.spawn(until(over.clone(), measure::watch(config.database_url.clone(), generation)));
     parts.spawn(Jobs::new(context, config.workers).work(wake, over.clone()));
     config.status.set_writing(true);
     let first = parts.join_next().await;

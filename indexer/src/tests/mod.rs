@@ -3,6 +3,7 @@
 mod backfill;
 mod bad_input;
 mod jobs;
+mod metrics;
 mod network;
 mod stream;
 mod take_over;

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: named suites, with what they need installed first and a summary at the end.
 
 mod counts;
+mod fuzz;
 mod runner;
 mod suites;
 mod tools;

@@ -25,6 +25,8 @@ pub enum Tests {
     Unit,
     /// The examples in the documentation.
     Docs,
+    /// The targets in `fuzz/`.
+    Fuzz,
     /// A module of `tests/system`.
     System(&'static str),
 }
@@ -91,6 +93,13 @@ pub static SUITES: &[Suite] = &[
         ],
         only_in_full: false,
         tests: Tests::System("pds_pull"),
+    },
+    Suite {
+        name: "fuzz",
+        about: "frames, CARs, blocks and records, fuzzed for a minute each: no panic, no hang, at most 64 MB",
+        needs: &[tools::CXX],
+        only_in_full: true,
+        tests: Tests::Fuzz,
     },
 ];
 
