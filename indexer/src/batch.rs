@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use chrono::Utc;
 use tokio::sync::mpsc::Receiver;
 use types::{Arrival, Batch, Change, CursorMove, Origin, Reject};
 
@@ -26,6 +28,22 @@ pub struct Step {
     pub cursor: Option<CursorMove>,
     /// The event as it came.
     pub arrival: Option<Arrival>,
+}
+
+impl Step {
+    /// What an event came to, with the event itself for the archive.
+    pub fn taken(changes: Vec<Change>, rejects: Vec<Reject>, cursor: Option<CursorMove>, raw: Bytes) -> Self {
+        let did = changes.first().map(|change| change.did().clone());
+        let arrival = Arrival {
+            did: did.or_else(|| rejects.first().and_then(|reject| reject.did.clone())),
+            received_at: Utc::now().timestamp_micros(),
+            position: cursor.as_ref().map(|cursor| cursor.to),
+            raw,
+            changes: 0..changes.len(),
+            refused: rejects.iter().map(|reject| reject.reason).collect(),
+        };
+        Self { changes, rejects, cursor, arrival: Some(arrival) }
+    }
 }
 
 /// Makes a batch of a step and those that wait behind it.

@@ -16,7 +16,7 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval, sleep, sleep_until},
 };
 use tokio_postgres::Client;
-use types::{Arrival, CursorMove, Did, DropReason};
+use types::CursorMove;
 
 use super::{
     decode, request,
@@ -195,8 +195,7 @@ impl Connection<'_> {
             Some(Err(FrameError::Envelope(why))) => {
                 self.meters.dropped(types::DropReason::BadEnvelope);
                 let reject = reject(None, types::DropReason::BadEnvelope, why, &message.clone().into_data());
-                let arrival = Some(self.arrival(None, &message.into_data(), vec![reject.reason]));
-                self.send(Step { rejects: vec![reject], arrival, ..Step::default() }).await?;
+                self.send(Step::taken(Vec::new(), vec![reject], None, message.into_data())).await?;
             }
             Some(Err(refused @ FrameError::Refused { .. })) => return Err(self.refused(refused).await?),
             Some(Err(broken)) => return Err(broken.into()),
@@ -221,20 +220,9 @@ impl Connection<'_> {
                 rejects.iter().for_each(|reject| self.meters.dropped(reject.reason));
                 self.reader.known.extend(changes.iter().map(|change| change.did().as_str()));
                 let cursor = self.latest.clone();
-                let did = changes.first().map(|change| change.did().clone());
-                let did = did.or_else(|| rejects.first().and_then(|reject| reject.did.clone()));
-                let refused = rejects.iter().map(|reject| reject.reason).collect();
-                let arrival = Some(self.arrival(did, raw, refused));
-                self.send(Step { changes, rejects, cursor, arrival }).await
+                self.send(Step::taken(changes, rejects, cursor, raw.clone())).await
             }
         }
-    }
-
-    /// An event as it came, for the archive.
-    fn arrival(&self, did: Option<Did>, raw: &Bytes, refused: Vec<DropReason>) -> Arrival {
-        let position = self.latest.as_ref().map(|cursor| cursor.to);
-        let received_at = Utc::now().timestamp_micros();
-        Arrival { did, received_at, position, raw: raw.clone(), changes: 0..0, refused }
     }
 
     /// A clock that is ahead must not carry the cursor past what is still to come.
