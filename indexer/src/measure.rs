@@ -98,7 +98,7 @@ pub fn begin() {
     for reason in DropReason::ALL {
         counter!("crowsnest_dropped_total", "reason" => reason.as_str()).increment(0);
     }
-    for kind in ["records", "archive_bytes", "rejects"] {
+    for kind in ["records", "record_bytes", "archive_bytes", "rejects"] {
         counter!("crowsnest_quota_exceeded_total", "kind" => kind).increment(0);
     }
     for verdict in ["applied", "verified", "advanced", "refused"] {

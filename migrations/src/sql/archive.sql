@@ -27,6 +27,7 @@ CREATE TABLE ops.quota (
     did text COLLATE "C" NOT NULL,
     day date NOT NULL,
     records bigint NOT NULL,
+    record_bytes bigint NOT NULL,
     archive_bytes bigint NOT NULL,
     rejects bigint NOT NULL,
     PRIMARY KEY (day, did)

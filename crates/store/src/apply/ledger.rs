@@ -136,7 +136,10 @@ pub(crate) async fn write<'a>(
         let before = old.and_then(|known| known.cid);
         let mut verdict = decide(old, floors.get(id.did.as_str()).copied(), news, origin, DECODER);
         // A repository that is read has its own bounds.
-        if verdict == Verdict::Applied && old.is_none() && origin == Origin::Stream && !quotas.take_record(&id.did) {
+        // The deletion of a known record leaves less than was there.
+        let is_written = matches!(verdict, Verdict::Applied | Verdict::Verified) && (put.is_some() || old.is_none());
+        let bytes = put.map_or(0, |put| put.raw.len());
+        if is_written && origin == Origin::Stream && !quotas.take_record(&id.did, old.is_none(), bytes) {
             verdict = Verdict::Dropped(DropReason::Quota);
         }
         tell(at, verdict);

@@ -15,6 +15,8 @@ pub struct Caps {
     /// Records that the ledger had not heard of before, deletions included; from streams, since a repository that is read
     /// has bounds of its own.
     pub records: u64,
+    /// Bytes of new and changed records that the ledger takes, from streams.
+    pub record_bytes: u64,
     /// Bytes of events, before compression, that the archive keeps.
     pub archive_bytes: u64,
     /// Rejects that are kept.
@@ -25,7 +27,8 @@ pub struct Caps {
 
 impl Default for Caps {
     fn default() -> Self {
-        Self { records: 20_000, archive_bytes: 64 << 20, rejects: 100, all_rejects: 10_000 }
+        // A busy hold writes a record for each layer that is pushed to it.
+        Self { records: 100_000, record_bytes: 512 << 20, archive_bytes: 256 << 20, rejects: 100, all_rejects: 10_000 }
     }
 }
 
@@ -33,16 +36,18 @@ impl Default for Caps {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
     Records,
+    RecordBytes,
     ArchiveBytes,
     Rejects,
 }
 
 impl Kind {
-    const ALL: [Self; 3] = [Self::Records, Self::ArchiveBytes, Self::Rejects];
+    const ALL: [Self; 4] = [Self::Records, Self::RecordBytes, Self::ArchiveBytes, Self::Rejects];
 
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Records => "records",
+            Self::RecordBytes => "record_bytes",
             Self::ArchiveBytes => "archive_bytes",
             Self::Rejects => "rejects",
         }
@@ -50,7 +55,7 @@ impl Kind {
 }
 
 /// What an account used up, by kind.
-type Usage = [u64; 3];
+type Usage = [u64; 4];
 
 /// The account that stands for everyone together.
 const EVERYONE: &str = "*";
@@ -79,10 +84,10 @@ impl Quotas {
     pub async fn load(client: &Client, caps: Caps) -> Result<Self, StoreError> {
         let day = Utc::now().date_naive();
         client.execute("DELETE FROM quota WHERE day < $1", &[&(day - KEPT)]).await?;
-        let select = "SELECT did, records, archive_bytes, rejects FROM quota WHERE day = $1";
+        let select = "SELECT did, records, record_bytes, archive_bytes, rejects FROM quota WHERE day = $1";
         let number = |row: &tokio_postgres::Row, at| u64::try_from(row.get::<_, i64>(at)).unwrap_or_default();
         let used = client.query(select, &[&day]).await?;
-        let used = used.iter().map(|row| (row.get(0), [number(row, 1), number(row, 2), number(row, 3)])).collect();
+        let used = used.iter().map(|row| (row.get(0), [1, 2, 3, 4].map(|at| number(row, at)))).collect();
         let (pending, exceeded, told) = (HashMap::new(), BTreeMap::new(), BTreeMap::new());
         Ok(Self { caps, day, used, pending, exceeded, told })
     }
@@ -116,9 +121,10 @@ impl Quotas {
         (self.pending, self.exceeded) = point;
     }
 
-    /// Whether one more new record of an account is taken.
-    pub fn take_record(&mut self, did: &Did) -> bool {
-        self.take(did.as_str(), Kind::Records, 1)
+    /// Whether one more record of an account is taken, new or changed.
+    pub fn take_record(&mut self, did: &Did, is_new: bool, bytes: usize) -> bool {
+        (!is_new || self.take(did.as_str(), Kind::Records, 1))
+            && self.take(did.as_str(), Kind::RecordBytes, bytes as u64)
     }
 
     /// Whether the archive keeps so many bytes more of an account.
@@ -153,6 +159,7 @@ impl Quotas {
     fn cap(&self, who: &str, kind: Kind) -> u64 {
         match kind {
             Kind::Records => self.caps.records,
+            Kind::RecordBytes => self.caps.record_bytes,
             Kind::ArchiveBytes => self.caps.archive_bytes,
             Kind::Rejects if who == EVERYONE => self.caps.all_rejects,
             Kind::Rejects => self.caps.rejects,
@@ -176,11 +183,11 @@ impl Quotas {
         }
         let column = |at: usize| -> Vec<i64> { usages.iter().map(|usage| usage[at] as i64).collect() };
         tx.execute(
-            "INSERT INTO quota (day, did, records, archive_bytes, rejects)
-             SELECT $1, * FROM unnest($2::text[], $3::bigint[], $4::bigint[], $5::bigint[])
-             ON CONFLICT (day, did) DO UPDATE SET records = excluded.records, archive_bytes = excluded.archive_bytes,
-                 rejects = excluded.rejects",
-            &[&self.day, &whose, &column(0), &column(1), &column(2)],
+            "INSERT INTO quota (day, did, records, record_bytes, archive_bytes, rejects)
+             SELECT $1, * FROM unnest($2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])
+             ON CONFLICT (day, did) DO UPDATE SET records = excluded.records, record_bytes = excluded.record_bytes,
+                 archive_bytes = excluded.archive_bytes, rejects = excluded.rejects",
+            &[&self.day, &whose, &column(0), &column(1), &column(2), &column(3)],
         )
         .await?;
         Ok(())

@@ -10,7 +10,7 @@ fn a_star(did: &str, n: u64) -> Change {
 }
 
 fn caps() -> Caps {
-    Caps { records: 32, archive_bytes: 1 << 20, rejects: 3, all_rejects: 5 }
+    Caps { records: 32, record_bytes: 1 << 20, archive_bytes: 1 << 20, rejects: 3, all_rejects: 5 }
 }
 
 #[tokio::test]
@@ -90,6 +90,26 @@ async fn rejects_and_the_archive_have_quotas_too() {
     let newest = "SELECT events::bigint FROM archive ORDER BY seq DESC LIMIT 1";
     assert_eq!(index.count(newest).await, 20 - refused as i64);
     assert_eq!(index.count("SELECT count(*) FROM record").await, 20, "the ledger has them all");
+}
+
+#[tokio::test]
+async fn bytes_over_the_quota_wait_for_tomorrow_too() {
+    let mut index = Index::new().await;
+    index.writer.set_caps(Caps { record_bytes: 4_000, ..caps() });
+    let large = |n: u64| {
+        let mut record = star(ALICE, "app", true);
+        record["note"] = "x".repeat(1_500).into();
+        put(n, id(BOB, Collection::Star, "s"), &record)
+    };
+    for (n, verdict) in [(1, "applied"), (2, "advanced")] {
+        assert_eq!(index.apply(vec![large(n)]).await.verdicts, [(verdict, 1)].into());
+    }
+    index.apply(vec![put(3, id(BOB, Collection::Star, "s"), &star(ALICE, "app", true))]).await;
+    assert_eq!(index.apply(vec![large(4)]).await.verdicts, [("applied", 1)].into());
+    index.apply(vec![delete(5, id(BOB, Collection::Star, "s"))]).await;
+    let applied = index.apply(vec![large(6)]).await;
+    assert_eq!((applied.verdicts, applied.over_quota), ([("quota", 1)].into(), [("record_bytes", 1)].into()));
+    assert_eq!(index.apply(vec![delete(7, id(BOB, Collection::Star, "s"))]).await.verdicts, [("advanced", 1)].into());
 }
 
 /// What was not applied is not counted.
