@@ -9,6 +9,9 @@ mod batch;
 mod config;
 mod error;
 mod event;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod intake;
 mod jobs;
 mod known;
@@ -28,6 +31,7 @@ pub use batch::{Step, WAITING_STEPS, gather};
 pub use config::{IndexerConfig, Timing};
 pub use error::IndexerError;
 pub use intake::Intake;
+pub use measure::METRICS;
 pub use run::{check, run};
 pub use status::{IndexerStatus, SourceState};
 pub use work::{backfill, queue_backfill};

@@ -1,11 +1,14 @@
 //! The whole indexer on a real Postgres, with a stream and a network on loopback.
 
 mod backfill;
+mod bad_input;
 mod jobs;
+mod metrics;
 mod network;
 mod reconcile;
 mod stream;
 mod take_over;
+mod verification;
 mod whole;
 
 use std::{fmt::Debug, time::Duration};
