@@ -85,7 +85,7 @@ impl Moves {
 
     /// Keeps what tags pointed at until now and do no more. Written once a revision: a replay adds nothing.
     pub async fn write(self, tx: &Transaction<'_>) -> Result<(), StoreError> {
-        let ended: Vec<(&(String, String), &Said, Option<DateTime<Utc>>)> = self
+        let ended: Vec<(_, &Said, Option<DateTime<Utc>>)> = self
             .before
             .iter()
             .filter_map(|(key, before)| {
