@@ -74,7 +74,7 @@ fn judge(frame: Result<Frame<'_>, FrameError>, data: &[u8]) {
     changes.iter().for_each(|change| match change {
         Change::Put(put) => stands(put),
         Change::Delete { .. } | Change::Look { .. } => {}
-        Change::Snapshot { .. } | Change::Purge { .. } => panic!("a stream tells of neither"),
+        Change::Snapshot { .. } | Change::Purge { .. } => panic!("a stream tells of no {change:?}"),
     });
 }
 

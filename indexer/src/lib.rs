@@ -11,7 +11,6 @@ mod event;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
-mod incident;
 mod intake;
 mod jobs;
 mod known;

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use service::{
-    Health,
+    Health, Incident,
     config::{SourceKind, SourceUrl},
     health::ReadyFlag,
 };
@@ -9,7 +9,7 @@ use store::{StoreError, Writer};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use crate::{IndexerConfig, IndexerError, incident::Incident, measure, source::reader::chain, tenure};
+use crate::{IndexerConfig, IndexerError, measure, source::reader::chain, tenure};
 
 /// How often a standby asks whether it may write.
 const STANDBY: Duration = Duration::from_millis(500);
@@ -31,7 +31,7 @@ pub async fn run(config: IndexerConfig, shutdown: CancellationToken, health: Hea
             Err(error) => return Err(error),
         };
         if away.begins() {
-            tracing::warn!(reason = %chain(&failure), "No longer the writer; standing by until Postgres answers");
+            tracing::warn!(reason = %chain(&failure), "No longer the writer; standing by");
         }
         if shutdown.run_until_cancelled(sleep(STANDBY)).await.is_none() {
             return Ok(());
@@ -73,9 +73,7 @@ async fn tenure(
 ) -> Result<(), IndexerError> {
     let waiting = async {
         let generation = store::prepare(&config.database_url).await?;
-        if let Some(lasted) = away.ends() {
-            tracing::info!(incident.ms = lasted.as_millis(), "Postgres answers again");
-        }
+        away.ends();
         // A standby is as ready as it can be.
         ready.set(true);
         Ok::<_, StoreError>((become_writer(&config.database_url, generation).await?, generation))

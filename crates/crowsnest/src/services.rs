@@ -14,7 +14,7 @@ use indexer::{IndexerConfig, IndexerStatus};
 use outbound::{Outbound, OutboundConfig, Resolver, ResolverConfig};
 use registry_api::{Registry, RegistryConfig};
 use service::{
-    Health, Postgres,
+    Health, Incident, Postgres,
     config::{DatabaseArgs, NetworkArgs, ServeArgs, SourceUrl},
     health, listen,
     telemetry::{self, Metrics},
@@ -59,10 +59,23 @@ impl Base {
         let reader = Reader::connect(self.postgres.url(), self.generation).await?;
         let ready = self.health.flag("database", "Postgres does not answer");
         ready.set(true);
-        let stop = self.stop.clone();
+        let (stop, mut away) = (self.stop.clone(), Incident::default());
         tokio::spawn(async move {
             while stop.run_until_cancelled(sleep(PING_EVERY)).await.is_some() {
-                ready.set(reader.ping().await.is_ok());
+                match reader.ping().await {
+                    Ok(()) => {
+                        ready.set(true);
+                        if let Some(lasted) = away.ends() {
+                            tracing::info!(incident.ms = lasted.as_millis(), "Postgres answers again");
+                        }
+                    }
+                    Err(error) => {
+                        ready.set(false);
+                        if away.begins() {
+                            tracing::warn!(%error, "Postgres does not answer");
+                        }
+                    }
+                }
             }
         });
         Ok(())

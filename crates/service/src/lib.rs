@@ -4,6 +4,7 @@
 
 pub mod config;
 pub mod health;
+mod incident;
 pub mod listen;
 pub mod metric;
 pub mod postgres;
@@ -11,4 +12,5 @@ pub mod shutdown;
 pub mod telemetry;
 
 pub use health::Health;
+pub use incident::Incident;
 pub use postgres::{Postgres, PostgresError};
