@@ -161,7 +161,8 @@ fn each_row_alone() {
 /// Whose record a message holds, when it can be told.
 fn author(message: &Message) -> Option<String> {
     match decode(message).ok()?.event {
-        crate::event::Event::Commit(commit) => Some(commit.did.into_owned()),
+        // Postgres cannot even be asked about NUL.
+        crate::event::Event::Commit(commit) => Some(commit.did.replace('\0', "")),
         _ => None,
     }
 }
