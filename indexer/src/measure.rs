@@ -77,6 +77,13 @@ pub const METRICS: &[Metric] = {
             &["kind"],
             "Time since the oldest job was queued",
         ),
+        metric(
+            Counter,
+            "crowsnest_quota_exceeded_total",
+            Unit::Count,
+            &["kind"],
+            "What was not kept of accounts that are over a daily quota",
+        ),
         metric(Gauge, "crowsnest_rejects", Unit::Count, &[], "Refused events that are kept"),
         metric(Gauge, "crowsnest_inbox", Unit::Count, &[], "Finds of other processes that wait for the writer"),
         metric(Gauge, "crowsnest_holds", Unit::Count, &["state"], "Holds, by whether they answered when last asked"),
@@ -91,7 +98,10 @@ pub fn begin() {
     for reason in DropReason::ALL {
         counter!("crowsnest_dropped_total", "reason" => reason.as_str()).increment(0);
     }
-    for verdict in ["applied", "advanced", "refused"] {
+    for kind in ["records", "record_bytes", "archive_bytes", "rejects"] {
+        counter!("crowsnest_quota_exceeded_total", "kind" => kind).increment(0);
+    }
+    for verdict in ["applied", "verified", "advanced", "refused"] {
         counter!("crowsnest_changes_total", "verdict" => verdict).increment(0);
     }
     for reason in ["unreachable", "stalled", "closed", "broken", "bad_frame"] {
@@ -140,6 +150,9 @@ pub fn applied(applied: &store::Applied, changes: usize, seconds: f64) {
     histogram!("crowsnest_apply_seconds").record(seconds);
     for (verdict, count) in &applied.verdicts {
         counter!("crowsnest_changes_total", "verdict" => *verdict).increment(*count);
+    }
+    for (quota, count) in &applied.over_quota {
+        counter!("crowsnest_quota_exceeded_total", "kind" => *quota).increment(*count);
     }
     if applied.refused > 0 {
         counter!("crowsnest_changes_total", "verdict" => "refused").increment(applied.refused);

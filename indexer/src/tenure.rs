@@ -4,7 +4,9 @@
 use std::{sync::Arc, time::Instant};
 
 use chrono::Utc;
-use store::{Connection, INBOX_CHANNEL, JOBS_CHANNEL, StoreError, Writer, backfill, crash, inbox, jobs, observe};
+use store::{
+    Connection, INBOX_CHANNEL, JOBS_CHANNEL, StoreError, Writer, archive, backfill, crash, inbox, jobs, observe,
+};
 use tokio::{
     sync::{Notify, mpsc, oneshot},
     task::JoinSet,
@@ -32,6 +34,9 @@ const GRACE: Duration = Duration::from_secs(5);
 const STALE_HANDLES_EVERY: u32 = 10;
 const STALE_HANDLES: i64 = 100;
 
+/// How often the archive is cut to its limits, in seconds.
+const PRUNE_EVERY: u32 = 60;
+
 /// A batch from elsewhere than the stream, and whom to tell that it is applied.
 pub struct Request {
     pub batch: Batch,
@@ -41,10 +46,12 @@ pub struct Request {
 /// Is the writer until shutdown, or until something fails.
 pub async fn serve(
     config: &IndexerConfig,
-    writer: Writer,
+    mut writer: Writer,
     generation: i32,
     shutdown: &CancellationToken,
 ) -> Result<(), IndexerError> {
+    writer.set_archive(config.archive.days > 0);
+    writer.set_caps(config.caps);
     let known = Known::default();
     known.extend(observe::known_dids(writer.client()).await?);
     let over = shutdown.child_token();
@@ -180,6 +187,9 @@ async fn keep_house(config: IndexerConfig, generation: i32) -> Result<(), StoreE
         // Before anything was heard the source has been silent since we began.
         measure::lag(config.status.lag_ms().unwrap_or_else(|| Utc::now().timestamp_millis() - began));
         backfill::refresh(&db).await?;
+        if second.is_multiple_of(PRUNE_EVERY) {
+            archive::prune(&db, config.archive).await?;
+        }
         if second.is_multiple_of(STALE_HANDLES_EVERY) && jobs::due(&db, jobs::JobKind::Actor).await? < STALE_HANDLES {
             let age = config.timing.handle_age.as_secs_f64();
             let stale = observe::stale_handles(&db, age, STALE_HANDLES).await?;

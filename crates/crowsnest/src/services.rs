@@ -258,7 +258,10 @@ async fn supervise(config: IndexerConfig, stop: CancellationToken, health: Healt
 
 fn indexer_config(args: &Indexer, base: &Base, dial: &Dial) -> IndexerConfig {
     let (outbound, resolver) = (dial.outbound.clone(), dial.resolver.clone());
-    IndexerConfig::new(base.url(), args.source.source.clone(), outbound, resolver, args.network.relay_url.clone())
+    let relay_url = args.network.relay_url.clone();
+    let config = IndexerConfig::new(base.url(), args.source.source.clone(), outbound, resolver, relay_url);
+    let archive = store::archive::Limits { days: args.archive.archive_days, bytes: args.archive.archive_bytes };
+    IndexerConfig { archive, ..config }
 }
 
 /// The indexer of this process tells the web how far behind the network it is.

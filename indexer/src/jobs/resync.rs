@@ -120,7 +120,7 @@ impl Reading<'_> {
                 let detail = format!("{id} does not hash to {cid}");
                 let did = Some(self.did.clone());
                 self.batch.rejects.push(reject(did, DropReason::CidMismatch, detail, json.as_bytes()));
-                return;
+                Verification::Mismatch
             }
             Checked::Fine => Verification::CidChecked,
             Checked::Unverifiable | Checked::TooLarge => Verification::Unverifiable,

@@ -7,6 +7,7 @@ mod metrics;
 mod network;
 mod stream;
 mod take_over;
+mod verification;
 mod whole;
 
 use std::{fmt::Debug, time::Duration};

@@ -61,6 +61,7 @@ fn on_loopback(mut history: History) -> History {
     let number = history.number;
     let (web, plc) = (did(number, 3), did(number, 4));
     history.commits.retain(|commit| commit.who != 3);
+    history.purges.clear();
     let elsewhere = |record: &mut Value| {
         let text = record.to_string().replace(&web, &plc);
         let text = text.replace(&format!("https://n{number}.hold.example"), NOWHERE);

@@ -74,7 +74,8 @@ impl Pen<'_> {
 
     /// What is written to a place.
     pub fn write(&mut self, slot: &Slot) -> Value {
-        if self.random.random_bool(0.12) {
+        // Nothing in a profile has to be there.
+        if slot.collection != Collection::Profile && self.random.random_bool(0.12) {
             return self.spoilt(slot);
         }
         let mut record = match slot.collection {
@@ -147,8 +148,7 @@ impl Pen<'_> {
                 json!({"hold": hold, "role": "read", "member": self.name(0), "memberPattern": "*", "createdAt": self.time()})
             }
             (Collection::Captain, 0) => json!({"public": true, "allowAllCrew": true, "deployedAt": self.time()}),
-            (Collection::Manifest | Collection::Tag | Collection::Star, _) => json!({}),
-            (Collection::Profile, _) => json!({"defaultHold": 5, "createdAt": self.time()}),
+            (Collection::Manifest | Collection::Tag | Collection::Star | Collection::Profile, _) => json!({}),
             (Collection::Page, _) => json!({"repository": 3, "createdAt": self.time()}),
             (Collection::LegacyHold, _) => json!({"endpoint": 5, "owner": self.name(who), "public": true}),
             (Collection::Captain, _) => json!({"owner": 5, "public": true, "allowAllCrew": true}),

@@ -15,7 +15,12 @@ pub fn history(seed: u64, number: u32) -> History {
     let commits = commits(&mut random, number);
     let mut active = [true; ACCOUNTS];
     active.iter_mut().for_each(|active| *active = random.random_bool(0.93));
-    let mut history = History { number, commits, readings: Vec::new(), deliveries: Vec::new(), active };
+    let mut history =
+        History { number, commits, readings: Vec::new(), purges: Vec::new(), deliveries: Vec::new(), active };
+    if random.random_bool(0.1) {
+        let when = random.random_range(1..=history.commits.len() as u64) * 10 + 5;
+        history.purges.push((random.random_range(0..ACCOUNTS), when));
+    }
     history.readings = readings(&mut random, &history);
     history.deliveries = deliveries(&mut random, &history);
     history
@@ -114,6 +119,9 @@ fn deliveries(random: &mut StdRng, history: &History) -> Vec<(Delivery, bool)> {
         if random.random_bool(0.08) {
             arriving.push((first, doubt(random)));
         }
+    }
+    for (who, at) in &history.purges {
+        arriving.push((*at as f64 + random.random_range(0.0..=late), Delivery::Purge { who: *who, at: *at }));
     }
     arriving.sort_by(|a, b| a.0.total_cmp(&b.0));
     let joined = random.random_range(0.0..=1.0);

@@ -1,5 +1,7 @@
 //! Histories: what accounts committed, and how word of it reached the index.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 use types::{Batch, Change, Cid, Collection, Did, Hint, Origin, Put, RecordId, Rkey, Tid, Verification};
 
@@ -55,6 +57,8 @@ pub enum Delivery {
     Page { reading: usize, collection: usize },
     /// The end of a reading: what it did not find is gone.
     Sweep { reading: usize },
+    /// The account was deleted at a moment, and that was confirmed.
+    Purge { who: Who, at: u64 },
     /// An event without a revision.
     Look { who: Who, hint: Hint },
     /// What the account's server said about it.
@@ -68,6 +72,8 @@ pub struct History {
     pub number: u32,
     pub commits: Vec<Commit>,
     pub readings: Vec<Reading>,
+    /// Who was deleted, with all records, and when. What is committed later is of an account that came back.
+    pub purges: Vec<(Who, u64)>,
     /// In the order of their arrival; `true`: in one batch with the one before, if that is possible at all.
     pub deliveries: Vec<(Delivery, bool)>,
     /// Whether each account may be shown in the end.
@@ -99,9 +105,11 @@ pub fn rev(at: u64) -> Tid {
 
 impl History {
     /// An account's records as they stood at a moment.
-    pub fn standing(&self, who: Who, at: u64) -> std::collections::BTreeMap<&Slot, &Value> {
-        let mut records = std::collections::BTreeMap::new();
-        for commit in self.commits.iter().filter(|commit| commit.who == who && commit.at <= at) {
+    pub fn standing(&self, who: Who, at: u64) -> BTreeMap<&Slot, &Value> {
+        let mut records = BTreeMap::new();
+        let purges = self.purges.iter().filter(|(purged, when)| *purged == who && *when <= at);
+        let since = purges.map(|(_, when)| *when).max().unwrap_or_default();
+        for commit in self.commits.iter().filter(|commit| commit.who == who && commit.at > since && commit.at <= at) {
             for (slot, record) in &commit.ops {
                 match record {
                     Some(record) => drop(records.insert(slot, record)),
@@ -119,10 +127,11 @@ impl History {
 
     /// Every commit once, in order, as an uninterrupted stream tells them; then who may be shown.
     pub fn plainly(&self) -> Vec<Step> {
-        let mut steps: Vec<Step> =
-            self.commits.iter().map(|commit| Step::Apply(Origin::Stream, self.events(commit))).collect();
-        steps.extend(self.hidden());
-        steps
+        let told = self.commits.iter().map(|commit| (commit.at, Delivery::Commit(commit.at)));
+        let purged = self.purges.iter().map(|(who, at)| (*at, Delivery::Purge { who: *who, at: *at }));
+        let mut told: Vec<(u64, Delivery)> = told.chain(purged).collect();
+        told.sort_by_key(|(at, _)| *at);
+        told.iter().map(|(_, delivery)| self.changes(delivery)).chain(self.hidden()).collect()
     }
 
     /// As they arrived; then who may be shown, for those about whom there was a doubt.
@@ -141,8 +150,9 @@ impl History {
                 _ => steps.push(Step::Apply(origin, changes)),
             }
         }
-        let doubted = |who: &Who| self.deliveries.iter().any(|(delivery, _)| delivery.doubts(*who));
-        steps.extend((0..ACCOUNTS).filter(doubted).map(|who| self.seen(who, self.active[who])));
+        let doubted = |who: Who| self.deliveries.iter().any(|(delivery, _)| delivery.doubts(who));
+        let told = |who: &Who| !self.active[*who] || doubted(*who);
+        steps.extend((0..ACCOUNTS).filter(told).map(|who| self.seen(who, self.active[who])));
         steps
     }
 
@@ -202,6 +212,7 @@ impl History {
                 (Origin::Backfill, there.map(|(slot, record)| self.put(*who, slot, head, record)).collect())
             }
             Delivery::Sweep { reading } => (Origin::Backfill, vec![self.sweep(&self.readings[*reading])]),
+            Delivery::Purge { who, at } => (Origin::Stream, vec![Change::Purge { did: self.did(*who), rev: rev(*at) }]),
             Delivery::Look { who, hint } => (Origin::Stream, vec![Change::Look { did: self.did(*who), hint: *hint }]),
             Delivery::Seen { who, active } => return self.seen(*who, *active),
         };

@@ -25,8 +25,6 @@ use history::History;
 
 /// How many histories there are.
 const HISTORIES: u32 = 1_000;
-/// How many of a run's failures are told of.
-const SHOWN: usize = 5;
 
 /// The histories that are tried.
 fn seed() -> Result<u64> {
@@ -60,8 +58,14 @@ async fn the_index_is_a_function_of_the_records() -> Result<()> {
             }
         }
     }
-    for (history, way, differences) in wrong.iter().take(SHOWN) {
-        println!("history {}, {way}:\n  {}", history.number, differences.join("\n  "));
+    let mut kinds: BTreeSet<&str> = BTreeSet::new();
+    for (history, way, differences) in &wrong {
+        // One example of each kind of fact.
+        let new =
+            differences.iter().filter(|difference| kinds.insert(difference.split(' ').next().unwrap_or_default()));
+        if new.count() > 0 {
+            println!("history {}, {way}:\n  {}", history.number, differences.join("\n  "));
+        }
     }
     if let Some((history, ..)) = wrong.first() {
         println!("{}", shrink::smallest(history).await?);

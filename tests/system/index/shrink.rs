@@ -59,7 +59,7 @@ fn without(history: &History, commits: std::ops::Range<usize>) -> History {
     smaller.deliveries.retain(|(delivery, _)| match delivery {
         Delivery::Commit(at) | Delivery::Fork { at, .. } => !gone.contains(at),
         Delivery::Page { reading, .. } | Delivery::Sweep { reading } => heads[*reading],
-        Delivery::Found { .. } | Delivery::Look { .. } | Delivery::Seen { .. } => true,
+        Delivery::Found { .. } | Delivery::Purge { .. } | Delivery::Look { .. } | Delivery::Seen { .. } => true,
     });
     smaller
 }

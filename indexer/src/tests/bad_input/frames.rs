@@ -166,7 +166,7 @@ fn cars() -> Vec<Row> {
         blocks(
             "a block that does not hash to its CID",
             |cid, _| car(HEADER, &[section(&cid.to_bytes(), b"\xa0")]),
-            Fate::Refetched(DropReason::CidMismatch),
+            Fate::Mismatch,
         ),
         blocks(
             "blocks of version 0, SHA-512 and identity besides",
