@@ -76,6 +76,8 @@ pub async fn measure(server: &Server, tables: &[Table], transactions: usize) -> 
     for table in tables {
         statements.push(database.client.prepare(&format!("COPY {} FROM STDIN BINARY", table.name)).await?);
     }
+    // As the writer commits.
+    database.client.batch_execute("SET synchronous_commit = off").await?;
     database.settle().await?;
     let cpu_before = cpu_seconds(&database.client).await.unwrap_or(f64::NAN);
     let began = Instant::now();

@@ -4,11 +4,10 @@
 use std::collections::BTreeMap;
 
 use sha2::{Digest as _, Sha256};
-use tokio_postgres::Transaction;
 use types::{Cid, RecordId};
 
 use super::ledger::Written;
-use crate::StoreError;
+use crate::{StoreError, apply::transaction::Transaction};
 
 /// A 256-bit sum, least significant byte first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -82,7 +81,8 @@ pub(crate) async fn write(tx: &Transaction<'_>, written: &Written<'_>) -> Result
         return Ok(());
     }
     let dids: Vec<&str> = moves.keys().copied().collect();
-    for row in tx.query("SELECT did, sum, live FROM fingerprint WHERE did = ANY($1) FOR UPDATE", &[&dids]).await? {
+    // Only the one writer moves them: there is nobody to lock them against.
+    for row in tx.query("SELECT did, sum, live FROM fingerprint WHERE did = ANY($1)", &[&dids]).await? {
         if let Some((sum, live)) = moves.get_mut(row.get::<_, &str>("did")) {
             sum.add(Sum::from_bytes(row.get("sum")));
             *live += row.get::<_, i64>("live");
@@ -97,7 +97,10 @@ pub(crate) async fn write(tx: &Transaction<'_>, written: &Written<'_>) -> Result
     )
     .await?;
     // An account without live records has no row, as if it had never had any.
-    tx.execute("DELETE FROM fingerprint WHERE did = ANY($1) AND live = 0", &[&dids]).await?;
+    let gone: Vec<&str> = moves.iter().filter(|(_, (_, live))| *live == 0).map(|(did, _)| *did).collect();
+    if !gone.is_empty() {
+        tx.execute("DELETE FROM fingerprint WHERE did = ANY($1)", &[&gone]).await?;
+    }
     Ok(())
 }
 

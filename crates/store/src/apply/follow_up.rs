@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use tokio_postgres::Transaction;
 use types::{Batch, Change, CursorMove, Hint, Reject};
 
 use super::{ledger::Written, projection::Touched};
 use crate::{
     CHANGES_CHANNEL, StoreError,
+    apply::transaction::Transaction,
     jobs::{JobKind, enqueue},
 };
 
@@ -80,9 +80,9 @@ async fn queue(
     // Those whom this batch is the first to name.
     hide(tx, batch).await?;
     let manifests: Vec<String> = touched.manifests.iter().map(|id| format!("{}/{}", id.did, id.rkey)).collect();
-    enqueue(tx, JobKind::Manifest, &manifests).await?;
-    enqueue(tx, JobKind::Actor, &looks.into_iter().collect::<Vec<_>>()).await?;
-    enqueue(tx, JobKind::Resync, &resyncs.into_iter().collect::<Vec<_>>()).await
+    enqueue(tx.inner(), JobKind::Manifest, &manifests).await?;
+    enqueue(tx.inner(), JobKind::Actor, &looks.into_iter().collect::<Vec<_>>()).await?;
+    enqueue(tx.inner(), JobKind::Resync, &resyncs.into_iter().collect::<Vec<_>>()).await
 }
 
 /// Hides the accounts that the batch calls inactive, until a look has an answer. Before anything else: whoever shows or hides

@@ -13,6 +13,7 @@ mod projection;
 mod purge;
 mod repository;
 mod snapshot;
+mod transaction;
 mod writer;
 
 pub use decide::Verdict;

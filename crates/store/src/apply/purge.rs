@@ -2,7 +2,6 @@
 //!
 //! What is left is the account's row with its status and its floor: late events are below it, and a return is above it.
 
-use tokio_postgres::Transaction;
 use types::{Batch, Change, Did, Tid};
 
 use super::{
@@ -10,7 +9,7 @@ use super::{
     projection::Touched,
     snapshot::{raise_floor, written},
 };
-use crate::StoreError;
+use crate::{StoreError, apply::transaction::Transaction};
 
 /// Removes the account's rows of the ledger up to a revision, tombstones too, and raises its floor.
 pub(crate) async fn remove<'a>(tx: &Transaction<'_>, did: &Did, rev: Tid) -> Result<Written<'a>, StoreError> {

@@ -1,18 +1,36 @@
 use std::collections::BTreeMap;
 
-use tokio_postgres::{Client, Transaction};
+use tokio_postgres::Client;
 use types::{Batch, Change, DropReason, Reject, records::Refusal};
 
-use super::{Verdict, fingerprint, follow_up, ledger, projection, purge, repository, snapshot};
+use super::{
+    Verdict, fingerprint, follow_up, ledger, projection, purge, repository, snapshot,
+    transaction::{Statements, Transaction},
+};
 use crate::{Connection, StoreError, connect};
 
 /// The advisory lock of the one writer.
 const WRITER_LOCK: i64 = 7_300_002;
 
+/// What holds for the writer's connection.
+/// - A crash of the machine may lose the last batches, but then their cursor too, and they are read again. What commits
+///   later and waits for the disk (a job that is done) takes them along: the log is one.
+/// - Statements look rows up by their keys, and tables grow: a plan made for a small table must not last.
+/// - The server ends a session whose client is gone, so that a standby need not wait for TCP to notice.
+const SESSION: &str = "
+    SET synchronous_commit = off;
+    SET enable_seqscan = off;
+    SET enable_hashjoin = off;
+    SET enable_mergejoin = off;
+    SET client_connection_check_interval = '1s';
+    SET idle_in_transaction_session_timeout = '30s';
+    CREATE TEMP TABLE incoming (LIKE record) ON COMMIT DELETE ROWS";
+
 /// The one process that applies changes. It holds an advisory lock on the connection that it writes with, and each
 /// transaction checks that nobody has raised the epoch since.
 pub struct Writer {
     client: Client,
+    statements: Statements,
     generation: i32,
     epoch: i64,
 }
@@ -62,16 +80,9 @@ impl Writer {
         if !locked {
             return Ok(None);
         }
-        // The server ends a session whose client is gone, so that a standby need not wait for TCP to notice.
-        client
-            .batch_execute(
-                "SET client_connection_check_interval = '1s';
-                 SET idle_in_transaction_session_timeout = '30s';
-                 CREATE TEMP TABLE incoming (LIKE record) ON COMMIT DELETE ROWS",
-            )
-            .await?;
+        client.batch_execute(SESSION).await?;
         let epoch = client.query_one("UPDATE writer SET epoch = epoch + 1 RETURNING epoch", &[]).await?.get(0);
-        Ok(Some(Self { client, generation, epoch }))
+        Ok(Some(Self { client, statements: Statements::default(), generation, epoch }))
     }
 
     /// The connection, for reads that belong to the writer (its cursor, its inbox).
@@ -103,7 +114,7 @@ impl Writer {
 
     async fn apply_whole(&mut self, batch: &Batch) -> Result<Applied, StoreError> {
         let (generation, epoch) = (self.generation, self.epoch);
-        let transaction = self.client.transaction().await?;
+        let transaction = Transaction::new(self.client.transaction().await?, &self.statements);
         let applied = apply_in(&transaction, batch, generation, epoch).await?;
         transaction.commit().await?;
         Ok(applied)

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use tokio_postgres::{Row, Transaction, types::Type};
+use tokio_postgres::{Row, types::Type};
 use types::{
     RecordId,
     records::{TagRecord, TagTarget},
@@ -10,7 +10,10 @@ use types::{
 use super::Rows;
 use crate::{
     StoreError,
-    apply::copy::{Table, row},
+    apply::{
+        copy::{Table, row},
+        transaction::Transaction,
+    },
 };
 
 const TAG: Table = Table {
@@ -85,7 +88,7 @@ impl Moves {
 
     /// Keeps what tags pointed at until now and do no more. Written once a revision: a replay adds nothing.
     pub async fn write(self, tx: &Transaction<'_>) -> Result<(), StoreError> {
-        let ended: Vec<(&(String, String), &Said, Option<DateTime<Utc>>)> = self
+        let ended: Vec<_> = self
             .before
             .iter()
             .filter_map(|(key, before)| {
