@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use outbound::{Outbound, Resolver};
 use service::config::SourceUrl;
+use store::{Caps, archive};
 use url::Url;
 
 use crate::IndexerStatus;
@@ -21,6 +22,10 @@ pub struct IndexerConfig {
     pub relay_url: Url,
     /// How many jobs are worked on at once.
     pub workers: usize,
+    /// How much of the archive of events is kept.
+    pub archive: archive::Limits,
+    /// How much is taken of one account in a day.
+    pub caps: Caps,
     /// Patience.
     pub timing: Timing,
     /// What other parts of the process may see; a clone of it is kept up to date.
@@ -37,7 +42,8 @@ impl IndexerConfig {
         relay_url: Url,
     ) -> Self {
         let (timing, status) = (Timing::default(), IndexerStatus::default());
-        Self { database_url, sources, outbound, resolver, relay_url, workers: 8, timing, status }
+        let (archive, caps) = (archive::Limits::default(), Caps::default());
+        Self { database_url, sources, outbound, resolver, relay_url, workers: 8, archive, caps, timing, status }
     }
 }
 

@@ -28,5 +28,6 @@ pub use batch::{Step, WAITING_STEPS, gather};
 pub use config::{IndexerConfig, Timing};
 pub use error::IndexerError;
 pub use intake::Intake;
+pub use measure::METRICS;
 pub use run::{backfill, check, run};
 pub use status::{IndexerStatus, SourceState};

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use crate::failure::Failure;
 use clap::{Args, Parser, Subcommand, error::ErrorKind};
-use service::config::{DatabaseArgs, NetworkArgs, ServeArgs, SourceArgs, TelemetryArgs};
+use service::config::{ArchiveArgs, DatabaseArgs, NetworkArgs, ServeArgs, SourceArgs, TelemetryArgs};
 
 /// An index, a web UI and an OCI pull API for container images published on the AT Protocol.
 #[derive(Parser)]
@@ -60,6 +60,8 @@ pub struct Indexer {
     pub network: NetworkArgs,
     #[command(flatten)]
     pub source: SourceArgs,
+    #[command(flatten)]
+    pub archive: ArchiveArgs,
     #[command(flatten)]
     pub telemetry: TelemetryArgs,
 }

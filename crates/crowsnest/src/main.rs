@@ -9,6 +9,8 @@ mod data_dir;
 #[cfg(feature = "devnet")]
 mod demo;
 mod failure;
+#[cfg(test)]
+mod operations_tests;
 mod report;
 mod services;
 

@@ -1,4 +1,6 @@
-use std::{collections::BTreeSet, fmt, str::FromStr, sync::Arc};
+use std::{collections::BTreeSet, fmt, ops::Range, str::FromStr, sync::Arc};
+
+use bytes::Bytes;
 
 use crate::{
     Cid, Collection, Did, Rkey, Tid,
@@ -196,12 +198,32 @@ pub struct Batch {
     pub rejects: Vec<Reject>,
     /// Inbox rows that this batch settles.
     pub inbox: Vec<i64>,
+    /// The events that the changes and rejects were made of, in order, for the archive. Where records are read one by one
+    /// there are none: a change is its own event.
+    pub arrivals: Vec<Arrival>,
+}
+
+/// An event in scope as it came, before decoding.
+#[derive(Clone, Debug)]
+pub struct Arrival {
+    /// Whose, when that could be read.
+    pub did: Option<Did>,
+    /// When it came, in microseconds since 1970.
+    pub received_at: i64,
+    /// Where its source stands after it.
+    pub position: Option<i64>,
+    /// Its bytes.
+    pub raw: Bytes,
+    /// Which of the batch's changes were made of it.
+    pub changes: Range<usize>,
+    /// Why parts of it became no change.
+    pub refused: Vec<DropReason>,
 }
 
 impl Batch {
     /// A batch with nothing in it.
     pub fn new(origin: Origin) -> Self {
-        Self { origin, changes: Vec::new(), cursor: None, rejects: Vec::new(), inbox: Vec::new() }
+        Self { origin, changes: Vec::new(), cursor: None, rejects: Vec::new(), inbox: Vec::new(), arrivals: Vec::new() }
     }
 
     /// Whether applying it would do nothing.
@@ -252,11 +274,13 @@ pub enum DropReason {
     Conflict,
     /// At or below the account's floor.
     BelowFloor,
+    /// The account has written as much as is taken of it in a day.
+    Quota,
 }
 
 impl DropReason {
     /// Every reason, in a fixed order.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::ForeignCollection,
         Self::UnknownActor,
         Self::UnknownKind,
@@ -270,6 +294,7 @@ impl DropReason {
         Self::Duplicate,
         Self::Conflict,
         Self::BelowFloor,
+        Self::Quota,
     ];
 
     /// The metric's label.
@@ -288,6 +313,7 @@ impl DropReason {
             Self::Duplicate => "duplicate",
             Self::Conflict => "conflict",
             Self::BelowFloor => "below_floor",
+            Self::Quota => "quota",
         }
     }
 }

@@ -6,7 +6,7 @@ use outbound::{
     pds::{AccountState, RepoStatus},
 };
 use store::{
-    StoreError,
+    StoreError, crash,
     jobs::{JobKind, enqueue},
     observe::{self, ActorSeen, KnownActor, Status},
 };
@@ -32,6 +32,7 @@ pub async fn look(context: &Context, key: &str) -> Result<(), JobError> {
             return Err(JobError::later(&error));
         }
     };
+    crash::point("before-observe");
     // First: once the return is stored, nobody would notice it again.
     if before.is_some_and(|before| is_back(&before, &seen)) {
         enqueue(&context.store, JobKind::Resync, &[seen.did.as_str().to_owned()]).await?;

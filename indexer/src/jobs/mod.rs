@@ -10,7 +10,7 @@ mod resync;
 use std::{sync::Arc, time::Duration};
 
 use store::{
-    StoreError,
+    StoreError, crash,
     jobs::{self as queue, Job, JobKind},
 };
 use tokio::{
@@ -132,6 +132,7 @@ async fn work_on(context: Arc<Context>, job: Job) -> Result<(), StoreError> {
         error = keep_claim(&context, &job) => return Err(error),
     };
     let kind = job.kind.as_str();
+    crash::point("before-job-settled");
     match result {
         Ok(()) => {
             measure::job(kind, "done");

@@ -3,9 +3,11 @@
 mod backfill;
 mod bad_input;
 mod jobs;
+mod metrics;
 mod network;
 mod stream;
 mod take_over;
+mod verification;
 mod whole;
 
 use std::{fmt::Debug, time::Duration};

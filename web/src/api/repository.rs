@@ -4,7 +4,7 @@ use axum::{
 };
 use serde::{Deserialize, Serialize};
 use store::queries::{LayerView, ManifestView, PlatformView, RepositoryView, TagHistoryView, TagView};
-use types::{Digest, RepositoryName, Tag};
+use types::{Collection, Digest, RecordId, RepositoryName, Rkey, Tag};
 
 use super::List;
 use crate::{
@@ -77,6 +77,17 @@ pub struct Manifest {
     view: ManifestView,
     layers: Vec<LayerView>,
     platforms: Vec<PlatformView>,
+    record: Option<Provenance>,
+}
+
+/// Where a manifest comes from.
+#[derive(Serialize)]
+pub struct Provenance {
+    uri: String,
+    rev: String,
+    cid: Option<String>,
+    /// `signed`, `cid-checked`, `unverifiable` or `mismatch`.
+    verification: Option<String>,
 }
 
 /// `GET /api/v1/repositories/{owner}/{repository}/manifests/{digest}`
@@ -90,5 +101,13 @@ pub async fn manifest(
     let view = web.reader().manifest(&account.did, &name, &digest).await?.ok_or_else(unknown)?;
     let layers = web.reader().layers(&account.did, &view.rkey, &view.digest).await?;
     let platforms = web.reader().platforms(&account.did, &view.rkey, &view.digest).await?;
-    Ok(Json(Manifest { view, layers, platforms }))
+    let rkey: Rkey = view.rkey.parse().map_err(store::StoreError::Row)?;
+    let id = RecordId { did: account.did, collection: Collection::Manifest, rkey };
+    let record = web.reader().record(&id).await?.map(|record| Provenance {
+        uri: record.uri,
+        rev: record.rev,
+        cid: record.cid.map(|cid| cid.to_string()),
+        verification: record.verification,
+    });
+    Ok(Json(Manifest { view, layers, platforms, record }))
 }

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: named suites, with what they need installed first and a summary at the end.
 
 mod counts;
+mod fuzz;
 mod runner;
 mod suites;
 mod tools;
@@ -51,7 +52,8 @@ pub fn run(args: &TestArgs) -> Result<Passed> {
     }
     tools::ensure(&suites)?;
     // The program and every test at once, with the selection that the runner uses too.
-    let runner = Runner::new(cargo::build(&[&cargo::TESTED[..], &["--bins", "--tests"]].concat())?);
+    let built = cargo::build(&[&cargo::TESTED[..], &["--bins", "--tests"]].concat())?;
+    let runner = Runner::new(built, args.full);
     let mut outcomes = Vec::new();
     for suite in suites {
         println!("\n== {}: {}", suite.name, suite.about);

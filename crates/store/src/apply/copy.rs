@@ -1,8 +1,11 @@
 use bytes::{BufMut as _, Bytes, BytesMut};
 use futures::{SinkExt as _, pin_mut};
-use tokio_postgres::types::{IsNull, ToSql, Type};
+use tokio_postgres::{
+    Transaction,
+    types::{IsNull, ToSql, Type},
+};
 
-use crate::{StoreError, apply::transaction::Transaction};
+use crate::StoreError;
 
 /// A value of a row that is copied.
 pub(crate) type Value<'a> = Box<dyn ToSql + Sync + Send + 'a>;

@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 
 use sha2::{Digest as _, Sha256};
+use tokio_postgres::Transaction;
 use types::{Cid, RecordId};
 
 use super::ledger::Written;
-use crate::{StoreError, apply::transaction::Transaction};
+use crate::StoreError;
 
 /// A 256-bit sum, least significant byte first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

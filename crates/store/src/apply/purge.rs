@@ -2,14 +2,15 @@
 //!
 //! What is left is the account's row with its status and its floor: late events are below it, and a return is above it.
 
-use types::{Batch, Change, Did, Tid};
+use tokio_postgres::Transaction;
+use types::{Change, Did, Tid};
 
 use super::{
     ledger::Written,
     projection::Touched,
     snapshot::{raise_floor, written},
 };
-use crate::{StoreError, apply::transaction::Transaction};
+use crate::{StoreError, archive};
 
 /// Removes the account's rows of the ledger up to a revision, tombstones too, and raises its floor.
 pub(crate) async fn remove<'a>(tx: &Transaction<'_>, did: &Did, rev: Tid) -> Result<Written<'a>, StoreError> {
@@ -27,21 +28,26 @@ pub(crate) async fn remove<'a>(tx: &Transaction<'_>, did: &Did, rev: Tid) -> Res
 
 /// Removes what is kept about the purged accounts of a batch outside of the generation. After the projections, which tell
 /// what nobody else refers to.
-pub(crate) async fn forget(tx: &Transaction<'_>, batch: &Batch, touched: &Touched) -> Result<(), StoreError> {
-    let purged = batch.changes.iter().filter_map(|change| match change {
-        Change::Purge { did, .. } => Some(did.as_str()),
+pub(crate) async fn forget(tx: &Transaction<'_>, changes: &[Change], touched: &Touched) -> Result<(), StoreError> {
+    let purged = changes.iter().filter_map(|change| match change {
+        Change::Purge { did, .. } => Some(did),
         _ => None,
     });
-    let purged: Vec<&str> = purged.collect();
+    let purged: Vec<&Did> = purged.collect();
     if purged.is_empty() {
         return Ok(());
     }
+    for did in &purged {
+        archive::scrub(tx, did).await?;
+    }
+    let purged: Vec<&str> = purged.into_iter().map(Did::as_str).collect();
     for statement in [
         "UPDATE actor SET handle = NULL, handle_checked_at = NULL, pds = NULL, hold_endpoint = NULL WHERE did = ANY($1)",
         "DELETE FROM hold_health WHERE did = ANY($1)",
         "DELETE FROM tag_history WHERE did = ANY($1)",
         "DELETE FROM reject WHERE did = ANY($1)",
         "DELETE FROM inbox WHERE did = ANY($1)",
+        "DELETE FROM quota WHERE did = ANY($1)",
         "DELETE FROM job WHERE kind = 'manifest' AND split_part(key, '/', 1) = ANY($1)",
     ] {
         tx.execute(statement, &[&purged]).await?;

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use tokio_postgres::Transaction;
 use types::RepositoryName;
 
 use super::projection::{StarMove, Touched};
-use crate::{StoreError, apply::transaction::Transaction};
+use crate::StoreError;
 
 /// Moves the counts of stars, derives the touched repositories and removes those that nothing names any more.
 pub(crate) async fn derive(tx: &Transaction<'_>, touched: &Touched) -> Result<(), StoreError> {

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use tokio_postgres::Row;
+use tokio_postgres::{Row, Transaction};
 use types::{Cid, Collection, Did, RecordId, Rkey, Tid};
 
 use super::ledger::Written;
-use crate::{StoreError, apply::transaction::Transaction};
+use crate::StoreError;
 
 /// Turns rows that are not in the snapshot and not newer than it into tombstones, and raises the account's floor.
 pub(crate) async fn sweep<'a>(

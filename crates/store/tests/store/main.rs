@@ -4,6 +4,7 @@
 extern crate crowsnest_store as store;
 
 mod apply;
+mod archive;
 mod convergence;
 mod fingerprint;
 mod harness;
@@ -11,5 +12,7 @@ mod history;
 mod jobs;
 mod purge;
 mod queries;
+mod quota;
 mod schema;
+mod verification;
 mod writer;

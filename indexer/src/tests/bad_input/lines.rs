@@ -71,8 +71,8 @@ fn commits() -> Vec<Row> {
     let ahead = Tid::from_micros(chrono::Utc::now().timestamp_micros().unsigned_abs() + 3_600_000_000, 0).to_string();
     let block = types::record_block(&tag("latest")).unwrap();
     vec![
-        commit("another record's CID", "cid", json!(Cid::of_block(b"x")), Fate::Refetched(DropReason::CidMismatch)),
-        commit("a CID of a blob", "cid", json!(Cid::of_blob(&block)), Fate::Refetched(DropReason::CidMismatch)),
+        commit("another record's CID", "cid", json!(Cid::of_block(b"x")), Fate::Mismatch),
+        commit("a CID of a blob", "cid", json!(Cid::of_blob(&block)), Fate::Mismatch),
         commit("a CID of version 0", "cid", json!("QmdfTbBqBPQ7VNxZEYEj14VmRuZBkqFbiwReogJgS1zR1n"), name),
         commit("an identity CID", "cid", json!("bafyqaaa"), name),
         commit("a CID that is none", "cid", json!("x"), name),

@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, fmt, path::Path};
 
 use service::postgres::testing::TestDatabase;
 use tokio_tungstenite::tungstenite::Message;
-use types::{Change, DropReason, Hint};
+use types::{Change, DropReason, Hint, Verification};
 
 use super::{Indexer, network::Network, put, rev, stream::Stream, tag};
 use crate::{
@@ -51,6 +51,8 @@ pub enum Fate {
     Rejected(DropReason),
     /// The same, and the repository is read to learn what the event should have told.
     Refetched(DropReason),
+    /// The event is kept among the rejects, and the record stands as invalid until the repository is read.
+    Mismatch,
     /// The repository is read in the event's stead.
     Read,
     /// The connection is closed and made again.
@@ -66,6 +68,7 @@ impl fmt::Display for Fate {
             Self::Dropped(reason) => write!(f, "dropped: `{}`", reason.as_str()),
             Self::Rejected(reason) => write!(f, "rejected: `{}`", reason.as_str()),
             Self::Refetched(reason) => write!(f, "rejected: `{}`; the repository is read", reason.as_str()),
+            Self::Mismatch => f.write_str("rejected: `cid_mismatch`; invalid until the repository is read"),
             Self::Read => f.write_str("the repository is read"),
             Self::Disconnected => f.write_str("the connection is made anew"),
         }
@@ -131,6 +134,7 @@ fn fate(message: &Message) -> Fate {
                 Ok(_) => Fate::Applied,
                 Err(refusal) => Fate::Invalid(Box::leak(refusal.to_string().into_boxed_str())),
             },
+            ([Change::Put(put)], [_]) if put.verification == Verification::Mismatch => Fate::Mismatch,
             ([Change::Delete { .. }], []) => Fate::Applied,
             ([Change::Look { hint: Hint::Sync, .. }], []) => Fate::Read,
             ([Change::Look { hint: Hint::Sync, .. }], [reject]) => Fate::Refetched(reject.reason),
@@ -196,6 +200,10 @@ async fn sent(stream: Stream, rows: Vec<Row>, sibling: impl Fn(usize) -> Message
             Fate::Rejected(reason) | Fate::Refetched(reason) => {
                 *rejects.entry(reason.as_str()).or_default() += 1;
                 ""
+            }
+            Fate::Mismatch => {
+                *rejects.entry(DropReason::CidMismatch.as_str()).or_default() += 1;
+                "invalid mismatch"
             }
             Fate::Dropped(_) | Fate::Read | Fate::Disconnected => "",
         };

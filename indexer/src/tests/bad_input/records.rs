@@ -43,7 +43,9 @@ fn manifest(what: &'static str, field: &str, value: &Value, fate: Fate) -> Row {
 
 /// A manifest whose layer has a size that is written so.
 fn sized(what: &'static str, size: &str, fate: Fate) -> Row {
-    let json = format!(r#"{{"repository":"app","digest":"{SHA}","layers":[{{"digest":"{SHA}","size":{size}}}]}}"#);
+    let json = format!(
+        r#"{{"repository":"app","digest":"{SHA}","mediaType":"x","layers":[{{"digest":"{SHA}","size":{size}}}]}}"#
+    );
     raw(what, "io.atcr.manifest", &json, fate)
 }
 
@@ -122,7 +124,7 @@ fn sizes() -> Vec<Row> {
     let long = format!("did:web:{}", noise(2000));
     let mut unstorable =
         manifest("names that together are longer than an index entry", "holdDid", &json!(long), Fate::Unstorable);
-    let record = json!({"repository": "app", "digest": SHA, "holdDid": long}).to_string();
+    let record = json!({"repository": "app", "digest": SHA, "mediaType": "x", "holdDid": long}).to_string();
     unstorable.message = line(&format!("did:web:x{}", noise(1900)), "io.atcr.manifest", "self", &record);
     vec![
         page("a record of more than 1 MB", &"x".repeat(1 << 20), too_large).note("without its bytes"),

@@ -8,6 +8,7 @@ mod tag;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use tokio_postgres::Transaction;
 use types::{Collection, RecordId, records::Record};
 
 pub(crate) use star::StarMove;
@@ -16,7 +17,7 @@ use super::{
     copy::{Table, Value, copy},
     ledger::Written,
 };
-use crate::{StoreError, apply::transaction::Transaction};
+use crate::StoreError;
 
 /// What a batch changed beyond its own records, for the steps that derive and tell.
 #[derive(Default)]

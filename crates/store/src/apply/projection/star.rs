@@ -1,15 +1,12 @@
 use std::collections::{BTreeMap, HashSet};
 
-use tokio_postgres::types::Type;
+use tokio_postgres::{Transaction, types::Type};
 use types::{RecordId, records::Star};
 
 use super::Rows;
 use crate::{
     StoreError,
-    apply::{
-        copy::{Table, row},
-        transaction::Transaction,
-    },
+    apply::copy::{Table, row},
 };
 
 const STAR: Table = Table {

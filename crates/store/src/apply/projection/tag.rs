@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use tokio_postgres::{Row, types::Type};
+use tokio_postgres::{Row, Transaction, types::Type};
 use types::{
     RecordId,
     records::{TagRecord, TagTarget},
@@ -10,10 +10,7 @@ use types::{
 use super::Rows;
 use crate::{
     StoreError,
-    apply::{
-        copy::{Table, row},
-        transaction::Transaction,
-    },
+    apply::copy::{Table, row},
 };
 
 const TAG: Table = Table {
