@@ -5,6 +5,7 @@ mod bad_input;
 mod jobs;
 mod metrics;
 mod network;
+mod reconcile;
 mod stream;
 mod take_over;
 mod verification;
