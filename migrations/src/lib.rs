@@ -14,6 +14,7 @@ mod m20261121_000002_operations;
 mod m20261121_000003_verification;
 mod m20261121_000004_history;
 mod m20261121_000007_archive;
+mod m20261121_000008_indexes;
 
 use sea_orm_migration::MigrationTrait;
 pub use sea_orm_migration::{MigratorTrait, sea_orm};
@@ -30,6 +31,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000003_verification::Migration),
             Box::new(m20261121_000004_history::Migration),
             Box::new(m20261121_000007_archive::Migration),
+            Box::new(m20261121_000008_indexes::Migration),
         ]
     }
 }
