@@ -17,9 +17,7 @@ const AT_ONCE: usize = 1_000;
 
 /// Lists repositories and queues a reading of each.
 pub async fn list(context: &Context) -> Result<(), JobError> {
-    // Those who have deleted everything are on no list any more.
-    let known = observe::known_dids(&context.store).await?;
-    let mut dids: BTreeSet<String> = known.into_iter().map(String::from).collect();
+    let mut dids = BTreeSet::new();
     for collection in Collection::ALL {
         match repositories(context, collection, &mut dids).await {
             Ok(()) => {}
@@ -28,6 +26,13 @@ pub async fn list(context: &Context) -> Result<(), JobError> {
             Err(error) => tracing::warn!(%collection, reason = %error, "The relay does not list repositories"),
         }
     }
+    // Who has deleted everything is on no list any more; nor is who was hidden or removed while nobody told us.
+    let known: Vec<String> = observe::known_dids(&context.store).await?.into_iter().map(String::from).collect();
+    let unlisted: Vec<String> = known.into_iter().filter(|did| !dids.contains(did)).collect();
+    for some in unlisted.chunks(AT_ONCE) {
+        enqueue(&context.store, JobKind::Actor, some).await?;
+    }
+    dids.extend(unlisted);
     let dids: Vec<String> = dids.into_iter().collect();
     for some in dids.chunks(AT_ONCE) {
         enqueue(&context.store, JobKind::Resync, some).await?;
