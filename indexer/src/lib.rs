@@ -2,7 +2,8 @@
 //!
 //! In data-flow order: `source` (frames become an `event`), `validate` (an event becomes changes, or a reason why not),
 //! `batch` (changes become batches), `tenure` (the one writer applies them), `jobs` (what has to be fetched from the
-//! network afterwards, and backfill). [`run()`] is all of it.
+//! network afterwards, and backfill). [`run()`] is all of it. Beside it, [`backfill`] and [`mod@reconcile`] have work done and
+//! wait for it.
 
 mod batch;
 mod config;
@@ -15,11 +16,13 @@ mod intake;
 mod jobs;
 mod known;
 mod measure;
+pub mod reconcile;
 mod run;
 mod source;
 mod status;
 mod tenure;
 mod validate;
+mod work;
 
 #[cfg(test)]
 mod tests;
@@ -29,5 +32,6 @@ pub use config::{IndexerConfig, Timing};
 pub use error::IndexerError;
 pub use intake::Intake;
 pub use measure::METRICS;
-pub use run::{backfill, check, run};
+pub use run::{check, run};
 pub use status::{IndexerStatus, SourceState};
+pub use work::{backfill, queue_backfill};

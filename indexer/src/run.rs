@@ -42,17 +42,6 @@ pub async fn run(config: IndexerConfig, shutdown: CancellationToken, health: Hea
     }
 }
 
-/// Sets off the reading of every repository that the relay lists; a running indexer does it, and `/status` shows how far it
-/// is. Nothing happens while one is under way.
-///
-/// # Errors
-/// When Postgres refuses, or is not there.
-pub async fn backfill(database_url: &str) -> Result<(), IndexerError> {
-    let generation = store::prepare(database_url).await?;
-    let connection = store::connect(database_url, Some(generation)).await?;
-    Ok(store::backfill::start(&connection.client).await?)
-}
-
 /// Refuses a set-up that cannot work, before anything is started.
 ///
 /// # Errors

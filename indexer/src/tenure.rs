@@ -69,7 +69,10 @@ pub async fn serve(
     let mut parts = JoinSet::new();
     let desk = Desk { writer, known, steps: steps_in, requests: requests_in, wake: wake.clone() };
     parts.spawn(desk.work(over.clone()));
-    parts.spawn(until(over.clone(), reader.run()));
+    // Without a source there are only jobs.
+    if !config.sources.is_empty() {
+        parts.spawn(until(over.clone(), reader.run()));
+    }
     parts.spawn(until(over.clone(), listen(config.database_url.clone(), wake.clone())));
     parts.spawn(until(over.clone(), keep_house(config.clone(), generation)));
     parts.spawn(until(over.clone(), measure::watch(config.database_url.clone(), generation)));

@@ -156,13 +156,16 @@ async fn bind_admin(address: Option<SocketAddr>) -> Result<Option<TcpListener>, 
 }
 
 /// The dialer and who is who on the network.
-struct Dial {
-    outbound: Outbound,
-    resolver: Resolver,
+pub struct Dial {
+    /// The dialer.
+    pub outbound: Outbound,
+    /// Who is who.
+    pub resolver: Resolver,
 }
 
 impl Dial {
-    fn new(network: &NetworkArgs) -> Result<Self, Failure> {
+    /// As the flags say.
+    pub fn new(network: &NetworkArgs) -> Result<Self, Failure> {
         let config =
             OutboundConfig { allow_private_network: network.allow_private_network, contact: network.contact.clone() };
         let outbound = Outbound::new(&config).map_err(Failure::setup)?;

@@ -1,7 +1,7 @@
 //! The ledger, read back.
 
 use tokio_postgres::Client;
-use types::RecordId;
+use types::{Cid, Collection, Did, RecordId, Rkey, Tid};
 
 use crate::StoreError;
 
@@ -17,4 +17,50 @@ pub async fn raw(client: &Client, id: &RecordId) -> Result<Option<Vec<u8>>, Stor
         )
         .await?;
     Ok(row.and_then(|row| row.get(0)))
+}
+
+/// A row of the ledger, without its bytes.
+#[derive(Clone, Debug)]
+pub struct LedgerRow {
+    /// The collection.
+    pub collection: Collection,
+    /// The key.
+    pub rkey: Rkey,
+    /// The revision at which it is known.
+    pub rev: Tid,
+    /// Its CID; `None` when it was deleted.
+    pub cid: Option<Cid>,
+    /// `ok`, `invalid` or `deleted`.
+    pub state: String,
+}
+
+/// What the ledger has of an account, tombstones too.
+///
+/// # Errors
+/// When Postgres refuses, or is not there.
+pub async fn of_account(client: &Client, did: &Did) -> Result<Vec<LedgerRow>, StoreError> {
+    let rows =
+        client.query("SELECT collection, rkey, rev, cid, state FROM record WHERE did = $1", &[&did.as_str()]).await?;
+    rows.iter()
+        .map(|row| {
+            let cid: Option<&[u8]> = row.get("cid");
+            let cid = cid.map(Cid::from_bytes).transpose().map_err(|error| StoreError::Statement(Box::new(error)))?;
+            Ok(LedgerRow {
+                collection: row.get::<_, &str>("collection").parse()?,
+                rkey: row.get::<_, &str>("rkey").parse()?,
+                rev: row.get::<_, &str>("rev").parse()?,
+                cid,
+                state: row.get("state"),
+            })
+        })
+        .collect()
+}
+
+/// Has what the ledger has of some accounts decoded anew when it is read again, though nothing has changed.
+///
+/// # Errors
+/// When Postgres refuses, or is not there.
+pub async fn distrust(client: &Client, dids: &[String]) -> Result<(), StoreError> {
+    client.execute("UPDATE record SET decoder = 0 WHERE did = ANY($1) AND state <> 'deleted'", &[&dids]).await?;
+    Ok(())
 }

@@ -22,6 +22,8 @@ use tokio_util::sync::CancellationToken;
 use types::{DropReason, Reject};
 
 pub use context::Context;
+pub use discover::everyone;
+pub use resync::named;
 
 use crate::{measure, tenure::Wake};
 

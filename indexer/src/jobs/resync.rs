@@ -135,7 +135,7 @@ const fn is_too_much(records: usize, bytes: usize) -> bool {
 }
 
 /// The CID that the host names, else the one that the record has.
-fn named(cid: Option<Cid>, json: &str) -> Option<Cid> {
+pub fn named(cid: Option<Cid>, json: &str) -> Option<Cid> {
     cid.or_else(|| record_cid(&serde_json::from_str(json).ok()?).ok())
 }
 

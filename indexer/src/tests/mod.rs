@@ -7,6 +7,7 @@ mod gaps;
 mod jobs;
 mod metrics;
 mod network;
+mod reconcile;
 mod stream;
 mod take_over;
 mod verification;

@@ -83,6 +83,10 @@ impl Network {
         self.state.lock().unwrap().stuck.insert(did.into());
     }
 
+    pub fn unstick(&self, did: &str) {
+        self.state.lock().unwrap().stuck.remove(did);
+    }
+
     /// How often a method was asked.
     pub fn asked(&self, method: &str) -> usize {
         self.state.lock().unwrap().asked.iter().filter(|asked| *asked == method).count()

@@ -72,7 +72,9 @@ pub(crate) fn decide(known: Option<&Known>, floor: Option<Tid>, news: News, orig
             _ => Verdict::Dropped(DropReason::Conflict),
         };
     }
-    if floor.is_some_and(|floor| news.rev <= floor) {
+    // A reading at the floor itself tells what an earlier one at the same revision told.
+    let is_above = |floor| news.rev > floor || news.rev == floor && origin == Origin::Backfill;
+    if !floor.is_none_or(is_above) {
         return Verdict::Dropped(DropReason::BelowFloor);
     }
     match known {
@@ -152,6 +154,10 @@ mod tests {
         let before = known(5, Some(b"a"), 1);
         assert_eq!(decide(Some(&before), Some(rev(5)), put(5, b"b"), Origin::Backfill, 1), Verdict::Applied);
         assert_eq!(decide(Some(&before), None, put(4, b"b"), Origin::Backfill, 1), Verdict::Dropped(DropReason::Stale));
+        // What was lost since the last reading comes back, though the repository has not moved.
+        assert_eq!(decide(None, Some(rev(5)), put(5, b"b"), Origin::Backfill, 1), Verdict::Applied);
+        let below = Verdict::Dropped(DropReason::BelowFloor);
+        assert_eq!(decide(None, Some(rev(5)), put(4, b"b"), Origin::Backfill, 1), below);
     }
 
     #[test]

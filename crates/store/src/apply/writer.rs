@@ -60,7 +60,11 @@ impl Writer {
     /// When Postgres refuses, or is not there.
     pub async fn try_acquire(url: &str, generation: i32) -> Result<Option<Self>, StoreError> {
         let Connection { client, .. } = connect(url, Some(generation)).await?;
-        if !lock(&client).await? && !(silence::evict(&client, WRITER_LOCK).await? && lock(&client).await?) {
+        let mut is_ours = lock(&client).await?;
+        if !is_ours && silence::evict(&client, WRITER_LOCK).await? {
+            is_ours = lock(&client).await?;
+        }
+        if !is_ours {
             return Ok(None);
         }
         client.batch_execute("CREATE TEMP TABLE incoming (LIKE record) ON COMMIT DELETE ROWS").await?;

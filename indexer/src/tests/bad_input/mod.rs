@@ -165,7 +165,8 @@ fn each_row_alone() {
 /// Whose record a message holds, when it can be told.
 fn author(message: &Message) -> Option<String> {
     match decode(message).ok()?.event {
-        crate::event::Event::Commit(commit) => Some(commit.did.into_owned()),
+        // Postgres cannot even be asked about NUL.
+        crate::event::Event::Commit(commit) => Some(commit.did.replace('\0', "")),
         _ => None,
     }
 }
@@ -214,7 +215,9 @@ async fn sent(stream: Stream, rows: Vec<Row>, sibling: impl Fn(usize) -> Message
     }
     let kept: Vec<String> = rejects.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
     let kept: Vec<&str> = kept.iter().map(String::as_str).collect();
-    indexer.until("SELECT reason || ' ' || count(*) FROM reject GROUP BY reason ORDER BY reason", &kept).await;
+    // A stream that is silent for a second is read again from its cursor.
+    let counted = "SELECT reason || ' ' || count(DISTINCT raw) FROM reject GROUP BY reason ORDER BY reason";
+    indexer.until(counted, &kept).await;
     indexer.stop().await;
 }
 

@@ -85,17 +85,14 @@ impl Moves {
 
     /// Keeps what tags pointed at until now and do no more. Written once a revision: a replay adds nothing.
     pub async fn write(self, tx: &Transaction<'_>) -> Result<(), StoreError> {
-        let ended: Vec<(&(String, String), &Said, Option<DateTime<Utc>>)> = self
-            .before
-            .iter()
-            .filter_map(|(key, before)| {
-                let after = self.after.get(key).filter(|after| after.same_tag(before));
-                match after {
-                    Some(after) if after.same_target(before) => None,
-                    after => Some((key, before, after.and_then(|after| after.at))),
-                }
-            })
-            .collect();
+        let ended = self.before.iter().filter_map(|(key, before)| {
+            let after = self.after.get(key).filter(|after| after.same_tag(before));
+            match after {
+                Some(after) if after.same_target(before) => None,
+                after => Some((key, before, after.and_then(|after| after.at))),
+            }
+        });
+        let ended: Vec<_> = ended.collect();
         if ended.is_empty() {
             return Ok(());
         }
