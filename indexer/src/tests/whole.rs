@@ -134,7 +134,8 @@ async fn a_silent_source_is_left_for_the_next_one() {
     assert_eq!(indexer.status.lag_ms(), None);
     stream.line(&put(ALICE, rev(1), "io.atcr.tag", "x", &tag("a")));
     indexer.until("SELECT rkey FROM record", &["x"]).await;
-    assert_eq!(mute.cursors().len(), 1);
+    // It was left at once; later it is only asked whether it speaks, which needs no cursor.
+    assert_eq!(mute.cursors().iter().flatten().count(), 1);
     assert!(indexer.status.lag_ms().is_some() && indexer.status.is_writing());
     indexer.stop().await;
 }
