@@ -12,10 +12,7 @@ use super::cbor;
 ///
 /// # Errors
 /// What is wrong with it, for people.
-pub fn blocks<'a>(
-    mut car: &'a [u8],
-    wanted: impl Fn(&[u8]) -> bool,
-) -> Result<HashMap<&'a [u8], &'a [u8]>, &'static str> {
+pub fn blocks(mut car: &[u8], wanted: impl Fn(&[u8]) -> bool) -> Result<HashMap<&[u8], &[u8]>, &'static str> {
     #[derive(Deserialize)]
     struct Header {
         version: u64,

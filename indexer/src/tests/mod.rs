@@ -2,6 +2,8 @@
 
 mod backfill;
 mod bad_input;
+mod failover;
+mod gaps;
 mod jobs;
 mod metrics;
 mod network;
@@ -35,6 +37,15 @@ pub fn rev(n: u64) -> Tid {
     Tid::from_micros(EPOCH + n, 0)
 }
 
+/// Where the network's services are.
+pub struct Places {
+    pub relay: Url,
+    /// The PLC directory.
+    pub who: Url,
+    /// How long a source may be silent there.
+    pub stall: Duration,
+}
+
 /// An indexer under test.
 pub struct Indexer {
     pub db: Client,
@@ -55,14 +66,31 @@ impl Indexer {
         network: &Network,
         cursor_interval: Duration,
     ) -> Self {
+        let stall = Duration::from_millis(900);
+        let places = Places { relay: network.url.clone(), who: network.url.clone(), stall };
+        Self::start_in(database, sources, places, cursor_interval, false).await
+    }
+
+    /// With a network that is somewhere else.
+    pub async fn start_in(
+        database: &TestDatabase,
+        sources: Vec<Url>,
+        places: Places,
+        cursor_interval: Duration,
+        compression: bool,
+    ) -> Self {
         let generation = store::prepare(database.url()).await.unwrap();
         let outbound = Outbound::new(&OutboundConfig { allow_private_network: true, contact: "test".into() }).unwrap();
-        let who = ResolverConfig { plc_url: network.url.clone(), handle_resolver_url: Some(network.url.clone()) };
+        let who = ResolverConfig { plc_url: places.who, handle_resolver_url: Some(places.relay.clone()) };
         let resolver = Resolver::new(outbound.clone(), &who).unwrap();
         let sources = sources.iter().map(|url| url.as_str().parse().unwrap()).collect();
-        let mut config = IndexerConfig::new(database.url().into(), sources, outbound, resolver, network.url.clone());
+        let mut config = IndexerConfig::new(database.url().into(), sources, outbound, resolver, places.relay);
+        config.compression = compression;
         config.timing = Timing {
-            stall: Duration::from_millis(900),
+            stall: places.stall,
+            v2_silence: Duration::from_secs(5),
+            probe: Duration::from_millis(50),
+            reliable: Duration::from_millis(100),
             backoff: Duration::from_millis(20),
             cursor_interval,
             ..Timing::default()

@@ -78,7 +78,7 @@ pub(super) async fn write_what_can_be(
     quotas: &mut Quotas,
 ) -> Result<Part, StoreError> {
     let mut whole = Part { verdicts: Vec::new(), new_actors: Vec::new(), refused: 0 };
-    let mut todo = vec![0..batch.changes.len()];
+    let mut todo = Vec::from_iter([0..batch.changes.len()]);
     while let Some(range) = todo.pop() {
         let before = quotas.save_point();
         let savepoint = tx.transaction().await?;

@@ -165,7 +165,8 @@ fn each_row_alone() {
 /// Whose record a message holds, when it can be told.
 fn author(message: &Message) -> Option<String> {
     match decode(message).ok()?.event {
-        crate::event::Event::Commit(commit) => Some(commit.did.into_owned()),
+        // Postgres cannot even be asked about NUL.
+        crate::event::Event::Commit(commit) => Some(commit.did.replace('\0', "")),
         _ => None,
     }
 }
@@ -192,7 +193,8 @@ async fn sent(stream: Stream, rows: Vec<Row>, sibling: impl Fn(usize) -> Message
     indexer.until("SELECT count(*) FROM tag WHERE did = 'did:plc:sibling'", &[&all]).await;
     let mut rejects = BTreeMap::<&str, i64>::new();
     for row in first.iter().chain(&last) {
-        let did = author(&row.message).unwrap_or_default();
+        // Postgres takes no NUL, not even to look for it.
+        let did = author(&row.message).unwrap_or_default().replace('\0', "\u{fffd}");
         let state = match row.fate {
             Fate::Applied => "ok",
             Fate::Invalid(reason) => &format!("invalid {reason}"),
@@ -214,7 +216,9 @@ async fn sent(stream: Stream, rows: Vec<Row>, sibling: impl Fn(usize) -> Message
     }
     let kept: Vec<String> = rejects.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
     let kept: Vec<&str> = kept.iter().map(String::as_str).collect();
-    indexer.until("SELECT reason || ' ' || count(*) FROM reject GROUP BY reason ORDER BY reason", &kept).await;
+    // A stream that is silent for a second is read again from its cursor.
+    let counted = "SELECT reason || ' ' || count(DISTINCT raw) FROM reject GROUP BY reason ORDER BY reason";
+    indexer.until(counted, &kept).await;
     indexer.stop().await;
 }
 
