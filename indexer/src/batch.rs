@@ -23,7 +23,7 @@ const WAITING_BYTES: usize = 8 << 20;
 const LONGEST_WAIT: Duration = Duration::from_millis(50);
 
 /// How many steps may wait for the writer; then the source waits.
-pub const WAITING_STEPS: usize = 1_000;
+pub const WAITING_STEPS: usize = 2_000;
 
 /// How far an event, or a run of dropped ones, brings us.
 #[derive(Debug, Default)]
