@@ -143,7 +143,7 @@ impl Sum {
     }
 }
 
-fn state<'a>(status: &'a Value, source: usize) -> &'a str {
+fn state(status: &Value, source: usize) -> &str {
     status["sources"][source]["state"].as_str().unwrap_or_default()
 }
 
