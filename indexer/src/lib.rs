@@ -2,12 +2,13 @@
 //!
 //! In data-flow order: `source` (frames become an `event`), `validate` (an event becomes changes, or a reason why not),
 //! `batch` (changes become batches), `tenure` (the one writer applies them), `jobs` (what has to be fetched from the
-//! network afterwards, and backfill). [`run()`] is all of it.
+//! network afterwards, and backfill), `holds` (which are followed at their own streams). [`run()`] is all of it.
 
 mod batch;
 mod config;
 mod error;
 mod event;
+mod holds;
 mod intake;
 mod jobs;
 mod known;
@@ -22,7 +23,7 @@ mod validate;
 mod tests;
 
 pub use batch::{Step, WAITING_STEPS, gather};
-pub use config::{IndexerConfig, Timing};
+pub use config::{IndexerConfig, Timing, Verify};
 pub use error::IndexerError;
 pub use intake::Intake;
 pub use run::{backfill, check, run};

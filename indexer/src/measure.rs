@@ -67,3 +67,19 @@ pub fn job(kind: &'static str, outcome: &'static str) {
 pub fn lag(milliseconds: i64) {
     metrics::gauge!("crowsnest_lag_ms").set(milliseconds as f64);
 }
+
+/// How many holds are followed at their own streams.
+pub fn holds_followed(followed: usize) {
+    metrics::gauge!("crowsnest_holds_followed").set(followed as f64);
+}
+
+/// How many holds answered when they were asked last, and how many did not.
+pub fn hold_health((reachable, unreachable): (i64, i64)) {
+    metrics::gauge!("crowsnest_holds", "state" => "reachable").set(reachable as f64);
+    metrics::gauge!("crowsnest_holds", "state" => "unreachable").set(unreachable as f64);
+}
+
+/// A record was compared with what its account signed.
+pub fn verified(outcome: &'static str) {
+    counter!("crowsnest_verified_total", "outcome" => outcome).increment(1);
+}

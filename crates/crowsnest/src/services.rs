@@ -245,7 +245,9 @@ async fn supervise(config: IndexerConfig, stop: CancellationToken, health: Healt
 
 fn indexer_config(args: &Indexer, base: &Base, dial: &Dial) -> IndexerConfig {
     let (outbound, resolver) = (dial.outbound.clone(), dial.resolver.clone());
-    IndexerConfig::new(base.url(), args.source.source.clone(), outbound, resolver, args.network.relay_url.clone())
+    let relay_url = args.network.relay_url.clone();
+    let config = IndexerConfig::new(base.url(), args.source.source.clone(), outbound, resolver, relay_url);
+    IndexerConfig { verify: args.verify, ..config }
 }
 
 /// The indexer of this process tells the web how far behind the network it is.

@@ -17,6 +17,8 @@ use super::{Context, JobError};
 
 /// The most characters that are kept of a status that we do not know.
 const STATUS_CHARS: usize = 32;
+/// The status of an account that was given up.
+const DELETED: &str = "deleted";
 
 /// Looks at the account that `key` names and stores what was found. A handle is kept only if it resolves back.
 pub async fn look(context: &Context, key: &str) -> Result<(), JobError> {
@@ -36,7 +38,9 @@ pub async fn look(context: &Context, key: &str) -> Result<(), JobError> {
     if before.is_some_and(|before| is_back(&before, &seen)) {
         enqueue(&context.store, JobKind::Resync, &[seen.did.as_str().to_owned()]).await?;
     }
-    observe::actor(&context.store, &seen, context.generation).await?;
+    let mut client = context.transactions.lock().await;
+    observe::actor(&mut client, &seen, context.generation).await?;
+    drop(client);
     if seen.pds.is_none() && seen.hold_endpoint.is_none() {
         legacy_hold(context, &did).await?;
     }
@@ -58,7 +62,7 @@ async fn see(context: &Context, did: Did) -> Result<(ActorSeen, Option<JobError>
     let identity = match context.resolver.renew(&seen.did).await {
         Ok(identity) => identity,
         Err(IdentityError::Tombstoned(_)) => {
-            seen.status = Some(Status { active: false, name: "deleted".into() });
+            seen.status = Some(Status { active: false, name: DELETED.into() });
             return Ok((seen, None));
         }
         Err(IdentityError::NotFound(_) | IdentityError::WrongId { .. } | IdentityError::Unsupported(_)) => {
@@ -78,12 +82,26 @@ async fn see(context: &Context, did: Did) -> Result<(ActorSeen, Option<JobError>
     };
     match context.pds(pds).get_repo_status(&seen.did).await {
         Ok(answer) => seen.status = Some(status(answer)),
-        Err(PdsError::Account { state, .. }) => seen.status = Some(Status { active: false, name: name(state).into() }),
+        Err(PdsError::Account { state, .. }) => {
+            let deleted = state == AccountState::NotFound && relay_says_deleted(context, &seen.did).await;
+            let name = if deleted { DELETED } else { name(state) };
+            seen.status = Some(Status { active: false, name: name.into() });
+        }
         Err(error) if error.is_transient() => return Ok((seen, Some(JobError::later(&error)))),
         // A server that does not speak the method says nothing about the account.
         Err(_) => {}
     }
     Ok((seen, None))
+}
+
+/// A PDS that removed an account knows nothing of it any more, as if it had lost it; the relay remembers what it was told.
+async fn relay_says_deleted(context: &Context, did: &Did) -> bool {
+    let answer = context.pds(context.relay_url.clone()).get_repo_status(did).await;
+    answer.is_ok_and(|answer| is_deleted(&status(answer)))
+}
+
+fn is_deleted(status: &Status) -> bool {
+    !status.active && status.name == DELETED
 }
 
 /// `active` decides alone; the name is for people.
@@ -94,7 +112,7 @@ fn status(answer: RepoStatus) -> Status {
 
 fn name(state: AccountState) -> &'static str {
     match state {
-        AccountState::NotFound => "deleted",
+        AccountState::NotFound => "not-found",
         AccountState::Takendown => "takendown",
         AccountState::Suspended => "suspended",
         AccountState::Deactivated => "deactivated",

@@ -1,15 +1,19 @@
 //! The whole indexer on a real Postgres, with a stream and a network on loopback.
 
+mod accounts;
 mod backfill;
+mod holds;
 mod jobs;
 mod network;
 mod stream;
 mod take_over;
+mod verify;
 mod whole;
 
 use std::{fmt::Debug, time::Duration};
 
 use chrono::Utc;
+use devnet::{Devnet, DevnetConfig};
 use outbound::{Outbound, OutboundConfig, Resolver, ResolverConfig};
 use serde_json::{Value, json};
 use service::{Health, postgres::testing::TestDatabase};
@@ -51,18 +55,58 @@ impl Indexer {
         network: &Network,
         cursor_interval: Duration,
     ) -> Self {
+        Self::start_timed(database, sources, network, |timing| timing.cursor_interval = cursor_interval).await
+    }
+
+    /// With another patience than usual.
+    pub async fn start_timed(
+        database: &TestDatabase,
+        sources: Vec<Url>,
+        network: &Network,
+        time: impl FnOnce(&mut Timing),
+    ) -> Self {
+        let url = network.url.as_str();
+        let sources: Vec<&str> = sources.iter().map(Url::as_str).collect();
+        Self::start_configured(database, &sources, (url, url), |config| time(&mut config.timing)).await
+    }
+
+    /// One that reads no more than so many records of a repository.
+    pub async fn start_limited(database: &TestDatabase, stream: &Stream, network: &Network, most: usize) -> Self {
+        let url = network.url.as_str();
+        Self::start_configured(database, &[stream.url.as_str()], (url, url), |config| config.most_records = most).await
+    }
+
+    /// On a devnet, with another configuration than usual.
+    pub async fn start_on(
+        database: &TestDatabase,
+        devnet: &Devnet,
+        configure: impl FnOnce(&mut IndexerConfig),
+    ) -> Self {
+        let places = devnet.manifest();
+        Self::start_configured(database, &[&places.jetstream_v1], (&places.plc, &places.relay), configure).await
+    }
+
+    async fn start_configured(
+        database: &TestDatabase,
+        sources: &[&str],
+        (plc, relay): (&str, &str),
+        configure: impl FnOnce(&mut IndexerConfig),
+    ) -> Self {
         let generation = store::prepare(database.url()).await.unwrap();
         let outbound = Outbound::new(&OutboundConfig { allow_private_network: true, contact: "test".into() }).unwrap();
-        let who = ResolverConfig { plc_url: network.url.clone(), handle_resolver_url: Some(network.url.clone()) };
+        let relay: Url = relay.parse().unwrap();
+        let who = ResolverConfig { plc_url: plc.parse().unwrap(), handle_resolver_url: Some(relay.clone()) };
         let resolver = Resolver::new(outbound.clone(), &who).unwrap();
-        let sources = sources.iter().map(|url| url.as_str().parse().unwrap()).collect();
-        let mut config = IndexerConfig::new(database.url().into(), sources, outbound, resolver, network.url.clone());
+        let sources = sources.iter().map(|url| url.parse().unwrap()).collect();
+        let mut config = IndexerConfig::new(database.url().into(), sources, outbound, resolver, relay);
         config.timing = Timing {
             stall: Duration::from_millis(900),
             backoff: Duration::from_millis(20),
-            cursor_interval,
+            cursor_interval: Duration::from_secs(3600),
+            hold_look: Duration::from_millis(50),
             ..Timing::default()
         };
+        configure(&mut config);
         let (shutdown, status) = (CancellationToken::new(), config.status.clone());
         let running = tokio::spawn(run(config, shutdown.clone(), Health::new()));
         let db = store::connect(database.url(), Some(generation)).await.unwrap().client;
@@ -98,6 +142,14 @@ impl Indexer {
     pub async fn execute(&self, statement: &str, parameters: &[&(dyn ToSql + Sync)]) {
         self.db.execute(statement, parameters).await.unwrap();
     }
+}
+
+/// A devnet with holds alone, in a directory that it needs as long as it runs.
+pub async fn devnet() -> (tempfile::TempDir, Devnet) {
+    let directory = tempfile::tempdir().unwrap();
+    let config = DevnetConfig { content: false, ..DevnetConfig::new(directory.path()) };
+    let devnet = Devnet::start(config).await.unwrap();
+    (directory, devnet)
 }
 
 /// Waits until something is so.

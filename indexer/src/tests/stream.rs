@@ -49,6 +49,18 @@ impl Stream {
         Self::start("/subscribe", true).await
     }
 
+    /// One whose connections somebody else accepts.
+    pub fn served_elsewhere() -> Self {
+        let state = watch::channel((0, 0)).0;
+        let shared = Arc::new(Shared { log: Mutex::default(), queries: Mutex::default(), state, mute: false });
+        Self { url: "ws://elsewhere.test".parse().unwrap(), shared }
+    }
+
+    /// Serves a connection.
+    pub async fn adopt(self, tcp: TcpStream) {
+        self.shared.serve(tcp).await;
+    }
+
     async fn start(path: &str, mute: bool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("ws://{}{path}", listener.local_addr().unwrap()).parse().unwrap();

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use tokio_postgres::Transaction;
 use types::{Batch, Change, CursorMove, Hint, Reject};
 
-use super::{ledger::Written, projection::Touched};
+use super::{holds, ledger::Written, projection::Touched};
 use crate::{
     CHANGES_CHANNEL, StoreError,
     jobs::{JobKind, enqueue},
@@ -30,7 +30,9 @@ pub(crate) async fn write(
     generation: i32,
 ) -> Result<Vec<String>, StoreError> {
     let new_actors = meet(tx, touched).await?;
-    queue(tx, batch, written, touched, &new_actors).await?;
+    // A relay may not crawl a hold, so one that is new is read directly.
+    let new_holds = holds::meet(tx, touched).await?;
+    queue(tx, batch, written, touched, &new_actors, new_holds).await?;
     tell(tx, batch, written, touched, generation).await?;
     keep(tx, &batch.rejects).await?;
     if !batch.inbox.is_empty() {
@@ -63,10 +65,10 @@ async fn queue(
     written: &Written<'_>,
     touched: &Touched,
     new_actors: &[String],
+    new_holds: Vec<String>,
 ) -> Result<(), StoreError> {
     let mut looks: BTreeSet<String> = new_actors.iter().cloned().collect();
-    // A relay may not crawl a hold, so one that is new is read directly.
-    let mut resyncs: BTreeSet<String> = new_actors.iter().filter(|did| touched.holds.contains(*did)).cloned().collect();
+    let mut resyncs: BTreeSet<String> = new_holds.into_iter().collect();
     resyncs.extend(written.conflicts.iter().map(|did| did.as_str().to_owned()));
     let mut hidden = Vec::new();
     for change in &batch.changes {

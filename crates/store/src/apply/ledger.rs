@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use tokio_postgres::{Transaction, types::Type};
 use types::{
     Batch, Change, Cid, Did, DropReason, Put, RecordId, Tid,
-    records::{DECODER, Record},
+    records::{DECODER, Record, Refusal},
 };
 
 use super::{
@@ -103,6 +103,9 @@ pub(crate) async fn write<'a>(
                 rows.insert(id, (news, put));
                 written.contents.entry(id.clone()).or_insert((before, None)).1 = news.cid;
                 if verdict == Verdict::Applied {
+                    if put.is_some_and(|put| matches!(put.record, Err(Refusal::Forged(_)))) {
+                        applied.count_forged();
+                    }
                     let record = put.and_then(|put| put.record.as_ref().ok());
                     written.projected.insert(id.clone(), record);
                 }

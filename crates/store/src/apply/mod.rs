@@ -7,6 +7,7 @@ mod copy;
 mod decide;
 pub(crate) mod fingerprint;
 mod follow_up;
+mod holds;
 mod ledger;
 
 mod projection;
@@ -15,4 +16,5 @@ mod snapshot;
 mod writer;
 
 pub use decide::Verdict;
+pub(crate) use holds::MAX_SUCCESSORS;
 pub use writer::{Applied, Writer};

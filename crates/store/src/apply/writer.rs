@@ -42,6 +42,11 @@ impl Applied {
         *self.verdicts.entry(name).or_default() += 1;
     }
 
+    /// Counts a record that speaks of what its repository has no say in, besides its verdict.
+    pub(crate) fn count_forged(&mut self) {
+        *self.verdicts.entry("forged").or_default() += 1;
+    }
+
     fn add(&mut self, other: Self) {
         for (name, count) in other.verdicts {
             *self.verdicts.entry(name).or_default() += count;

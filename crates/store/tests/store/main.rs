@@ -4,9 +4,12 @@
 extern crate crowsnest_store as store;
 
 mod apply;
+mod authority;
 mod convergence;
 mod fingerprint;
 mod harness;
+mod histories;
+mod holds;
 mod jobs;
 mod queries;
 mod schema;
