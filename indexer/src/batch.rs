@@ -2,8 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use chrono::Utc;
 use tokio::sync::mpsc::Receiver;
-use types::{Batch, Change, CursorMove, Origin, Reject};
+use types::{Arrival, Batch, Change, CursorMove, Origin, Reject};
 
 /// The most changes of a batch; one step may go over it.
 const MOST_CHANGES: usize = 2_000;
@@ -24,6 +26,24 @@ pub struct Step {
     pub rejects: Vec<Reject>,
     /// Where the source stands after it.
     pub cursor: Option<CursorMove>,
+    /// The event as it came.
+    pub arrival: Option<Arrival>,
+}
+
+impl Step {
+    /// What an event came to, with the event itself for the archive.
+    pub fn taken(changes: Vec<Change>, rejects: Vec<Reject>, cursor: Option<CursorMove>, raw: Bytes) -> Self {
+        let did = changes.first().map(|change| change.did().clone());
+        let arrival = Arrival {
+            did: did.or_else(|| rejects.first().and_then(|reject| reject.did.clone())),
+            received_at: Utc::now().timestamp_micros(),
+            position: cursor.as_ref().map(|cursor| cursor.to),
+            raw,
+            changes: 0..changes.len(),
+            refused: rejects.iter().map(|reject| reject.reason).collect(),
+        };
+        Self { changes, rejects, cursor, arrival: Some(arrival) }
+    }
 }
 
 /// Makes a batch of a step and those that wait behind it.
@@ -44,6 +64,11 @@ pub fn gather(first: Step, waiting: &mut Receiver<Step>) -> Batch {
 fn absorb(batch: &mut Batch, step: Step) -> usize {
     let records = step.changes.iter().map(|change| if let Change::Put(put) = change { put.raw.len() } else { 0 });
     let bytes = records.sum();
+    if let Some(mut arrival) = step.arrival {
+        let first = batch.changes.len();
+        arrival.changes = first..first + step.changes.len();
+        batch.arrivals.push(arrival);
+    }
     batch.changes.extend(step.changes);
     batch.rejects.extend(step.rejects);
     // The last one wins. After a failover that leaves the other source's cursor behind its data: duplicates, no loss.
@@ -66,6 +91,7 @@ mod tests {
             changes: vec![change],
             rejects: Vec::new(),
             cursor: Some(CursorMove { source: "s".into(), to, safe_time: None }),
+            arrival: None,
         }
     }
 

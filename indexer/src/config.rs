@@ -2,6 +2,7 @@ use std::{str::FromStr, time::Duration};
 
 use outbound::{Outbound, Resolver};
 use service::config::SourceUrl;
+use store::{Caps, archive};
 use url::Url;
 
 use crate::IndexerStatus;
@@ -25,6 +26,10 @@ pub struct IndexerConfig {
     pub verify: Verify,
     /// The most records that are read of a repository: of a larger one nothing is removed.
     pub most_records: usize,
+    /// How much of the archive of events is kept.
+    pub archive: archive::Limits,
+    /// How much is taken of one account in a day.
+    pub caps: Caps,
     /// Patience.
     pub timing: Timing,
     /// What other parts of the process may see; a clone of it is kept up to date.
@@ -42,7 +47,22 @@ impl IndexerConfig {
     ) -> Self {
         let (timing, status) = (Timing::default(), IndexerStatus::default());
         let (verify, most_records) = (Verify::Cid, 200_000);
-        Self { database_url, sources, outbound, resolver, relay_url, workers: 8, verify, most_records, timing, status }
+        let (archive, caps) = (archive::Limits::default(), Caps::default());
+        let workers = 8;
+        Self {
+            database_url,
+            sources,
+            outbound,
+            resolver,
+            relay_url,
+            workers,
+            verify,
+            most_records,
+            archive,
+            caps,
+            timing,
+            status,
+        }
     }
 }
 

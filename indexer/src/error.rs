@@ -14,6 +14,9 @@ pub enum IndexerError {
     /// The store failed in a way that trying again does not mend.
     #[error("the index cannot be written")]
     Store(#[from] StoreError),
+    /// The network does not answer.
+    #[error("the network does not answer: {0}")]
+    Network(String),
     /// A task of ours panicked.
     #[error("a part of the indexer crashed")]
     Crashed(#[from] tokio::task::JoinError),

@@ -1,5 +1,6 @@
 //! The way from a frame to a batch, without a socket: for benchmarks.
 
+use bytes::Bytes;
 use service::config::SourceKind;
 use types::CursorMove;
 
@@ -30,6 +31,6 @@ impl Intake {
             to,
             safe_time: time,
         });
-        Some(Step { changes, rejects, cursor })
+        Some(Step::taken(changes, rejects, cursor, Bytes::copy_from_slice(text.as_bytes())))
     }
 }

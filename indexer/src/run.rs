@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use service::{
-    Health,
+    Health, Incident,
     config::{SourceKind, SourceUrl},
     health::ReadyFlag,
 };
@@ -9,10 +9,10 @@ use store::{StoreError, Writer};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use crate::{IndexerConfig, IndexerError, source::reader::chain, tenure};
+use crate::{IndexerConfig, IndexerError, measure, source::reader::chain, tenure};
 
 /// How often a standby asks whether it may write.
-const STANDBY: Duration = Duration::from_secs(1);
+const STANDBY: Duration = Duration::from_millis(500);
 
 /// Runs the indexer until `shutdown`. While another process writes, this one stands by.
 ///
@@ -21,29 +21,22 @@ const STANDBY: Duration = Duration::from_secs(1);
 /// sends is counted and passed, and a Postgres that goes away is waited for.
 pub async fn run(config: IndexerConfig, shutdown: CancellationToken, health: Health) -> Result<(), IndexerError> {
     check(&config.sources)?;
+    measure::begin();
+    let mut away = Incident::default();
     let ready = health.flag("indexer", "the database is not prepared");
     loop {
-        let failure = match tenure(&config, &shutdown, &ready).await {
+        let failure = match tenure(&config, &shutdown, &ready, &mut away).await {
             Ok(()) => return Ok(()),
             Err(error) if error.is_passing() => error,
             Err(error) => return Err(error),
         };
-        tracing::warn!(reason = %chain(&failure), "No longer the writer; standing by");
+        if away.begins() {
+            tracing::warn!(reason = %chain(&failure), "No longer the writer; standing by");
+        }
         if shutdown.run_until_cancelled(sleep(STANDBY)).await.is_none() {
             return Ok(());
         }
     }
-}
-
-/// Sets off the reading of every repository that the relay lists; a running indexer does it, and `/status` shows how far it
-/// is. Nothing happens while one is under way.
-///
-/// # Errors
-/// When Postgres refuses, or is not there.
-pub async fn backfill(database_url: &str) -> Result<(), IndexerError> {
-    let generation = store::prepare(database_url).await?;
-    let connection = store::connect(database_url, Some(generation)).await?;
-    Ok(store::backfill::start(&connection.client).await?)
 }
 
 /// Refuses sources that this version cannot read, before anything is started.
@@ -61,9 +54,15 @@ pub fn check(sources: &[SourceUrl]) -> Result<(), IndexerError> {
 }
 
 /// Waits to become the writer, and is it until shutdown or a failure.
-async fn tenure(config: &IndexerConfig, shutdown: &CancellationToken, ready: &ReadyFlag) -> Result<(), IndexerError> {
+async fn tenure(
+    config: &IndexerConfig,
+    shutdown: &CancellationToken,
+    ready: &ReadyFlag,
+    away: &mut Incident,
+) -> Result<(), IndexerError> {
     let waiting = async {
         let generation = store::prepare(&config.database_url).await?;
+        away.ends();
         // A standby is as ready as it can be.
         ready.set(true);
         Ok::<_, StoreError>((become_writer(&config.database_url, generation).await?, generation))

@@ -5,6 +5,8 @@ use std::sync::{
 
 use chrono::Utc;
 
+use crate::measure;
+
 /// What the indexer is doing, for other parts of the same process. Cheap to clone; every clone shows the same.
 #[derive(Clone, Debug, Default)]
 pub struct IndexerStatus(Arc<Inner>);
@@ -47,6 +49,7 @@ impl IndexerStatus {
 
     pub(crate) fn set_writing(&self, writing: bool) {
         self.0.writing.store(writing, Ordering::Relaxed);
+        measure::writer(writing);
     }
 
     pub(crate) fn set_source(&self, source: &str, state: SourceState) {

@@ -4,7 +4,9 @@
 use std::{collections::BTreeSet, sync::Arc, time::Instant};
 
 use chrono::Utc;
-use store::{Connection, INBOX_CHANNEL, JOBS_CHANNEL, StoreError, Writer, backfill, inbox, jobs, observe};
+use store::{
+    Connection, INBOX_CHANNEL, JOBS_CHANNEL, StoreError, Writer, archive, backfill, crash, inbox, jobs, observe,
+};
 use tokio::{
     sync::{Notify, mpsc, oneshot},
     task::JoinSet,
@@ -25,13 +27,16 @@ use crate::{
 
 /// The most inbox rows of a batch.
 const INBOX_ROWS: i64 = 500;
+/// How often the writer shows that it lives.
+const BEAT: Duration = Duration::from_millis(500);
 /// How long parts have to end by themselves.
 const GRACE: Duration = Duration::from_secs(5);
 /// How often handles that nobody has checked for a while are looked for, and how many are queued at once.
 const STALE_HANDLES_EVERY: u32 = 10;
 const STALE_HANDLES: i64 = 100;
-/// How often holds are counted, in seconds.
-const HOLDS_COUNTED_EVERY: u32 = 10;
+
+/// How often the archive is cut to its limits, in seconds.
+const PRUNE_EVERY: u32 = 60;
 
 /// A batch from elsewhere than the stream, and whom to tell that it is applied.
 pub struct Request {
@@ -42,10 +47,12 @@ pub struct Request {
 /// Is the writer until shutdown, or until something fails.
 pub async fn serve(
     config: &IndexerConfig,
-    writer: Writer,
+    mut writer: Writer,
     generation: i32,
     shutdown: &CancellationToken,
 ) -> Result<(), IndexerError> {
+    writer.set_archive(config.archive.days > 0);
+    writer.set_caps(config.caps);
     let known = Known::default();
     known.extend(observe::known_dids(writer.client()).await?);
     let over = shutdown.child_token();
@@ -61,16 +68,20 @@ pub async fn serve(
     };
     let verify = config.verify;
     if verify.share() >= 1.0 {
-        let accounts = store::records::unsigned_accounts(writer.client()).await?;
+        let accounts = store::signatures::unsigned_accounts(writer.client()).await?;
         jobs::enqueue(writer.client(), jobs::JobKind::Verify, &accounts).await?;
     }
     let mut parts = JoinSet::new();
     let desk = Desk { writer, known, steps: steps_in, requests: requests_in, wake: wake.clone(), verify };
     parts.spawn(desk.work(over.clone()));
-    parts.spawn(until(over.clone(), reader.run()));
+    // Without a source there are only jobs.
+    if !config.sources.is_empty() {
+        parts.spawn(until(over.clone(), reader.run()));
+    }
     parts.spawn(until(over.clone(), listen(config.database_url.clone(), wake.clone())));
     parts.spawn(until(over.clone(), keep_house(config.clone(), generation)));
     parts.spawn(until(over.clone(), holds::watch(context.clone(), config.timing)));
+    parts.spawn(until(over.clone(), measure::watch(config.database_url.clone(), generation)));
     parts.spawn(Jobs::new(context, config.workers).work(wake, over.clone()));
     config.status.set_writing(true);
     let first = parts.join_next().await;
@@ -128,15 +139,19 @@ fn sample(batch: &Batch, share: f64) -> Vec<String> {
 impl Desk {
     /// Applies what comes, from whichever side.
     async fn work(mut self, over: CancellationToken) -> Result<(), StoreError> {
+        let mut beat = interval(BEAT);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 () = over.cancelled() => return Ok(()),
+                _ = beat.tick() => self.writer.beat().await?,
                 Some(step) = self.steps.recv() => {
                     let batch = gather(step, &mut self.steps);
                     self.apply(batch).await?;
                 }
                 Some(Request { batch, done }) = self.requests.recv() => {
                     self.apply(batch).await?;
+                    crash::point("before-ack");
                     // Nobody waits any more when the job was given up meanwhile.
                     done.send(()).ok();
                 }
@@ -203,8 +218,8 @@ async fn keep_house(config: IndexerConfig, generation: i32) -> Result<(), StoreE
         // Before anything was heard the source has been silent since we began.
         measure::lag(config.status.lag_ms().unwrap_or_else(|| Utc::now().timestamp_millis() - began));
         backfill::refresh(&db).await?;
-        if second.is_multiple_of(HOLDS_COUNTED_EVERY) {
-            measure::hold_health(observe::hold_counts(&db).await?);
+        if second.is_multiple_of(PRUNE_EVERY) {
+            archive::prune(&db, config.archive).await?;
         }
         if second.is_multiple_of(STALE_HANDLES_EVERY) && jobs::due(&db, jobs::JobKind::Actor).await? < STALE_HANDLES {
             let age = config.timing.handle_age.as_secs_f64();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use types::{
     Change, Cid, Collection, Did, DropReason, Hint, Put, RecordId, Reject, Tid, Verification, record_block,
-    records::{DecodeError, Refusal},
+    records::{DecodeError, Refusal, is_bounded},
 };
 
 use crate::{
@@ -79,7 +79,15 @@ fn commit(commit: Commit<'_>, raw: &[u8], now: u64) -> Outcome {
         let Ok(collection) = op.collection.parse() else { continue };
         foreign = false;
         match self::op(&did, &commit.rev, collection, op, now) {
-            Ok(change) => changes.push(change),
+            Ok(change) => {
+                if let Change::Put(put) = &change
+                    && put.verification == Verification::Mismatch
+                {
+                    let detail = format!("{} does not hash to {}", put.id, put.cid);
+                    rejects.push(reject(Some(did.clone()), DropReason::CidMismatch, detail, raw));
+                }
+                changes.push(change);
+            }
             Err(fault) => {
                 rejects.push(reject(Some(did.clone()), fault.reason, fault.detail, raw));
                 if fault.resync {
@@ -128,18 +136,21 @@ fn op(did: &Did, rev: &str, collection: Collection, op: Op<'_>, now: u64) -> Res
 }
 
 fn put(id: RecordId, rev: Tid, cid: Cid, body: Body<'_>) -> Result<Put, Fault> {
-    let mismatch = || Fault::resync(DropReason::CidMismatch, format!("{id} does not hash to {cid}"));
     match body {
         Body::Json(text) => match check(text, cid) {
-            Checked::Other => Err(mismatch()),
-            Checked::TooLarge => Ok(refused(id, rev, cid, &[], "larger than 1 MB")),
+            // What it replaces is no longer so; the store has the repository read for what is.
+            Checked::Other => Ok(Put::decode(id, rev, cid, text.as_bytes().into(), Verification::Mismatch)),
+            Checked::TooLarge => Ok(refused(id, rev, cid, &[], "larger than 1 MB, or of too many values")),
             Checked::Fine => Ok(Put::decode(id, rev, cid, text.as_bytes().into(), Verification::CidChecked)),
             Checked::Unverifiable => Ok(Put::decode(id, rev, cid, text.as_bytes().into(), Verification::Unverifiable)),
         },
         Body::Proved(json) => Ok(Put::decode(id, rev, cid, json.into(), Verification::CidChecked)),
         Body::Unreadable { block, .. } if block.len() > MAX_BLOCK => Ok(refused(id, rev, cid, &[], "larger than 1 MB")),
         Body::Unreadable { block, why } => Ok(refused(id, rev, cid, block, &why)),
-        Body::WrongHash => Err(mismatch()),
+        Body::WrongHash => {
+            let put = refused(id, rev, cid, &[], "its block is another one's");
+            Ok(Put { verification: Verification::Mismatch, ..put })
+        }
         Body::Missing(why) => Err(Fault::resync(DropReason::BadEnvelope, why)),
     }
 }
@@ -161,12 +172,15 @@ pub enum Checked {
     Unverifiable,
     /// It is something else.
     Other,
-    /// It is more than a record may be.
+    /// It is more than a record may be, or has more values.
     TooLarge,
 }
 
 /// Hashes a record's JSON, by way of its DAG-CBOR form, against its CID.
 pub fn check(json: &str, cid: Cid) -> Checked {
+    if !is_bounded(json.as_bytes()) {
+        return Checked::TooLarge;
+    }
     match serde_json::from_str(json).map(|record| record_block(&record)) {
         Ok(Ok(block)) if block.len() > MAX_BLOCK => Checked::TooLarge,
         Ok(Ok(block)) if Cid::of_block(&block) == cid => Checked::Fine,

@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 
 use serde_json::json;
-use types::{Change, Cid, DropReason, Hint, Tid, record_cid};
+use types::{Change, Cid, DropReason, Hint, Tid, Verification, record_cid};
 
 use super::{Checked, Outcome, check, validate};
 use crate::{
@@ -34,11 +34,13 @@ fn told(outcome: Outcome) -> Vec<String> {
         Outcome::Drop(reason) => vec![format!("drop {}", reason.as_str())],
         Outcome::Take { changes, rejects } => {
             let changes = changes.iter().map(|change| match change {
+                Change::Put(put) if put.verification == Verification::Mismatch => "mismatch".to_owned(),
                 Change::Put(put) if put.record.is_ok() => "put".to_owned(),
                 Change::Put(put) if put.raw.is_empty() => "invalid without bytes".to_owned(),
                 Change::Put(_) => "invalid".to_owned(),
                 Change::Delete { .. } => "delete".to_owned(),
                 Change::Snapshot { .. } => "snapshot".to_owned(),
+                Change::Purge { .. } => "purge".to_owned(),
                 Change::Look { hint, .. } => format!("{hint:?}"),
             });
             let rejects = rejects.iter().map(|reject| {
@@ -58,12 +60,12 @@ fn put(cid: Cid, json: &str) -> Vec<String> {
 fn records_are_hashed_before_they_are_believed() {
     let record = tag();
     assert_eq!(put(cid_of(&record), &record.to_string()), ["put"]);
-    assert_eq!(put(Cid::of_block(b"other"), &record.to_string()), ["reject cid_mismatch", "Sync"]);
+    assert_eq!(put(Cid::of_block(b"other"), &record.to_string()), ["reject cid_mismatch", "mismatch"]);
     let odd = json!({"tag": "no repository"});
     assert_eq!(put(cid_of(&odd), &odd.to_string()), ["invalid"]);
     // A blob's CID is of another codec, even if the hash is right.
     let block = types::record_block(&record).unwrap();
-    assert_eq!(put(Cid::of_blob(&block), &record.to_string()), ["reject cid_mismatch", "Sync"]);
+    assert_eq!(put(Cid::of_blob(&block), &record.to_string()), ["reject cid_mismatch", "mismatch"]);
 }
 
 #[test]
@@ -92,7 +94,7 @@ fn bodies_of_a_firehose() {
     let judge = |body| judged("did:plc:a", REV, "io.atcr.tag", "x", Action::Put { cid: Ok(Cid::of_block(b"x")), body });
     assert_eq!(judge(Body::Proved(tag().to_string().into())), ["put"]);
     assert_eq!(judge(Body::Unreadable { block: b"\xff", why: "x".into() }), ["invalid"]);
-    assert_eq!(judge(Body::WrongHash), ["reject cid_mismatch", "Sync"]);
+    assert_eq!(judge(Body::WrongHash), ["reject cid_mismatch", "mismatch"]);
     assert_eq!(judge(Body::Missing("x")), ["reject bad_envelope", "Sync"]);
     let large = vec![0; MAX_BLOCK + 1];
     assert_eq!(judge(Body::Unreadable { block: &large, why: "x".into() }), ["invalid without bytes"]);

@@ -12,7 +12,9 @@ pub mod generation;
 mod m20261121_000001_observations;
 mod m20261121_000002_operations;
 mod m20261121_000003_verification;
+mod m20261121_000004_history;
 mod m20261121_000006_actors;
+mod m20261121_000007_archive;
 
 use sea_orm_migration::MigrationTrait;
 pub use sea_orm_migration::{MigratorTrait, sea_orm};
@@ -27,7 +29,9 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000001_observations::Migration),
             Box::new(m20261121_000002_operations::Migration),
             Box::new(m20261121_000003_verification::Migration),
+            Box::new(m20261121_000004_history::Migration),
             Box::new(m20261121_000006_actors::Migration),
+            Box::new(m20261121_000007_archive::Migration),
         ]
     }
 }

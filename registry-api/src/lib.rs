@@ -12,6 +12,7 @@ mod errors;
 mod flights;
 mod holds;
 mod manifests;
+mod measure;
 mod names;
 mod owners;
 mod read_through;
@@ -27,5 +28,6 @@ mod tests;
 
 pub use config::{Patience, RegistryConfig};
 pub use errors::Code;
+pub use measure::METRICS;
 pub use registry::{Registry, SetupError};
 pub use routes::router;

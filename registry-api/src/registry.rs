@@ -6,6 +6,7 @@ use store::{Reader, StoreError};
 use crate::{
     RegistryConfig,
     flights::Flights,
+    measure::METRICS,
     read_through::ReadThrough,
     tokens::{KeyError, Tokens},
     writes::Writes,
@@ -42,6 +43,7 @@ impl Registry {
     /// # Errors
     /// When Postgres is not there, or the key's file cannot be used.
     pub async fn open(config: RegistryConfig, outbound: Outbound, resolver: Resolver) -> Result<Arc<Self>, SetupError> {
+        service::metric::describe(METRICS);
         let reader = Reader::connect(&config.database_url, config.generation).await?;
         Ok(Arc::new(Self {
             reader,

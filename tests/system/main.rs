@@ -7,8 +7,11 @@
     clippy::print_stderr,
     reason = "measurements and the logs of a failed test are shown to people"
 )]
+#![allow(clippy::expect_used, reason = "what a test makes up itself is what it says")]
 
 mod cli;
 mod devnet_pull;
+mod faults;
 mod harness;
+mod index;
 mod pds_pull;

@@ -38,6 +38,7 @@ pub fn has_subcommand(name: &str) -> bool {
 }
 
 /// What `cargo build` has built: a path for each executable.
+#[derive(Default)]
 pub struct Built(Vec<Executable>);
 
 struct Executable {

@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use crate::failure::Failure;
 use clap::{Args, Parser, Subcommand, error::ErrorKind};
-use service::config::{DatabaseArgs, NetworkArgs, ServeArgs, SourceArgs, TelemetryArgs};
+use service::config::{ArchiveArgs, DatabaseArgs, NetworkArgs, ServeArgs, SourceArgs, TelemetryArgs};
+use types::Did;
 
 /// An index, a web UI and an OCI pull API for container images published on the AT Protocol.
 #[derive(Parser)]
@@ -27,8 +28,10 @@ pub enum Command {
     RegistryApi(RegistryApi),
     /// Bring the database to this version's schema
     Migrate(Read),
-    /// Have the running indexer read every repository that the relay knows of
-    Backfill(Read),
+    /// Read every repository that the relay knows of, or the given ones, into the index
+    Backfill(Backfill),
+    /// Compare the index with the network, and mend what differs
+    Reconcile(Reconcile),
     /// Print the digests of the records and of all that is made of them: equal indexes, equal digests
     Fingerprint(Fingerprint),
     /// Print what the index knows of itself
@@ -65,6 +68,8 @@ pub struct Indexer {
     #[arg(long, env = "CROWSNEST_VERIFY", default_value = "cid", value_name = "HOW")]
     pub verify: indexer::Verify,
     #[command(flatten)]
+    pub archive: ArchiveArgs,
+    #[command(flatten)]
     pub telemetry: TelemetryArgs,
 }
 
@@ -97,6 +102,42 @@ pub struct RegistryApi {
 pub struct Read {
     #[command(flatten)]
     pub database: DatabaseArgs,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Flags of `backfill`.
+#[derive(Args)]
+pub struct Backfill {
+    #[command(flatten)]
+    pub database: DatabaseArgs,
+    #[command(flatten)]
+    pub network: NetworkArgs,
+    /// Account to read; repeat it to name others; without it, all that the relay lists
+    #[arg(long, value_name = "DID")]
+    pub did: Vec<Did>,
+    /// Leave the work to the running indexer, and return at once
+    #[arg(long)]
+    pub no_wait: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Flags of `reconcile`.
+#[derive(Args)]
+pub struct Reconcile {
+    #[command(flatten)]
+    pub database: DatabaseArgs,
+    #[command(flatten)]
+    pub network: NetworkArgs,
+    /// Account to compare; repeat it to name others; without it, all that the index knows and the relay lists
+    #[arg(long, value_name = "DID")]
+    pub did: Vec<Did>,
+    /// Only tell what differs: exit code 1 if anything does
+    #[arg(long)]
+    pub dry_run: bool,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

@@ -9,6 +9,9 @@ mod data_dir;
 #[cfg(feature = "devnet")]
 mod demo;
 mod failure;
+#[cfg(test)]
+mod operations_tests;
+mod repair;
 mod report;
 mod services;
 
@@ -48,7 +51,8 @@ fn run(command: Command) -> Result<(), Failure> {
             Command::Web(args) => services::web(args, stop).await,
             Command::RegistryApi(args) => services::registry_api(args, stop).await,
             Command::Migrate(args) => report::migrate(args).await,
-            Command::Backfill(args) => report::backfill(args).await,
+            Command::Backfill(args) => repair::backfill(args, stop).await,
+            Command::Reconcile(args) => repair::reconcile(args, stop).await,
             Command::Fingerprint(args) => report::fingerprint(args).await,
             Command::Status(args) => report::status(args).await,
         }

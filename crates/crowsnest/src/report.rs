@@ -47,19 +47,6 @@ pub async fn migrate(args: Read) -> Result<(), Failure> {
     Ok(postgres.stop().await?)
 }
 
-/// `crowsnest backfill`
-pub async fn backfill(args: Read) -> Result<(), Failure> {
-    data_dir::must_have_index(&args.database)?;
-    let postgres = Postgres::open(&args.database).await.map_err(Failure::setup)?;
-    indexer::backfill(postgres.url()).await?;
-    if args.json {
-        println!("{}", json!({ "backfill": "queued" }));
-    } else {
-        println!("queued; the running indexer reads every repository, and crowsnest status shows how far it is");
-    }
-    Ok(postgres.stop().await?)
-}
-
 /// `crowsnest fingerprint`
 pub async fn fingerprint(args: Fingerprint) -> Result<(), Failure> {
     let Fingerprint { read, full } = args;

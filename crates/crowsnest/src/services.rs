@@ -14,7 +14,7 @@ use indexer::{IndexerConfig, IndexerStatus};
 use outbound::{Outbound, OutboundConfig, Resolver, ResolverConfig};
 use registry_api::{Registry, RegistryConfig};
 use service::{
-    Health, Postgres,
+    Health, Incident, Postgres,
     config::{DatabaseArgs, NetworkArgs, ServeArgs, SourceUrl},
     health, listen,
     telemetry::{self, Metrics},
@@ -59,10 +59,23 @@ impl Base {
         let reader = Reader::connect(self.postgres.url(), self.generation).await?;
         let ready = self.health.flag("database", "Postgres does not answer");
         ready.set(true);
-        let stop = self.stop.clone();
+        let (stop, mut away) = (self.stop.clone(), Incident::default());
         tokio::spawn(async move {
             while stop.run_until_cancelled(sleep(PING_EVERY)).await.is_some() {
-                ready.set(reader.ping().await.is_ok());
+                match reader.ping().await {
+                    Ok(()) => {
+                        ready.set(true);
+                        if let Some(lasted) = away.ends() {
+                            tracing::info!(incident.ms = lasted.as_millis(), "Postgres answers again");
+                        }
+                    }
+                    Err(error) => {
+                        ready.set(false);
+                        if away.begins() {
+                            tracing::warn!(%error, "Postgres does not answer");
+                        }
+                    }
+                }
             }
         });
         Ok(())
@@ -143,13 +156,16 @@ async fn bind_admin(address: Option<SocketAddr>) -> Result<Option<TcpListener>, 
 }
 
 /// The dialer and who is who on the network.
-struct Dial {
-    outbound: Outbound,
-    resolver: Resolver,
+pub struct Dial {
+    /// The dialer.
+    pub outbound: Outbound,
+    /// Who is who.
+    pub resolver: Resolver,
 }
 
 impl Dial {
-    fn new(network: &NetworkArgs) -> Result<Self, Failure> {
+    /// As the flags say.
+    pub fn new(network: &NetworkArgs) -> Result<Self, Failure> {
         let config =
             OutboundConfig { allow_private_network: network.allow_private_network, contact: network.contact.clone() };
         let outbound = Outbound::new(&config).map_err(Failure::setup)?;
@@ -247,7 +263,8 @@ fn indexer_config(args: &Indexer, base: &Base, dial: &Dial) -> IndexerConfig {
     let (outbound, resolver) = (dial.outbound.clone(), dial.resolver.clone());
     let relay_url = args.network.relay_url.clone();
     let config = IndexerConfig::new(base.url(), args.source.source.clone(), outbound, resolver, relay_url);
-    IndexerConfig { verify: args.verify, ..config }
+    let archive = store::archive::Limits { days: args.archive.archive_days, bytes: args.archive.archive_bytes };
+    IndexerConfig { archive, verify: args.verify, ..config }
 }
 
 /// The indexer of this process tells the web how far behind the network it is.

@@ -29,6 +29,27 @@ pub async fn list_repos_by_collection(
     collection: Collection,
     cursor: Option<&str>,
 ) -> Result<RepoPage, OutboundError> {
+    let mut params = vec![("collection", collection.as_str()), ("limit", "1000")];
+    params.extend(cursor.map(|cursor| ("cursor", cursor)));
+    page(outbound, relay, "com.atproto.sync.listReposByCollection", &params).await
+}
+
+/// `com.atproto.sync.listRepos`, a page of up to 1000 of the accounts that a server hosts or relays.
+///
+/// # Errors
+/// Any [`OutboundError`].
+pub async fn list_repos(outbound: &Outbound, server: &Url, cursor: Option<&str>) -> Result<RepoPage, OutboundError> {
+    let mut params = vec![("limit", "1000")];
+    params.extend(cursor.map(|cursor| ("cursor", cursor)));
+    page(outbound, server, "com.atproto.sync.listRepos", &params).await
+}
+
+async fn page(
+    outbound: &Outbound,
+    server: &Url,
+    method: &str,
+    params: &[(&str, &str)],
+) -> Result<RepoPage, OutboundError> {
     #[derive(Deserialize)]
     struct Output {
         repos: Vec<Repo>,
@@ -40,9 +61,7 @@ pub async fn list_repos_by_collection(
         #[serde(default)]
         did: String,
     }
-    let mut params = vec![("collection", collection.as_str()), ("limit", "1000")];
-    params.extend(cursor.map(|cursor| ("cursor", cursor)));
-    let url = xrpc::url(relay, "com.atproto.sync.listReposByCollection", &params)?;
+    let url = xrpc::url(server, method, params)?;
     let output: Output = outbound.get_json(&url, Limits::SMALL.with_timeout(Duration::from_secs(30))).await?;
     let total = output.repos.len();
     let dids: Vec<Did> = output.repos.into_iter().filter_map(|repo| repo.did.parse().ok()).collect();

@@ -76,6 +76,18 @@ const PUBLIC_JETSTREAMS: [&str; 4] = [
     "wss://jetstream2.us-west.bsky.network/subscribe",
 ];
 
+/// How much of the archive of events is kept.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct ArchiveArgs {
+    /// Days for which events are kept as they came; 0 keeps none
+    #[arg(long, env = "CROWSNEST_ARCHIVE_DAYS", default_value_t = 30, value_name = "DAYS")]
+    pub archive_days: u16,
+
+    /// Bytes that the archive may take on disk, as 500M or 10G; the oldest events go first
+    #[arg(long, env = "CROWSNEST_ARCHIVE_BYTES", default_value = "10G", value_name = "BYTES", value_parser = values::bytes)]
+    pub archive_bytes: u64,
+}
+
 /// What we serve and under which name.
 #[derive(Args, Clone, Debug)]
 pub struct ServeArgs {

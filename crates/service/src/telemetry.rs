@@ -8,6 +8,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::TryInitError;
 
 use crate::config::{LogFormat, TelemetryArgs};
+use crate::metric::{Metric, MetricKind, Unit, describe};
 
 /// Sends `tracing` events to standard error, in the asked form and filtered by `--log`. Once a process.
 ///
@@ -39,6 +40,7 @@ impl Metrics {
     /// A recorder that was installed before.
     pub fn install() -> Result<Self, TelemetryError> {
         let handle = builder()?.install_recorder()?;
+        describe(METRICS);
         metrics::gauge!("crowsnest_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
         let upkeep = handle.clone();
         tokio::spawn(async move {
@@ -61,6 +63,15 @@ impl Metrics {
         self.0.render()
     }
 }
+
+/// The metrics of every process.
+pub const METRICS: &[Metric] = &[Metric {
+    name: "crowsnest_build_info",
+    kind: MetricKind::Gauge,
+    unit: Unit::Count,
+    labels: &["version"],
+    help: "1, with the version of the program",
+}];
 
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 

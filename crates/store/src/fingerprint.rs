@@ -19,9 +19,15 @@ use crate::{
 pub const EXCLUDED_TABLES: [&str; 1] = ["fingerprint"];
 
 /// Columns that `view` leaves out, as (table, column): how we came to know a record, and not what it is. A stream and a
-/// snapshot give different revisions and other bytes for one content.
-pub const EXCLUDED_COLUMNS: [(&str, &str); 5] =
-    [("record", "rev"), ("record", "raw"), ("record", "decoder"), ("record", "reason"), ("record", "verification")];
+/// snapshot give different revisions and other bytes for one content; hidden stars are those of accounts that are not shown.
+pub const EXCLUDED_COLUMNS: [(&str, &str); 6] = [
+    ("record", "rev"),
+    ("record", "raw"),
+    ("record", "decoder"),
+    ("record", "reason"),
+    ("record", "verification"),
+    ("repository", "hidden_stars"),
+];
 
 /// A digest and how many rows it covers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -156,6 +162,8 @@ async fn table_digest(tx: &Transaction<'_>, table: &str, columns: &[String]) -> 
         columns.iter().map(|text| format!("coalesce(length({text}) || ':' || {text}, '-')")).collect();
     let of = match table {
         "record" => "WHERE t.state <> 'deleted'",
+        // Others are there only for the stars of hidden accounts.
+        "repository" => "WHERE t.manifests + t.tags + t.pages + t.stars > 0",
         _ => "",
     };
     let sql = format!(

@@ -94,6 +94,35 @@ pub async fn enqueue(client: &impl GenericClient, kind: JobKind, keys: &[String]
     Ok(())
 }
 
+/// Queues jobs that have time: what is queued already stays due when it was, and a job that is being done is done once more
+/// after the pause.
+///
+/// # Errors
+/// When Postgres refuses, or is not there.
+pub async fn enqueue_later(
+    client: &impl GenericClient,
+    kind: JobKind,
+    keys: &[String],
+    pause: Duration,
+) -> Result<(), StoreError> {
+    if keys.is_empty() {
+        return Ok(());
+    }
+    client
+        .execute(
+            "INSERT INTO job (kind, key, priority, run_at)
+             SELECT $1, key, $3, now() + $4::float8 * interval '1 second' FROM unnest($2::text[]) key
+             ON CONFLICT (kind, key) DO UPDATE
+             SET again = coalesce(job.locked_until > now(), false),
+                 run_at = CASE WHEN job.locked_until > now() AND NOT job.again THEN excluded.run_at
+                               ELSE least(job.run_at, excluded.run_at) END",
+            &[&kind.as_str(), &keys, &kind.priority(), &pause.as_secs_f64()],
+        )
+        .await?;
+    client.execute("SELECT pg_notify($1, '')", &[&JOBS_CHANNEL]).await?;
+    Ok(())
+}
+
 fn names(kinds: &[JobKind]) -> Vec<&'static str> {
     kinds.iter().map(|kind| kind.as_str()).collect()
 }
@@ -154,7 +183,8 @@ pub async fn finish(client: &impl GenericClient, job: &Job) -> Result<(), StoreE
     if gone == 0 {
         client
             .execute(
-                "UPDATE job SET locked_until = NULL, attempts = 0, again = false, run_at = now(), error = NULL WHERE id = $1",
+                "UPDATE job SET locked_until = NULL, attempts = 0, again = false, run_at = greatest(run_at, now()),
+                        error = NULL WHERE id = $1",
                 &[&job.id],
             )
             .await?;
@@ -172,7 +202,8 @@ pub async fn retry(client: &Client, job: &Job, error: &str) -> Result<(), StoreE
     client
         .execute(
             "UPDATE job SET locked_until = NULL, error = $3,
-                    run_at = now() + CASE WHEN again THEN 0::float8 ELSE $2::float8 END * interval '1 second', again = false
+                    run_at = CASE WHEN again THEN greatest(run_at, now()) ELSE now() + $2::float8 * interval '1 second' END,
+                    again = false
              WHERE id = $1",
             &[&job.id, &pause.as_secs_f64(), &error],
         )

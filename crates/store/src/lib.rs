@@ -2,17 +2,22 @@
 //!
 //! In data-flow order: [`connect`] and [`prepare`] (a database with today's schema), [`Writer`] (changes become rows, one
 //! transaction a batch), [`cursors`] (how far sources were read), [`jobs`], [`backfill`] and [`inbox`] (what is left to do,
-//! and what others found), [`observe`] (what the network told us), [`records`] and [`queries`] (rows become views),
-//! [`fingerprint`] (two digests that say whether two indexes are equal).
+//! and what others found), [`observe`] (what the network told us), [`archive`] (events as they came), [`records`] and
+//! [`queries`] (rows become views), [`fingerprint`] (two digests that say whether two indexes are equal), [`gauges`] (what an
+//! operator watches).
 //!
 //! Writes go through tokio-postgres (COPY, set-based merges), reads through SeaORM.
 
 mod apply;
+pub mod archive;
 pub mod backfill;
 mod connect;
+#[doc(hidden)]
+pub mod crash;
 pub mod cursors;
 mod error;
 pub mod fingerprint;
+pub mod gauges;
 pub mod inbox;
 pub mod jobs;
 mod listen;
@@ -20,8 +25,9 @@ pub mod observe;
 mod prepare;
 pub mod queries;
 pub mod records;
+pub mod signatures;
 
-pub use apply::{Applied, Verdict, Writer};
+pub use apply::{Applied, Caps, Verdict, Writer};
 pub use connect::{Connection, connect};
 pub use error::StoreError;
 pub use listen::listen;

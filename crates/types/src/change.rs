@@ -1,4 +1,6 @@
-use std::{collections::BTreeSet, fmt, str::FromStr, sync::Arc};
+use std::{collections::BTreeSet, fmt, ops::Range, str::FromStr, sync::Arc};
+
+use bytes::Bytes;
 
 use crate::{
     Cid, Collection, Did, Rkey, Tid,
@@ -108,6 +110,13 @@ pub enum Change {
         /// What is there.
         present: BTreeSet<(Collection, Rkey)>,
     },
+    /// The account is deleted, and that was confirmed: what is known of it up to a revision goes for good.
+    Purge {
+        /// Whose.
+        did: Did,
+        /// What is newer stays: the account came back. The moment of the confirmation, where no revision is known.
+        rev: Tid,
+    },
     /// Something may have changed that carries no revision: look at the account and its identity again.
     Look {
         /// Whose.
@@ -123,7 +132,7 @@ impl Change {
         match self {
             Self::Put(put) => &put.id.did,
             Self::Delete { id, .. } => &id.did,
-            Self::Snapshot { did, .. } | Self::Look { did, .. } => did,
+            Self::Snapshot { did, .. } | Self::Purge { did, .. } | Self::Look { did, .. } => did,
         }
     }
 }
@@ -189,12 +198,32 @@ pub struct Batch {
     pub rejects: Vec<Reject>,
     /// Inbox rows that this batch settles.
     pub inbox: Vec<i64>,
+    /// The events that the changes and rejects were made of, in order, for the archive. Where records are read one by one
+    /// there are none: a change is its own event.
+    pub arrivals: Vec<Arrival>,
+}
+
+/// An event in scope as it came, before decoding.
+#[derive(Clone, Debug)]
+pub struct Arrival {
+    /// Whose, when that could be read.
+    pub did: Option<Did>,
+    /// When it came, in microseconds since 1970.
+    pub received_at: i64,
+    /// Where its source stands after it.
+    pub position: Option<i64>,
+    /// Its bytes.
+    pub raw: Bytes,
+    /// Which of the batch's changes were made of it.
+    pub changes: Range<usize>,
+    /// Why parts of it became no change.
+    pub refused: Vec<DropReason>,
 }
 
 impl Batch {
     /// A batch with nothing in it.
     pub fn new(origin: Origin) -> Self {
-        Self { origin, changes: Vec::new(), cursor: None, rejects: Vec::new(), inbox: Vec::new() }
+        Self { origin, changes: Vec::new(), cursor: None, rejects: Vec::new(), inbox: Vec::new(), arrivals: Vec::new() }
     }
 
     /// Whether applying it would do nothing.
@@ -245,11 +274,13 @@ pub enum DropReason {
     Conflict,
     /// At or below the account's floor.
     BelowFloor,
+    /// The account has written as much as is taken of it in a day.
+    Quota,
 }
 
 impl DropReason {
     /// Every reason, in a fixed order.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::ForeignCollection,
         Self::UnknownActor,
         Self::UnknownKind,
@@ -263,6 +294,7 @@ impl DropReason {
         Self::Duplicate,
         Self::Conflict,
         Self::BelowFloor,
+        Self::Quota,
     ];
 
     /// The metric's label.
@@ -281,6 +313,7 @@ impl DropReason {
             Self::Duplicate => "duplicate",
             Self::Conflict => "conflict",
             Self::BelowFloor => "below_floor",
+            Self::Quota => "quota",
         }
     }
 }

@@ -13,7 +13,8 @@ pub mod oci;
 pub mod records;
 
 pub use change::{
-    Batch, Change, CursorMove, DropReason, Hint, Origin, Put, RecordId, Reject, UnknownVerification, Verification,
+    Arrival, Batch, Change, CursorMove, DropReason, Hint, Origin, Put, RecordId, Reject, UnknownVerification,
+    Verification,
 };
 pub use cid::{Cid, CidError, record_block, record_cid};
 pub use digest::{Digest, DigestError};

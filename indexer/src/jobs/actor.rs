@@ -1,16 +1,17 @@
 //! A look at an account: its handle in both directions, its PDS, whether it may be shown.
 
+use chrono::Utc;
 use outbound::{
     IdentityError, PdsError,
     identity::did_web_origin,
     pds::{AccountState, RepoStatus},
 };
 use store::{
-    StoreError,
+    StoreError, crash,
     jobs::{JobKind, enqueue},
     observe::{self, ActorSeen, KnownActor, Status},
 };
-use types::Did;
+use types::{Batch, Change, Did, Origin, Tid};
 use url::Url;
 
 use super::{Context, JobError};
@@ -34,6 +35,7 @@ pub async fn look(context: &Context, key: &str) -> Result<(), JobError> {
             return Err(JobError::later(&error));
         }
     };
+    crash::point("before-observe");
     // First: once the return is stored, nobody would notice it again.
     if before.is_some_and(|before| is_back(&before, &seen)) {
         enqueue(&context.store, JobKind::Resync, &[seen.did.as_str().to_owned()]).await?;
@@ -41,11 +43,27 @@ pub async fn look(context: &Context, key: &str) -> Result<(), JobError> {
     let mut client = context.transactions.lock().await;
     observe::actor(&mut client, &seen, context.generation).await?;
     drop(client);
+    if seen.status.as_ref().is_some_and(is_deleted) {
+        purge(context, &seen.did).await?;
+    }
     if seen.pds.is_none() && seen.hold_endpoint.is_none() {
         legacy_hold(context, &did).await?;
     }
     // What was found is kept; the status is asked for again later.
     unanswered.map_or(Ok(()), Err)
+}
+
+/// Removes what an account left once every answer for long enough said that it is deleted, this one included. No silence, no
+/// takedown and no error ever leads here.
+async fn purge(context: &Context, did: &Did) -> Result<(), JobError> {
+    if !observe::is_gone_for_good(&context.store, did, context.timing.purge_after.as_secs_f64()).await? {
+        return Ok(());
+    }
+    tracing::info!(did = %did, "An account was deleted for good: what it left is removed");
+    let rev = Tid::from_micros(Utc::now().timestamp_micros().unsigned_abs(), 0);
+    let changes = vec![Change::Purge { did: did.clone(), rev }];
+    context.apply(Batch { changes, ..Batch::new(Origin::Backfill) }).await?;
+    Ok(observe::purged(&context.store, did).await?)
 }
 
 /// A legacy hold is a host without a document.

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use outbound::{OutboundError, relay::list_repos_by_collection};
+use outbound::{
+    OutboundError,
+    relay::{list_repos, list_repos_by_collection},
+};
 use store::{
     backfill,
     jobs::{JobKind, enqueue},
@@ -14,9 +17,21 @@ use super::{Context, JobError};
 
 /// How many jobs one statement queues.
 const AT_ONCE: usize = 1_000;
+/// The most pages, of a thousand accounts, that are read of a list of all whom a server hosts.
+const MOST_PAGES: usize = 20;
 
 /// Lists repositories and queues a reading of each.
 pub async fn list(context: &Context) -> Result<(), JobError> {
+    let dids: Vec<String> = everyone(context).await?.into_iter().collect();
+    for some in dids.chunks(AT_ONCE) {
+        enqueue(&context.store, JobKind::Resync, some).await?;
+    }
+    tracing::info!(repositories = dids.len(), "Repositories are queued to be read");
+    Ok(backfill::listed(&context.store, dids.len() as i64).await?)
+}
+
+/// All whom the relay lists for any of our collections, and all whom we know.
+pub async fn everyone(context: &Context) -> Result<BTreeSet<String>, JobError> {
     // Those who have deleted everything are on no list any more.
     let known = observe::known_dids(&context.store).await?;
     let mut dids: BTreeSet<String> = known.into_iter().map(String::from).collect();
@@ -24,16 +39,38 @@ pub async fn list(context: &Context) -> Result<(), JobError> {
         match repositories(context, collection, &mut dids).await {
             Ok(()) => {}
             Err(error) if error.is_transient() => return Err(JobError::later(&error)),
-            // A PDS in place of a relay lists nothing; what we know is read all the same.
-            Err(error) => tracing::warn!(%collection, reason = %error, "The relay does not list repositories"),
+            Err(error) => {
+                tracing::warn!(reason = %error, "The relay does not list repositories by collection");
+                hosted(context, &mut dids).await?;
+                break;
+            }
         }
     }
-    let dids: Vec<String> = dids.into_iter().collect();
-    for some in dids.chunks(AT_ONCE) {
-        enqueue(&context.store, JobKind::Resync, some).await?;
+    Ok(dids)
+}
+
+/// A PDS in place of a relay: it lists those whom it hosts. What is larger than a PDS is not read to its end.
+async fn hosted(context: &Context, dids: &mut BTreeSet<String>) -> Result<(), JobError> {
+    let mut cursor = None;
+    for _ in 0..MOST_PAGES {
+        match list_repos(&context.outbound, &context.relay_url, cursor.as_deref()).await {
+            Ok(page) => {
+                dids.extend(page.dids.into_iter().map(String::from));
+                if page.cursor.is_none() || page.cursor == cursor {
+                    return Ok(());
+                }
+                cursor = page.cursor;
+            }
+            Err(error) if error.is_transient() => return Err(JobError::later(&error)),
+            // What we know is read all the same.
+            Err(error) => {
+                tracing::warn!(reason = %error, "Nor does it list those whom it hosts");
+                return Ok(());
+            }
+        }
     }
-    tracing::info!(repositories = dids.len(), "Repositories are queued to be read");
-    Ok(backfill::listed(&context.store, dids.len() as i64).await?)
+    tracing::warn!("The relay hosts too many repositories to read them all");
+    Ok(())
 }
 
 async fn repositories(

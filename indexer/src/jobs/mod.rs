@@ -11,7 +11,7 @@ mod verify;
 use std::{sync::Arc, time::Duration};
 
 use store::{
-    StoreError,
+    StoreError, crash,
     jobs::{self as queue, Job, JobKind},
 };
 use tokio::{
@@ -23,6 +23,8 @@ use tokio_util::sync::CancellationToken;
 use types::{DropReason, Reject};
 
 pub use context::Context;
+pub use discover::everyone;
+pub use resync::named;
 
 use crate::{Timing, measure, tenure::Wake};
 
@@ -95,12 +97,12 @@ impl Jobs {
         loop {
             let free = self.workers.saturating_sub(running.len());
             for job in queue::claim(store, &JobKind::SHORT, free as i64).await? {
-                running.spawn(work_on(self.context.clone(), job));
+                running.spawn(Box::pin(work_on(self.context.clone(), job)));
             }
             let free = self.workers.saturating_sub(running.len()).min(long.available_permits());
             for job in queue::claim(store, &JobKind::LONG, free as i64).await? {
                 let place = long.clone().try_acquire_owned();
-                let work = work_on(self.context.clone(), job);
+                let work = Box::pin(work_on(self.context.clone(), job));
                 running.spawn(async move {
                     let _place = place;
                     work.await
@@ -135,6 +137,7 @@ async fn work_on(context: Arc<Context>, job: Job) -> Result<(), StoreError> {
         error = keep_claim(&context, &job) => return Err(error),
     };
     let kind = job.kind.as_str();
+    crash::point("before-job-settled");
     match result {
         Ok(()) => {
             measure::job(kind, "done");

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::Utc;
 use outbound::{Pds, PdsError, pds::RecordEntry};
-use store::jobs::JobKind;
+use store::{crash, jobs::JobKind};
 use types::{
     Batch, Change, Cid, Collection, Did, DropReason, Origin, Put, RecordId, Rkey, Tid, Verification, record_cid,
 };
@@ -50,6 +50,7 @@ pub async fn read(context: &Context, key: &str) -> Result<(), JobError> {
             Err(error) => return unread(&did, error),
         }
     }
+    crash::point("before-snapshot");
     let Reading { present, mut batch, .. } = reading;
     batch.changes.push(Change::Snapshot { did, rev, present });
     context.apply(batch).await
@@ -119,7 +120,7 @@ impl Reading<'_> {
                 let detail = format!("{id} does not hash to {cid}");
                 let did = Some(self.did.clone());
                 self.batch.rejects.push(reject(did, DropReason::CidMismatch, detail, json.as_bytes()));
-                return;
+                Verification::Mismatch
             }
             Checked::Fine => Verification::CidChecked,
             Checked::Unverifiable | Checked::TooLarge => Verification::Unverifiable,
@@ -130,6 +131,6 @@ impl Reading<'_> {
 }
 
 /// The CID that the host names, else the one that the record has.
-fn named(cid: Option<Cid>, json: &str) -> Option<Cid> {
+pub fn named(cid: Option<Cid>, json: &str) -> Option<Cid> {
     cid.or_else(|| record_cid(&serde_json::from_str(json).ok()?).ok())
 }

@@ -7,7 +7,7 @@ use outbound::{
 };
 use store::{
     jobs::{Job, JobKind},
-    records::{self, Standing},
+    signatures::{self, Standing},
 };
 use types::{Batch, Change, Did, DropReason, Origin, Put, RecordId, Verification};
 
@@ -53,11 +53,11 @@ async fn named(context: &Context, key: &str) -> Result<(Option<Did>, Vec<Standin
         (Some(collection), Some(rkey)) => match (collection.parse(), rkey.parse()) {
             (Ok(collection), Ok(rkey)) => {
                 let id = RecordId { did: did.clone(), collection, rkey };
-                records::unsigned_one(&context.store, &id).await?.into_iter().collect()
+                signatures::unsigned_one(&context.store, &id).await?.into_iter().collect()
             }
             _ => Vec::new(),
         },
-        _ => records::unsigned(&context.store, &did, AT_ONCE).await?,
+        _ => signatures::unsigned(&context.store, &did, AT_ONCE).await?,
     };
     Ok((Some(did), standing))
 }
@@ -104,7 +104,7 @@ impl Verifier<'_> {
             }
         }
         same.iter().for_each(|_| measure::verified("signed"));
-        Ok(records::signed(&self.context.store, &same).await?)
+        Ok(signatures::signed(&self.context.store, &same).await?)
     }
 
     /// The key may have been changed since it was looked up.

@@ -10,6 +10,7 @@ use serde::{
     de::{Deserializer, Error, Visitor},
 };
 use serde_cbor::{Value, tags::current_cbor_tag};
+use types::records::MAX_VALUES;
 
 /// The largest record ([data model](https://atproto.com/specs/data-model)).
 pub const MAX_BLOCK: usize = 1 << 20;
@@ -91,13 +92,52 @@ pub fn block_to_json(block: &[u8]) -> Result<Vec<u8>, CborError> {
     if block.len() > MAX_BLOCK {
         return Err(CborError::Shape(format!("{} bytes are more than a record may have", block.len())));
     }
-    let ipld = to_ipld(only(block)?)?;
+    let ipld = ipld(block)?;
     // The parser takes more than is canonical; the maintained codec writes nothing else.
     let canonical = serde_ipld_dagcbor::to_vec(&ipld).map_err(|error| CborError::Shape(error.to_string()))?;
     if canonical != block {
         return Err(CborError::Syntax("not canonical DAG-CBOR".into()));
     }
     serde_json::to_vec(&to_json(ipld)?).map_err(|error| CborError::Shape(error.to_string()))
+}
+
+/// What a block holds, canonical or not.
+pub(crate) fn ipld(block: &[u8]) -> Result<Ipld, CborError> {
+    if !is_bounded(block) {
+        return Err(CborError::Shape(format!("more than {MAX_VALUES} values")));
+    }
+    to_ipld(only(block)?)
+}
+
+/// Whether a block holds no more items than a record may hold values, and does not claim to: parsed, an item of a byte takes
+/// a hundred, and each list within a list has memory set aside for as many items as it says. Told by the items' heads.
+pub(crate) fn is_bounded(mut block: &[u8]) -> bool {
+    let mut claimed = 0u64;
+    for _ in 0..MAX_VALUES {
+        let Some((head, rest)) = block.split_first() else { return true };
+        // What is malformed ends here, and is for the parser to refuse.
+        let argument = match head & 31 {
+            short @ 0..24 => Some((u64::from(short), rest)),
+            long @ 24..28 => rest
+                .split_at_checked(1 << (long - 24))
+                .map(|(number, rest)| (number.iter().fold(0, |value, byte| value << 8 | u64::from(*byte)), rest)),
+            _ => Some((0, rest)),
+        };
+        let Some((argument, rest)) = argument else { return true };
+        let (text, items) = match head >> 5 {
+            2 | 3 => (argument, 0),
+            4 => (0, argument),
+            5 => (0, argument.saturating_mul(2)),
+            _ => (0, 0),
+        };
+        claimed = claimed.saturating_add(items);
+        if claimed > MAX_VALUES as u64 {
+            return false;
+        }
+        let Some(rest) = usize::try_from(text).ok().and_then(|text| rest.get(text..)) else { return true };
+        block = rest;
+    }
+    block.is_empty()
 }
 
 fn to_ipld(value: Value) -> Result<Ipld, CborError> {

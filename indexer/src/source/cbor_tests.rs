@@ -1,6 +1,6 @@
 use ipld_core::ipld::Ipld;
 use serde_json::json;
-use types::Cid;
+use types::{Cid, records::MAX_VALUES};
 
 use super::{CborError, Link, MAX_BLOCK, block_to_json, first, only};
 
@@ -72,6 +72,24 @@ fn depth_and_size_have_ends() {
     assert!(only::<serde_cbor::Value>(b"\x9b\x10\x00\x00\x00\x00\x00\x00\x00\x01").is_err());
     let large = serde_ipld_dagcbor::to_vec(&Ipld::Bytes(vec![0; MAX_BLOCK])).unwrap();
     assert!(matches!(block_to_json(&large), Err(CborError::Shape(_))));
+}
+
+/// A block of a million small numbers would take hundreds of megabytes to read.
+#[test]
+fn items_have_an_end() {
+    let list = |items| serde_ipld_dagcbor::to_vec(&map("a", Ipld::List(vec![Ipld::Integer(1000); items]))).unwrap();
+    // The map, its key and the list are items too.
+    assert!(block_to_json(&list(MAX_VALUES - 3)).is_ok());
+    assert_eq!(block_to_json(&list(MAX_VALUES - 2)), Err(CborError::Shape("more than 100000 values".into())));
+    let text = serde_ipld_dagcbor::to_vec(&map("a", Ipld::String("\u{1}".repeat(MAX_VALUES)))).unwrap();
+    assert!(block_to_json(&text).is_ok());
+    // Found by fuzzing: each of these lists says that it is long.
+    assert!(block_to_json(&[0x9a; 618]).unwrap_err().to_string().starts_with("more than"));
+    for broken in [&b"\x9b\x00"[..], b"\x7b\x10\x00\x00\x00\x00\x00\x00\x00", b"\xff"] {
+        let mut block = vec![0x80; MAX_VALUES];
+        block.splice(0..0, broken.iter().copied());
+        assert!(block_to_json(&block).is_err());
+    }
 }
 
 #[test]

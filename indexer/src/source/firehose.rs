@@ -1,7 +1,10 @@
 //! The raw firehose: `com.atproto.sync.subscribeRepos`, two DAG-CBOR items a frame
 //! ([event stream](https://atproto.com/specs/event-stream), [sync](https://atproto.com/specs/sync)).
 
-use std::{borrow::Cow, collections::HashMap};
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet},
+};
 
 use chrono::DateTime;
 use serde::Deserialize;
@@ -19,6 +22,8 @@ use crate::event::{Action, Body, Commit, Event, Frame, FrameError, NAMESPACE, Op
 pub const MAX_FRAME: usize = 6 << 20;
 /// The most operations that a commit may have.
 const MAX_OPS: usize = 200;
+/// The most bytes of records that a commit may have, one that is named twice counted twice.
+const MAX_RECORDS: usize = 2 << 20;
 
 /// The URL that begins where `start` says.
 pub fn url(base: &Url, start: Start) -> Url {
@@ -136,8 +141,15 @@ fn commit(payload: &[u8]) -> Result<Frame<'_>, FrameError> {
     if raw.too_big || raw.ops.len() > MAX_OPS {
         return Ok(frame(raw.seq, raw.time, Event::Sync { did, ours: !ours.is_empty() }));
     }
+    let cids = || ours.iter().filter_map(|op| op.cid.map(|Link(cid)| cid));
+    let wanted: HashSet<&[u8]> = cids().collect();
     // Most commits hold nothing for us: their blocks are not looked at.
-    let blocks = if ours.is_empty() { Ok(HashMap::new()) } else { car::blocks(raw.blocks) };
+    let blocks = if ours.is_empty() { Ok(HashMap::new()) } else { car::blocks(raw.blocks, |cid| wanted.contains(cid)) };
+    if let Ok(blocks) = &blocks
+        && cids().filter_map(|cid| blocks.get(cid)).map(|block| block.len()).sum::<usize>() > MAX_RECORDS
+    {
+        return Ok(frame(raw.seq, raw.time, Event::Sync { did, ours: true }));
+    }
     let ops = ours.into_iter().map(|op| self::op(op, &blocks)).collect();
     Ok(frame(raw.seq, raw.time, Event::Commit(Commit { did, rev: raw.rev.into(), ops })))
 }

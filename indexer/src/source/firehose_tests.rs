@@ -55,7 +55,7 @@ fn car(blocks: &[(Cid, &[u8])]) -> Vec<u8> {
     car.extend(header);
     for (cid, block) in blocks {
         let length = 36 + block.len();
-        car.extend([(length & 0x7f | 0x80) as u8, (length >> 7) as u8]);
+        car.extend([length | 0x80, length >> 7 | 0x80, length >> 14].map(|byte| byte as u8));
         car.extend(cid.to_bytes());
         car.extend(*block);
     }
@@ -104,7 +104,13 @@ fn a_commit_that_leaves_something_out_asks_for_a_reading() {
     let mut too_big = commit(Vec::new(), Vec::new());
     too_big.insert("tooBig".into(), Ipld::Bool(true));
     let many = commit(vec![op("delete", "io.atcr.tag/x", None); 201], Vec::new());
-    for (commit, is_ours) in [(too_big, false), (many, true)] {
+    // One block of nearly a megabyte under three keys would be three copies of it, and under two hundred two hundred.
+    let block = serde_ipld_dagcbor::to_vec(&Ipld::Bytes(vec![0; 900_000])).unwrap();
+    let cid = Cid::of_block(&block);
+    let named = |times| commit(vec![op("create", "io.atcr.tag/x", Some(cid)); times], car(&[(cid, &block)]));
+    let twice = message("#commit", &Ipld::Map(named(2)));
+    assert!(matches!(decode(&twice).unwrap().event, Event::Commit(commit) if commit.ops.len() == 2));
+    for (commit, is_ours) in [(too_big, false), (many, true), (named(3), true)] {
         let bytes = message("#commit", &Ipld::Map(commit));
         let Event::Sync { did, ours } = decode(&bytes).unwrap().event else { panic!() };
         assert_eq!((&*did, ours), ("did:plc:a", is_ours));

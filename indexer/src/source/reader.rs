@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use chrono::Utc;
 use futures::{SinkExt as _, StreamExt as _};
 use outbound::{
@@ -193,8 +194,8 @@ impl Connection<'_> {
             Some(Ok(frame)) => self.frame(frame, &message.clone().into_data()).await?,
             Some(Err(FrameError::Envelope(why))) => {
                 self.meters.dropped(types::DropReason::BadEnvelope);
-                let reject = reject(None, types::DropReason::BadEnvelope, why, &message.into_data());
-                self.send(Step { rejects: vec![reject], ..Step::default() }).await?;
+                let reject = reject(None, types::DropReason::BadEnvelope, why, &message.clone().into_data());
+                self.send(Step::taken(Vec::new(), vec![reject], None, message.into_data())).await?;
             }
             Some(Err(refused @ FrameError::Refused { .. })) => return Err(self.refused(refused).await?),
             Some(Err(broken)) => return Err(broken.into()),
@@ -202,7 +203,7 @@ impl Connection<'_> {
         Ok(true)
     }
 
-    async fn frame(&mut self, frame: Frame<'_>, raw: &[u8]) -> Result<(), End> {
+    async fn frame(&mut self, frame: Frame<'_>, raw: &Bytes) -> Result<(), End> {
         let now = Utc::now().timestamp_micros();
         self.meters.event(frame.event.label());
         self.watch_for_gap(&frame).await?;
@@ -219,7 +220,7 @@ impl Connection<'_> {
                 rejects.iter().for_each(|reject| self.meters.dropped(reject.reason));
                 self.reader.known.extend(changes.iter().map(|change| change.did().as_str()));
                 let cursor = self.latest.clone();
-                self.send(Step { changes, rejects, cursor }).await
+                self.send(Step::taken(changes, rejects, cursor, raw.clone())).await
             }
         }
     }

@@ -5,6 +5,7 @@ use chrono::Utc;
 use serde_json::{Value, json};
 use service::postgres::testing::TestDatabase;
 use store::jobs::{JobKind, enqueue};
+use types::Tid;
 
 use super::{Indexer, network::Network, put, rev, stream::Stream, tag};
 
@@ -82,6 +83,45 @@ async fn a_directory_that_buried_a_did_hides_it() {
     indexer.until(STATES, &[&format!("{ALICE} false deleted")]).await;
     assert_eq!(indexer.rows("SELECT gone_at IS NOT NULL FROM actor").await, ["true"]);
     assert_eq!(indexer.rows("SELECT tag FROM tag").await, ["a"], "hidden, not removed");
+    indexer.stop().await;
+}
+
+/// Neither silence nor any other state leads there, nor does one answer alone.
+#[tokio::test]
+async fn what_a_deleted_account_left_is_removed_when_that_was_said_twice() {
+    let database = TestDatabase::create().await.unwrap();
+    let network = Network::start().await;
+    let (indexer, stream) = with_alice(&database, &network, Duration::from_secs(3600)).await;
+    let long_ago = "UPDATE actor SET gone_at = gone_at - interval '2 hours'";
+    for status in ["deactivated", "takendown", "suspended", "RepoNotFound"] {
+        network.status(ALICE, Some(status));
+        look(&indexer, ALICE).await;
+        indexer.execute(long_ago, &[]).await;
+        look(&indexer, ALICE).await;
+        let name = if status == "RepoNotFound" { "not-found" } else { status };
+        assert_eq!(indexer.rows(STATES).await, [format!("{ALICE} false {name}")]);
+    }
+    network.status(ALICE, Some("deleted"));
+    look(&indexer, ALICE).await;
+    look(&indexer, ALICE).await;
+    assert_eq!(indexer.rows("SELECT tag FROM tag").await, ["a"], "an hour has not passed");
+    // Said long ago, but by now it is another answer.
+    indexer.execute(long_ago, &[]).await;
+    network.status(ALICE, Some("deactivated"));
+    look(&indexer, ALICE).await;
+    assert_eq!(indexer.rows("SELECT gone_at FROM actor").await, [""]);
+    network.status(ALICE, Some("deleted"));
+    look(&indexer, ALICE).await;
+    indexer.execute(long_ago, &[]).await;
+    look(&indexer, ALICE).await;
+    assert_eq!(indexer.rows("SELECT rkey FROM record").await, [""; 0]);
+    assert_eq!(indexer.rows("SELECT purged_at IS NOT NULL FROM actor").await, ["true"]);
+    // Even so it may return.
+    network.status(ALICE, None);
+    network.put(ALICE, Tid::from_micros(Utc::now().timestamp_micros().unsigned_abs(), 0), "io.atcr.tag", "y", tag("b"));
+    stream.line(&account(ALICE, true));
+    indexer.until("SELECT tag FROM tag", &["b"]).await;
+    assert_eq!(indexer.rows("SELECT coalesce(gone_at, purged_at) FROM actor").await, [""]);
     indexer.stop().await;
 }
 

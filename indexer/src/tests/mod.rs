@@ -2,11 +2,15 @@
 
 mod accounts;
 mod backfill;
+mod bad_input;
 mod holds;
 mod jobs;
+mod metrics;
 mod network;
+mod reconcile;
 mod stream;
 mod take_over;
+mod verification;
 mod verify;
 mod whole;
 

@@ -4,6 +4,7 @@ use std::{
     collections::{BTreeMap, HashMap, HashSet},
     net::SocketAddr,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use axum::{
@@ -83,8 +84,12 @@ impl Network {
             let stream = self.stream.clone();
             tokio::spawn(async move {
                 let mut first = [0; 48];
-                while tcp.peek(&mut first).await.unwrap_or_default() < 40 {
-                    tokio::task::yield_now().await;
+                loop {
+                    match tcp.peek(&mut first).await {
+                        Ok(0) | Err(_) => return,
+                        Ok(length) if length >= 40 => break,
+                        Ok(_) => tokio::time::sleep(Duration::from_millis(1)).await,
+                    }
                 }
                 if first.starts_with(b"GET /xrpc/com.atproto.sync.subscribeRepos") {
                     stream.adopt(tcp).await;
@@ -147,6 +152,10 @@ impl Network {
     /// Leaves every question about an account without an answer.
     pub fn stick(&self, did: &str) {
         self.state.lock().unwrap().stuck.insert(did.into());
+    }
+
+    pub fn unstick(&self, did: &str) {
+        self.state.lock().unwrap().stuck.remove(did);
     }
 
     /// How often a method was asked.

@@ -24,6 +24,29 @@ async fn one_writes_and_the_other_stands_by() {
 }
 
 #[tokio::test]
+async fn a_silent_writer_is_replaced_within_five_seconds() {
+    let database = TestDatabase::create().await.unwrap();
+    let (stream, network) = (Stream::jetstream().await, Network::start().await);
+    let generation = store::prepare(database.url()).await.unwrap();
+    // It holds the lock and says nothing, like a process that is stopped.
+    let mut silent = store::Writer::try_acquire(database.url(), generation).await.unwrap().unwrap();
+    let began = std::time::Instant::now();
+    let indexer = Indexer::start(&database, &stream, &network).await;
+    eventually("the standby writes", || indexer.status.is_writing()).await;
+    assert!(began.elapsed() < std::time::Duration::from_secs(5), "{:?}", began.elapsed());
+    stream.line(&put(ALICE, rev(1), "io.atcr.tag", "x", &tag("a")));
+    indexer.until("SELECT tag FROM tag", &["a"]).await;
+    // The old one comes back to life, and may do nothing any more.
+    assert!(silent.apply(types::Batch::new(types::Origin::Stream)).await.is_err());
+    // The new one gives signs of life though nothing happens: nobody gets in.
+    for _ in 0..4 {
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        assert!(store::Writer::try_acquire(database.url(), generation).await.unwrap().is_none());
+    }
+    indexer.stop().await;
+}
+
+#[tokio::test]
 async fn who_is_fenced_or_cut_off_stands_back_and_loses_nothing() {
     let database = TestDatabase::create().await.unwrap();
     let (stream, network) = (Stream::jetstream().await, Network::start().await);

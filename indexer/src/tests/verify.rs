@@ -64,7 +64,8 @@ async fn what_its_account_signed_is_found_and_put_in_the_place_of_anything_else(
     assert_eq!(indexer.rows(TAGS).await, honest);
     indexer.until("SELECT state FROM record WHERE rkey = 'never'", &["deleted"]).await;
     indexer.until("SELECT DISTINCT reason FROM reject", &["cid_mismatch"]).await;
-    indexer.until("SELECT count(*) FROM reject", &["2"]).await;
+    // The stream, read again from a little before, contradicts some of the lies by itself; of the one to come it says nothing.
+    indexer.until("SELECT count(*) FROM reject WHERE detail LIKE '%/t05 at %'", &["1"]).await;
     indexer.stop().await;
     devnet.shutdown().await;
 }

@@ -64,7 +64,9 @@ async fn what_is_no_event_is_kept_and_the_stream_goes_on() {
     let nameless = put("alice", rev(1), "io.atcr.tag", "x", &tag("a"));
     stream.line(&nameless);
     stream.line(&put(ALICE, rev(1), "io.atcr.tag", "fine", &tag("z")));
-    indexer.until("SELECT rkey FROM record", &["fine"]).await;
+    let ledger = "SELECT rkey || ' ' || state || ' ' || verification FROM record ORDER BY rkey";
+    indexer.until(ledger, &["fine ok cid-checked", "lie invalid mismatch"]).await;
+    indexer.until("SELECT tag FROM tag", &["z"]).await;
     indexer.until("SELECT reason FROM reject ORDER BY reason", &["bad_envelope", "bad_name", "cid_mismatch"]).await;
     // The record that cannot be believed is looked up where it comes from.
     eventually("a reading of the repository", || network.asked("com.atproto.sync.getLatestCommit") > 0).await;

@@ -199,6 +199,8 @@ CREATE TABLE IF NOT EXISTS repository (
     tags integer NOT NULL DEFAULT 0,
     pages integer NOT NULL DEFAULT 0,
     stars integer NOT NULL DEFAULT 0,
+    -- Of accounts that are hidden.
+    hidden_stars integer NOT NULL DEFAULT 0,
     title text,
     summary text,
     licenses text,

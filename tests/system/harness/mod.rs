@@ -32,6 +32,11 @@ pub fn passed() -> Result<()> {
     Ok(())
 }
 
+/// Whether the long version of a test is wanted: `cargo xtask test --full`.
+pub fn full() -> bool {
+    std::env::var_os("CROWSNEST_TEST_FULL").is_some()
+}
+
 /// A port on loopback that was free a moment ago.
 pub fn free_port() -> Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())

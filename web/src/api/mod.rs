@@ -24,6 +24,7 @@ pub fn router() -> Router<Web> {
         .route("/search", get(search::get))
         .route("/repositories/{owner}/{repository}", get(repository::get))
         .route("/repositories/{owner}/{repository}/tags", get(repository::tags))
+        .route("/repositories/{owner}/{repository}/tags/{tag}/history", get(repository::history))
         .route("/repositories/{owner}/{repository}/manifests/{digest}", get(repository::manifest))
         .route("/users/{owner}", get(user::get))
         .route("/users/{owner}/stars", get(user::stars))

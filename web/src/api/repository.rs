@@ -3,8 +3,8 @@ use axum::{
     extract::{Path, Query, State, rejection::QueryRejection},
 };
 use serde::{Deserialize, Serialize};
-use store::queries::{LayerView, ManifestView, PlatformView, RepositoryView, TagView};
-use types::{Digest, RepositoryName};
+use store::queries::{LayerView, ManifestView, PlatformView, RepositoryView, TagHistoryView, TagView};
+use types::{Collection, Digest, RecordId, RepositoryName, Rkey, Tag};
 
 use super::List;
 use crate::{
@@ -55,6 +55,21 @@ pub async fn tags(
     Ok(Json(List { items, next: full.then(|| (begin + PAGE_SIZE).to_string()) }))
 }
 
+/// `GET /api/v1/repositories/{owner}/{repository}/tags/{tag}/history`
+pub async fn history(
+    State(web): State<Web>,
+    Path((owner, name, tag)): Path<(String, String, String)>,
+    parameters: Result<Query<Parameters>, QueryRejection>,
+) -> Result<Json<List<TagHistoryView>>, WebError> {
+    let Query(asked) = parameters.map_err(|error| WebError::BadRequest(error.body_text()))?;
+    let begin = offset(&asked.cursor)?;
+    let (account, name, _) = find(&web, &owner, &name).await?;
+    let tag: Tag = tag.parse().map_err(|error: types::NameError| WebError::BadRequest(error.to_string()))?;
+    let items = web.reader().tag_history(&account.did, &name, &tag, PAGE_SIZE, begin).await?;
+    let full = i64::try_from(items.len()) == Ok(PAGE_SIZE);
+    Ok(Json(List { items, next: full.then(|| (begin + PAGE_SIZE).to_string()) }))
+}
+
 /// A manifest with what it is made of.
 #[derive(Serialize)]
 pub struct Manifest {
@@ -62,6 +77,17 @@ pub struct Manifest {
     view: ManifestView,
     layers: Vec<LayerView>,
     platforms: Vec<PlatformView>,
+    record: Option<Provenance>,
+}
+
+/// Where a manifest comes from.
+#[derive(Serialize)]
+pub struct Provenance {
+    uri: String,
+    rev: String,
+    cid: Option<String>,
+    /// `signed`, `cid-checked`, `unverifiable` or `mismatch`.
+    verification: Option<String>,
 }
 
 /// `GET /api/v1/repositories/{owner}/{repository}/manifests/{digest}`
@@ -75,5 +101,13 @@ pub async fn manifest(
     let view = web.reader().manifest(&account.did, &name, &digest).await?.ok_or_else(unknown)?;
     let layers = web.reader().layers(&account.did, &view.rkey, &view.digest).await?;
     let platforms = web.reader().platforms(&account.did, &view.rkey, &view.digest).await?;
-    Ok(Json(Manifest { view, layers, platforms }))
+    let rkey: Rkey = view.rkey.parse().map_err(store::StoreError::Row)?;
+    let id = RecordId { did: account.did, collection: Collection::Manifest, rkey };
+    let record = web.reader().record(&id).await?.map(|record| Provenance {
+        uri: record.uri,
+        rev: record.rev,
+        cid: record.cid.map(|cid| cid.to_string()),
+        verification: record.verification,
+    });
+    Ok(Json(Manifest { view, layers, platforms, record }))
 }

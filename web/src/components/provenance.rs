@@ -16,6 +16,7 @@ pub fn provenance(record: Option<&RecordView>, pds: Option<&str>, hashed: bool) 
         "As the record declares it. The manifest's bytes are not here: they were not fetched yet, or what came did not hash to \
          the digest."
     };
+    let proof = record.verification.as_deref().and_then(proof);
     let view = view! {
         <details class="provenance">
             <summary>"Where this comes from"</summary>
@@ -28,8 +29,33 @@ pub fn provenance(record: Option<&RecordView>, pds: Option<&str>, hashed: bool) 
                 {pds.map(|pds| view! { <dt>"Kept by"</dt><dd><code>{format::shown(pds)}</code></dd> })}
                 <dt>"Checked"</dt>
                 <dd>{checked}</dd>
+                {proof.map(|proof| view! { <dt>"How checked"</dt><dd>{proof}</dd> })}
             </dl>
         </details>
     };
     Some(view.into_any())
+}
+
+/// A verification in words.
+fn proof(verification: &str) -> Option<&'static str> {
+    Some(match verification {
+        "signed" => "Signed: the record lies in a commit that its account signed.",
+        "cid-checked" => "The record hashes to its CID.",
+        "unverifiable" => "Unverifiable: the record came in a form that cannot be hashed. Nothing speaks against it.",
+        "mismatch" => "Mismatch: what came does not hash to the record's CID, so it counts for nothing.",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use types::Verification;
+
+    #[test]
+    fn every_verification_has_words() {
+        for verification in ["signed", "cid-checked", "unverifiable", "mismatch"] {
+            assert!(verification.parse::<Verification>().is_ok() && super::proof(verification).is_some());
+        }
+        assert_eq!(super::proof("x"), None);
+    }
 }

@@ -75,6 +75,9 @@ async fn repositories_tags_and_users_have_their_shapes() {
     let names: Vec<&Value> = tags["items"].as_array().unwrap().iter().map(|tag| &tag["tag"]).collect();
     assert_eq!(names, ["latest", "v2", "v1", "1.0.0"]);
     assert_eq!(tags["items"][0]["digest"], json!(seeded.hello));
+    let history = get(&seeded, "/api/v1/repositories/alice.test/hello/tags/latest/history").await.json();
+    assert_eq!(keys(&history["items"][0]), ["digest", "manifest", "record", "since", "until", "until_rev"]);
+    assert_eq!((&history["items"][0]["digest"], &history["items"][0]["until"]), (&json!(seeded.hello), &Value::Null));
     let many = get(&seeded, "/api/v1/repositories/erin.test/many/tags").await.json();
     assert_eq!((many["items"].as_array().unwrap().len(), &many["next"]), (50, &json!("50")));
     let user = get(&seeded, &format!("/api/v1/users/{FRANK}")).await.json();

@@ -128,6 +128,10 @@ async fn a_page_says_where_it_comes_from_and_what_was_published_about_it() {
     let page = text(&get(&seeded, "/r/alice.test/hello").await.body);
     assert!(page.contains(&format!("at://{ALICE}/io.atcr.manifest/{}", seeded.hello.hex())), "{page}");
     assert!(page.contains("bafyrei") && page.contains("hash to its digest"), "{page}");
+    assert!(page.contains("How checked") && page.contains("The record hashes to its CID."), "{page}");
+    let api = format!("/api/v1/repositories/alice.test/hello/manifests/{}", seeded.hello);
+    let json: serde_json::Value = serde_json::from_str(&get(&seeded, &api).await.body).unwrap();
+    assert_eq!(json["record"]["verification"], "cid-checked");
     let repository = get(&seeded, "/api/v1/repositories/bob.test/signed").await.json();
     let digest = repository["latest_digest"].as_str().unwrap();
     let manifest = text(&get(&seeded, &format!("/r/bob.test/signed/-/manifests/{digest}")).await.body);

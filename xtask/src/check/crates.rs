@@ -35,7 +35,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("xtask", &[]),
-    ("crowsnest-tests", &[]),
+    ("crowsnest-tests", &["crowsnest-store"]),
     (
         "crowsnest-bench",
         &["crowsnest-types", "crowsnest-store", "crowsnest-outbound", "crowsnest-service", "crowsnest-indexer"],

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: named suites, with what they need installed first and a summary at the end.
 
 mod counts;
+mod fuzz;
 mod runner;
 mod suites;
 mod tools;
@@ -10,9 +11,11 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use clap::Args;
 
+use crate::cargo::Built;
 use crate::{Passed, cargo};
 use counts::Counts;
 use runner::Runner;
+use suites::Tests;
 
 /// Arguments of `cargo xtask test`.
 #[derive(Args)]
@@ -50,8 +53,13 @@ pub fn run(args: &TestArgs) -> Result<Passed> {
         return Ok(true);
     }
     tools::ensure(&suites)?;
-    // The program and every test at once, with the selection that the runner uses too.
-    let runner = Runner::new(cargo::build(&[&cargo::TESTED[..], &["--bins", "--tests"]].concat())?);
+    // The program and every test at once, with the selection that the runner uses too; fuzz targets are built apart.
+    let built = if suites.iter().all(|suite| matches!(suite.tests, Tests::Fuzz)) {
+        Built::default()
+    } else {
+        cargo::build(&[&cargo::TESTED[..], &["--bins", "--tests"]].concat())?
+    };
+    let runner = Runner::new(built, args.full);
     let mut outcomes = Vec::new();
     for suite in suites {
         println!("\n== {}: {}", suite.name, suite.about);

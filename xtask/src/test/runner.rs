@@ -7,6 +7,7 @@ use std::thread;
 use anyhow::{Context as _, Result};
 
 use super::counts::{CountLine, Counts};
+use super::fuzz;
 use super::suites::{Suite, Tests};
 use crate::cargo::{self, Built, cargo};
 use crate::process;
@@ -15,12 +16,14 @@ use crate::process;
 pub struct Runner {
     built: Built,
     nextest: bool,
+    /// Whether tests that have a long version run that.
+    full: bool,
 }
 
 impl Runner {
     /// By nextest, if it is installed: a process a test, and time limits from `.config/nextest.toml`.
-    pub fn new(built: Built) -> Self {
-        Runner { built, nextest: cargo::has_subcommand("nextest") }
+    pub fn new(built: Built, full: bool) -> Self {
+        Runner { built, nextest: cargo::has_subcommand("nextest"), full }
     }
 
     /// Runs a suite with the crowsnest that was built. A suite in which nothing ran has failed.
@@ -28,15 +31,19 @@ impl Runner {
     /// # Errors
     /// The runner cannot be started.
     pub fn run(&self, suite: &Suite) -> Result<(bool, Counts)> {
-        let (mut command, count) = self.command(&suite.tests)?;
+        let Some((mut command, count)) = self.command(&suite.tests)? else { return fuzz::run() };
         command.env("CROWSNEST_BIN", self.built.program("crowsnest")?);
+        if self.full {
+            command.env("CROWSNEST_TEST_FULL", "1");
+        }
         let (succeeded, counts) = run_and_count(&mut command, count)?;
         Ok((succeeded && counts.passed > 0, counts))
     }
 
-    /// The command for a suite, and how its output is counted.
-    fn command(&self, tests: &Tests) -> Result<(Command, CountLine)> {
-        Ok(match tests {
+    /// The command for a suite, and how its output is counted; `None` for what is built in another way.
+    fn command(&self, tests: &Tests) -> Result<Option<(Command, CountLine)>> {
+        Ok(Some(match tests {
+            Tests::Fuzz => return Ok(None),
             // nextest runs no doctests.
             Tests::Docs => (doctests()?, Counts::of_libtest),
             Tests::Unit if self.nextest => (nextest("not package(crowsnest-tests)")?, Counts::of_nextest),
@@ -51,7 +58,7 @@ impl Runner {
                 system.current_dir(cargo::root()?.join("tests")).args(["--test-threads", "1", &format!("{module}::")]);
                 (system, Counts::of_libtest)
             }
-        })
+        }))
     }
 }
 

@@ -25,6 +25,8 @@ pub enum Tests {
     Unit,
     /// The examples in the documentation.
     Docs,
+    /// The targets in `fuzz/`.
+    Fuzz,
     /// A module of `tests/system`.
     System(&'static str),
 }
@@ -53,6 +55,20 @@ pub static SUITES: &[Suite] = &[
         tests: Tests::System("cli"),
     },
     Suite {
+        name: "index",
+        about: "a thousand histories in any order, duplication and batching: the index that a fold in memory expects",
+        needs: &[tools::POSTGRES],
+        only_in_full: false,
+        tests: Tests::System("index"),
+    },
+    Suite {
+        name: "faults",
+        about: "indexers are killed, stopped and cut off, Postgres is restarted: both digests stay the same",
+        needs: &[tools::POSTGRES],
+        only_in_full: false,
+        tests: Tests::System("faults"),
+    },
+    Suite {
         name: "devnet",
         about: "the demo network, through its Jetstream, to skopeo, podman and docker",
         needs: &[tools::POSTGRES, tools::SKOPEO, tools::PODMAN, tools::DOCKER, tools::CONTAINERD],
@@ -77,6 +93,13 @@ pub static SUITES: &[Suite] = &[
         ],
         only_in_full: false,
         tests: Tests::System("pds_pull"),
+    },
+    Suite {
+        name: "fuzz",
+        about: "frames, CARs, blocks and records, fuzzed for a minute each: no panic, no hang, at most 64 MB",
+        needs: &[tools::CXX],
+        only_in_full: true,
+        tests: Tests::Fuzz,
     },
 ];
 

@@ -11,6 +11,8 @@ struct Cli {
     #[command(flatten)]
     source: SourceArgs,
     #[command(flatten)]
+    archive: ArchiveArgs,
+    #[command(flatten)]
     serve: ServeArgs,
     #[command(flatten)]
     telemetry: TelemetryArgs,
@@ -33,6 +35,7 @@ fn defaults_are_the_public_network_on_loopback() {
     assert!(!cli.network.allow_private_network);
     assert!(cli.network.user_agent().starts_with(concat!("crowsnest/", env!("CARGO_PKG_VERSION"), " (+https://")));
     assert_eq!(cli.source.source.len(), 4);
+    assert_eq!((cli.archive.archive_days, cli.archive.archive_bytes), (30, 10 << 30));
     assert!(cli.source.source.iter().all(|source| source.kind() == SourceKind::JetstreamV1));
     assert_eq!(cli.serve.public_url("127.0.0.1:5000".parse().unwrap()).as_str(), "http://127.0.0.1:5000/");
     assert_eq!(cli.telemetry.log_format, LogFormat::Text);
@@ -98,4 +101,7 @@ fn values_that_would_break_later_are_refused_at_once() {
     assert!(refusal(&["--contact=a\nb"]).contains("printable ASCII"));
     assert!(refusal(&["--log=crowsnest=loud"]).contains("--log"));
     assert!(refusal(&["--listen=5000"]).contains("--listen"));
+    assert!(refusal(&["--archive-bytes=lots"]).contains("500M or 10G"));
+    assert!(refusal(&["--archive-bytes=99999999999T"]).contains("500M or 10G"));
+    assert_eq!(parse(&["--archive-bytes=512k"]).archive.archive_bytes, 512 << 10);
 }

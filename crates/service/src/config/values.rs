@@ -25,6 +25,19 @@ pub(super) fn origin(text: &str) -> Result<Url, String> {
     Ok(url)
 }
 
+/// A number of bytes, with K, M, G or T for powers of 1,024.
+pub(super) fn bytes(text: &str) -> Result<u64, String> {
+    let (digits, shift) = match text.char_indices().last() {
+        Some((at, 'k' | 'K')) => (&text[..at], 10),
+        Some((at, 'm' | 'M')) => (&text[..at], 20),
+        Some((at, 'g' | 'G')) => (&text[..at], 30),
+        Some((at, 't' | 'T')) => (&text[..at], 40),
+        _ => (text, 0),
+    };
+    let number = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(1 << shift));
+    number.ok_or_else(|| "expected a number of bytes such as 500M or 10G".to_owned())
+}
+
 /// A CIDR block, or a single address as the block that holds only it.
 pub(super) fn ip_net(text: &str) -> Result<IpNet, String> {
     text.parse::<IpNet>()

@@ -1,6 +1,8 @@
 //! Whether a change is news: a pure function of what is known and what came.
 
-use types::{Cid, DropReason, Origin, Tid};
+use std::cmp::Ordering;
+
+use types::{Cid, DropReason, Origin, Tid, Verification};
 
 /// What the ledger knows of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,13 +12,16 @@ pub(crate) struct Known {
     pub cid: Option<Cid>,
     /// The decoder that projected it.
     pub decoder: i32,
+    /// How far its content was checked; `None`: a tombstone.
+    pub verification: Option<Verification>,
 }
 
-/// What came: a record (its CID) or a deletion (`None`), at a revision.
+/// What came: a record (its CID, and how far it was checked) or a deletion (`None`), at a revision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct News {
     pub rev: Tid,
     pub cid: Option<Cid>,
+    pub verification: Option<Verification>,
 }
 
 /// What becomes of a change.
@@ -24,41 +29,77 @@ pub(crate) struct News {
 pub enum Verdict {
     /// The record is projected anew, or its projection removed.
     Applied,
-    /// The same content at a newer revision: only the ledger moves.
+    /// The same content, better checked: only the ledger takes it.
+    Verified,
+    /// The same content at a newer revision: only the ledger's revision moves.
     Advanced,
     /// Nothing happens.
     Dropped(DropReason),
 }
 
-/// Per record: apply if the revision is newer; an equal revision and CID is a duplicate, unless an older decoder read it;
-/// an equal revision and another CID is a conflict, for a resync to settle, and what the resync read is believed. Nothing at
-/// or below the floor is news.
+impl Verdict {
+    /// The name as a metric's label, and as the archive keeps it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Applied => "applied",
+            Self::Verified => "verified",
+            Self::Advanced => "advanced",
+            Self::Dropped(reason) => reason.as_str(),
+        }
+    }
+}
+
+/// Per record: apply if the revision is newer; an equal revision and CID is a duplicate, unless an older decoder read it or
+/// it is better checked now; an equal revision and another CID is a conflict, for a resync to settle, and what the resync read
+/// is believed. Nothing at or below the floor is news.
 pub(crate) fn decide(known: Option<&Known>, floor: Option<Tid>, news: News, origin: Origin, decoder: i32) -> Verdict {
     if let Some(known) = known
         && known.rev >= news.rev
     {
         return match known {
             _ if known.rev > news.rev => Verdict::Dropped(DropReason::Stale),
+            _ if known.cid == news.cid => match same_content(known, news, decoder) {
+                Verdict::Advanced => Verdict::Dropped(DropReason::Duplicate),
+                verdict => verdict,
+            },
             // A repository is read at a revision that is known to be no newer than what is read. To call that a conflict
             // would have it read again, for ever.
-            _ if known.cid != news.cid && origin == Origin::Backfill => Verdict::Applied,
-            _ if known.cid != news.cid => Verdict::Dropped(DropReason::Conflict),
-            _ if known.decoder < decoder && known.cid.is_some() => Verdict::Applied,
-            _ => Verdict::Dropped(DropReason::Duplicate),
+            _ if origin == Origin::Backfill => Verdict::Applied,
+            // What could not be true is no ground to doubt what can.
+            _ if known.verification == Some(Verification::Mismatch) && news.verification > known.verification => {
+                Verdict::Applied
+            }
+            _ => Verdict::Dropped(DropReason::Conflict),
         };
     }
-    if floor.is_some_and(|floor| news.rev <= floor) {
+    // A reading at the floor itself tells what an earlier one at the same revision told.
+    let is_above = |floor| news.rev > floor || news.rev == floor && origin == Origin::Backfill;
+    if !floor.is_none_or(is_above) {
         return Verdict::Dropped(DropReason::BelowFloor);
     }
     match known {
-        Some(known) if known.cid == news.cid && (known.decoder == decoder || known.cid.is_none()) => Verdict::Advanced,
+        Some(known) if known.cid == news.cid => same_content(known, news, decoder),
         _ => Verdict::Applied,
+    }
+}
+
+/// One CID is one content: the bytes that are known to have it are kept, whatever else claims to.
+fn same_content(known: &Known, news: News, decoder: i32) -> Verdict {
+    match news.verification.cmp(&known.verification) {
+        Ordering::Less => Verdict::Advanced,
+        Ordering::Greater if known.verification == Some(Verification::Mismatch) => Verdict::Applied,
+        _ if known.decoder < decoder && known.cid.is_some() => Verdict::Applied,
+        Ordering::Greater => Verdict::Verified,
+        Ordering::Equal => Verdict::Advanced,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use types::{Cid, DropReason, Origin, Tid};
+    use types::{
+        Cid, DropReason, Origin, Tid,
+        Verification::{self, CidChecked, Mismatch, Signed, Unverifiable},
+    };
 
     use super::{Known, News, Verdict, decide};
 
@@ -67,17 +108,21 @@ mod tests {
     }
 
     fn put(n: u64, content: &[u8]) -> News {
-        News { rev: rev(n), cid: Some(Cid::of_block(content)) }
+        checked(n, content, CidChecked)
+    }
+
+    fn checked(n: u64, content: &[u8], verification: Verification) -> News {
+        News { rev: rev(n), cid: Some(Cid::of_block(content)), verification: Some(verification) }
     }
 
     fn known(n: u64, content: Option<&[u8]>, decoder: i32) -> Known {
-        Known { rev: rev(n), cid: content.map(Cid::of_block), decoder }
+        Known { rev: rev(n), cid: content.map(Cid::of_block), decoder, verification: content.map(|_| CidChecked) }
     }
 
     #[test]
     fn the_table() {
         use DropReason::{BelowFloor, Conflict, Duplicate, Stale};
-        let delete = |n| News { rev: rev(n), cid: None };
+        let delete = |n| News { rev: rev(n), cid: None, verification: None };
         let cases = [
             (None, None, put(5, b"a"), Verdict::Applied),
             (None, None, delete(5), Verdict::Applied),
@@ -109,5 +154,48 @@ mod tests {
         let before = known(5, Some(b"a"), 1);
         assert_eq!(decide(Some(&before), Some(rev(5)), put(5, b"b"), Origin::Backfill, 1), Verdict::Applied);
         assert_eq!(decide(Some(&before), None, put(4, b"b"), Origin::Backfill, 1), Verdict::Dropped(DropReason::Stale));
+        // What was lost since the last reading comes back, though the repository has not moved.
+        assert_eq!(decide(None, Some(rev(5)), put(5, b"b"), Origin::Backfill, 1), Verdict::Applied);
+        let below = Verdict::Dropped(DropReason::BelowFloor);
+        assert_eq!(decide(None, Some(rev(5)), put(4, b"b"), Origin::Backfill, 1), below);
+    }
+
+    #[test]
+    fn how_far_it_was_checked() {
+        use DropReason::{Conflict, Duplicate, Stale};
+        let dropped = Verdict::Dropped;
+        let (stream, backfill) = (Origin::Stream, Origin::Backfill);
+        // What is known at rev 5 with content a, what comes, and what becomes of it.
+        let cases = [
+            (Unverifiable, checked(5, b"a", CidChecked), stream, Verdict::Verified),
+            (CidChecked, checked(5, b"a", Signed), Origin::ReadThrough, Verdict::Verified),
+            (CidChecked, checked(6, b"a", Signed), Origin::ReadThrough, Verdict::Verified),
+            (Signed, checked(5, b"a", CidChecked), stream, dropped(Duplicate)),
+            (Signed, checked(6, b"a", CidChecked), stream, Verdict::Advanced),
+            (Unverifiable, checked(5, b"a", Unverifiable), backfill, dropped(Duplicate)),
+            (Unverifiable, checked(6, b"a", Unverifiable), backfill, Verdict::Advanced),
+            // A forgery of what is known is not taken, one of what is not known hides what it replaces.
+            (CidChecked, checked(5, b"a", Mismatch), stream, dropped(Duplicate)),
+            (CidChecked, checked(6, b"a", Mismatch), stream, Verdict::Advanced),
+            (CidChecked, checked(6, b"b", Mismatch), stream, Verdict::Applied),
+            (CidChecked, checked(5, b"b", Mismatch), stream, dropped(Conflict)),
+            (CidChecked, checked(4, b"b", Mismatch), stream, dropped(Stale)),
+            // Whoever has the record itself is believed.
+            (Mismatch, checked(5, b"a", CidChecked), backfill, Verdict::Applied),
+            (Mismatch, checked(5, b"a", Unverifiable), stream, Verdict::Applied),
+            (Mismatch, checked(5, b"b", CidChecked), stream, Verdict::Applied),
+            (Mismatch, checked(5, b"b", Signed), Origin::ReadThrough, Verdict::Applied),
+            (Mismatch, checked(6, b"a", CidChecked), stream, Verdict::Applied),
+            (Mismatch, checked(5, b"a", Mismatch), stream, dropped(Duplicate)),
+            (Mismatch, checked(5, b"b", Mismatch), stream, dropped(Conflict)),
+        ];
+        for (i, (verification, news, origin, expected)) in cases.into_iter().enumerate() {
+            let known = Known { verification: Some(verification), ..known(5, Some(b"a"), 1) };
+            assert_eq!(decide(Some(&known), None, news, origin, 1), expected, "case {i}");
+        }
+        // An older decoder's reading is made anew, but not from what is less than what is known.
+        let old = known(5, Some(b"a"), 0);
+        assert_eq!(decide(Some(&old), None, checked(6, b"a", Mismatch), stream, 1), Verdict::Advanced);
+        assert_eq!(decide(Some(&old), None, checked(6, b"a", Signed), stream, 1), Verdict::Applied);
     }
 }

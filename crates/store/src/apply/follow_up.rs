@@ -1,47 +1,56 @@
 //! What a batch leaves to do and to tell, in its own transaction: accounts, jobs, change log, rejects, inbox, cursor.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
+use chrono::{Days, NaiveTime, Utc};
 use tokio_postgres::Transaction;
-use types::{Batch, Change, CursorMove, Hint, Reject};
+use types::{Batch, Change, CursorMove, Did, Hint, Reject};
 
-use super::{holds, ledger::Written, projection::Touched};
+use super::{holds, ledger::Written, projection::Touched, quota::Quotas};
 use crate::{
-    CHANGES_CHANNEL, StoreError,
-    jobs::{JobKind, enqueue},
+    CHANGES_CHANNEL, StoreError, crash,
+    jobs::{JobKind, enqueue, enqueue_later},
 };
 
 /// After so many entries the change log forgets what is older than an hour: whoever was away so long starts afresh.
 const LOG_PRUNED_EVERY: i64 = 1000;
-/// How many rejects are kept of one account in a day, and of all in a day.
-const REJECTS_PER_ACCOUNT: i64 = 100;
-const REJECTS_PER_DAY: i64 = 10_000;
-/// How many are kept in all; the oldest go first.
+/// How many rejects are kept in all; the oldest go first. Quotas bound those of a day.
 const REJECTS: i64 = 50_000;
 /// How much of a reject's bytes is kept.
 const REJECT_BYTES: usize = 64 * 1024;
+/// When a repository is asked for what a stream could not prove: there may be more of it in a moment.
+const PROOF_PAUSE: Duration = Duration::from_secs(30);
+/// Over how long after midnight the repositories are read that went over a quota.
+const MORNING: Duration = Duration::from_secs(3600);
 
 /// Returns the accounts that were not known before.
 pub(crate) async fn write(
     tx: &Transaction<'_>,
-    batch: &Batch,
+    changes: &[Change],
     written: &Written<'_>,
     touched: &Touched,
     generation: i32,
 ) -> Result<Vec<String>, StoreError> {
-    let new_actors = meet(tx, touched).await?;
+    let mut new_actors = meet(tx, touched).await?;
+    new_actors.extend(written.met.iter().cloned());
     // A relay may not crawl a hold, so one that is new is read directly.
     let new_holds = holds::meet(tx, touched).await?;
-    queue(tx, batch, written, touched, &new_actors, new_holds).await?;
-    tell(tx, batch, written, touched, generation).await?;
-    keep(tx, &batch.rejects).await?;
+    queue(tx, changes, written, touched, &new_actors, new_holds).await?;
+    tell(tx, changes, written, touched, generation).await?;
+    Ok(new_actors)
+}
+
+/// What says that a batch is done: its rejects, its inbox rows and its cursor.
+pub(crate) async fn settle(tx: &Transaction<'_>, batch: &Batch, quotas: &mut Quotas) -> Result<(), StoreError> {
+    keep(tx, &batch.rejects, quotas).await?;
     if !batch.inbox.is_empty() {
         tx.execute("DELETE FROM inbox WHERE id = ANY($1)", &[&batch.inbox]).await?;
     }
     if let Some(cursor) = &batch.cursor {
+        crash::point("before-cursor");
         move_cursor(tx, cursor).await?;
     }
-    Ok(new_actors)
+    Ok(())
 }
 
 /// Makes rows for accounts and holds that are seen for the first time.
@@ -61,7 +70,7 @@ async fn meet(tx: &Transaction<'_>, touched: &Touched) -> Result<Vec<String>, St
 
 async fn queue(
     tx: &Transaction<'_>,
-    batch: &Batch,
+    changes: &[Change],
     written: &Written<'_>,
     touched: &Touched,
     new_actors: &[String],
@@ -70,36 +79,59 @@ async fn queue(
     let mut looks: BTreeSet<String> = new_actors.iter().cloned().collect();
     let mut resyncs: BTreeSet<String> = new_holds.into_iter().collect();
     resyncs.extend(written.conflicts.iter().map(|did| did.as_str().to_owned()));
-    let mut hidden = Vec::new();
-    for change in &batch.changes {
+    for change in changes {
         if let Change::Look { did, hint } = change {
             looks.insert(did.as_str().to_owned());
-            match hint {
-                Hint::Account { active: false } => hidden.push(did.as_str()),
-                Hint::Sync => drop(resyncs.insert(did.as_str().to_owned())),
-                Hint::Identity | Hint::Account { active: true } => {}
+            if matches!(hint, Hint::Sync) {
+                resyncs.insert(did.as_str().to_owned());
             }
         }
     }
-    if !hidden.is_empty() {
-        tx.execute("UPDATE actor SET active = false WHERE did = ANY($1)", &[&hidden]).await?;
-    }
+    // Those whom this batch is the first to name.
+    hide(tx, changes).await?;
     let manifests: Vec<String> = touched.manifests.iter().map(|id| format!("{}/{}", id.did, id.rkey)).collect();
     enqueue(tx, JobKind::Manifest, &manifests).await?;
     enqueue(tx, JobKind::Actor, &looks.into_iter().collect::<Vec<_>>()).await?;
-    enqueue(tx, JobKind::Resync, &resyncs.into_iter().collect::<Vec<_>>()).await
+    enqueue(tx, JobKind::Resync, &resyncs.into_iter().collect::<Vec<_>>()).await?;
+    let names = |dids: &BTreeSet<Did>| dids.iter().map(|did| did.as_str().to_owned()).collect::<Vec<_>>();
+    enqueue_later(tx, JobKind::Resync, &names(&written.unproved), PROOF_PAUSE).await?;
+    enqueue_later(tx, JobKind::Resync, &names(&written.put_off), tomorrow()).await
+}
+
+/// The time until some moment after midnight.
+fn tomorrow() -> Duration {
+    let now = Utc::now();
+    let midnight = (now.date_naive() + Days::new(1)).and_time(NaiveTime::MIN).and_utc();
+    // The nanoseconds are as good as dice.
+    (midnight - now).to_std().unwrap_or_default() + MORNING.mul_f64(f64::from(now.timestamp_subsec_nanos()) / 1e9)
+}
+
+/// Hides the accounts that the batch calls inactive, until a look has an answer. Before anything else: whoever shows or hides
+/// an account locks its row first and then the repositories that it stars.
+pub(crate) async fn hide(tx: &Transaction<'_>, changes: &[Change]) -> Result<(), StoreError> {
+    let hidden: Vec<&str> = changes
+        .iter()
+        .filter_map(|change| match change {
+            Change::Look { did, hint: Hint::Account { active: false } } => Some(did.as_str()),
+            _ => None,
+        })
+        .collect();
+    if !hidden.is_empty() {
+        tx.execute("UPDATE actor SET active = false WHERE did = ANY($1) AND active", &[&hidden]).await?;
+    }
+    Ok(())
 }
 
 /// Writes what changed into the change log, and notifies its sequence number: payloads are small.
 async fn tell(
     tx: &Transaction<'_>,
-    batch: &Batch,
+    changes: &[Change],
     written: &Written<'_>,
     touched: &Touched,
     generation: i32,
 ) -> Result<(), StoreError> {
     let mut keys: BTreeSet<String> = written.projected.keys().map(|id| format!("did:{}", id.did)).collect();
-    let looked = batch.changes.iter().filter(|change| matches!(change, Change::Look { .. }));
+    let looked = changes.iter().filter(|change| matches!(change, Change::Look { .. } | Change::Purge { .. }));
     keys.extend(looked.map(|change| format!("did:{}", change.did())));
     let repositories = touched.repositories.iter().chain(touched.stars.keys());
     keys.extend(repositories.map(|(did, name)| format!("repository:{did}/{name}")));
@@ -122,23 +154,17 @@ async fn tell(
 }
 
 /// Keeps refused events, unless their account or everyone together has left enough of them today.
-async fn keep(tx: &Transaction<'_>, rejects: &[Reject]) -> Result<(), StoreError> {
+async fn keep(tx: &Transaction<'_>, rejects: &[Reject], quotas: &mut Quotas) -> Result<(), StoreError> {
     if rejects.is_empty() {
         return Ok(());
     }
-    let today = "SELECT count(*) FROM reject WHERE created_at > now() - interval '1 day'";
-    let left = REJECTS_PER_DAY - tx.query_one(today, &[]).await?.get::<_, i64>(0);
-    for reject in rejects.iter().take(usize::try_from(left).unwrap_or_default()) {
+    let kept = rejects.iter().filter(|reject| quotas.take_reject(reject.did.as_ref()));
+    for reject in kept {
         let did = reject.did.as_ref().map(|did| did.as_str());
         let raw = &reject.raw[..reject.raw.len().min(REJECT_BYTES)];
         let detail: String = reject.detail.chars().filter(|c| *c != '\0').take(500).collect();
-        tx.execute(
-            "INSERT INTO reject (did, reason, detail, raw) SELECT $1, $2, $3, $4
-             WHERE (SELECT count(*) FROM reject
-                    WHERE did IS NOT DISTINCT FROM $1 AND created_at > now() - interval '1 day') < $5",
-            &[&did, &reject.reason.as_str(), &detail, &raw, &REJECTS_PER_ACCOUNT],
-        )
-        .await?;
+        let insert = "INSERT INTO reject (did, reason, detail, raw) VALUES ($1, $2, $3, $4)";
+        tx.execute(insert, &[&did, &reject.reason.as_str(), &detail, &raw]).await?;
     }
     tx.execute("DELETE FROM reject WHERE id <= (SELECT max(id) FROM reject) - $1", &[&REJECTS]).await?;
     Ok(())

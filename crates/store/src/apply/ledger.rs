@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use tokio_postgres::{Transaction, types::Type};
 use types::{
-    Batch, Change, Cid, Did, DropReason, Put, RecordId, Tid,
-    records::{DECODER, Record, Refusal},
+    Change, Cid, Did, DropReason, Origin, Put, RecordId, Tid, UnknownVerification, Verification,
+    records::{DECODER, Record},
 };
 
 use super::{
-    Applied, Verdict,
+    Verdict,
     copy::{Table, copy, row},
     decide::{Known, News, decide},
+    quota::Quotas,
 };
 use crate::StoreError;
 
@@ -41,6 +42,12 @@ pub(crate) struct Written<'a> {
     pub contents: BTreeMap<RecordId, (Option<Cid>, Option<Cid>)>,
     /// Accounts whose repository has to be read again.
     pub conflicts: BTreeSet<Did>,
+    /// Accounts whose repository has to be asked for what a stream could not prove; nothing is wrong meanwhile.
+    pub unproved: BTreeSet<Did>,
+    /// Accounts whose repository has to be read tomorrow: they wrote more than is taken in a day.
+    pub put_off: BTreeSet<Did>,
+    /// Accounts that a snapshot or a purge was the first to name.
+    pub met: BTreeSet<String>,
 }
 
 impl<'a> Written<'a> {
@@ -52,67 +59,116 @@ impl<'a> Written<'a> {
             entry.1 = after;
         }
         self.conflicts.extend(later.conflicts);
+        self.unproved.extend(later.unproved);
+        self.put_off.extend(later.put_off);
+        self.met.extend(later.met);
+    }
+
+    /// What the network has to be asked, now that `verdict` is what became of a change.
+    fn note(&mut self, did: &Did, verdict: Verdict, news: News, origin: Origin) {
+        match (verdict, news.verification) {
+            (Verdict::Dropped(DropReason::Conflict), _) => drop(self.conflicts.insert(did.clone())),
+            (Verdict::Dropped(DropReason::Quota), _) => drop(self.put_off.insert(did.clone())),
+            // What the repository itself says was asked already.
+            _ if origin == Origin::Backfill => {}
+            (Verdict::Applied, Some(Verification::Mismatch)) => drop(self.conflicts.insert(did.clone())),
+            (Verdict::Applied, Some(Verification::Unverifiable)) => drop(self.unproved.insert(did.clone())),
+            _ => {}
+        }
     }
 }
 
 /// A change of one record: what the two verbs have in common.
 struct Candidate<'a> {
+    /// Its place among the changes.
+    at: usize,
     id: &'a RecordId,
     news: News,
     put: Option<&'a Put>,
 }
 
 impl<'a> Candidate<'a> {
-    fn of(change: &'a Change) -> Option<Self> {
+    fn of((at, change): (usize, &'a Change)) -> Option<Self> {
         match change {
             Change::Put(put) => {
-                Some(Self { id: &put.id, news: News { rev: put.rev, cid: Some(put.cid) }, put: Some(put) })
+                let news = News { rev: put.rev, cid: Some(put.cid), verification: Some(put.verification) };
+                Some(Self { at, id: &put.id, news, put: Some(put) })
             }
-            Change::Delete { id, rev } => Some(Self { id, news: News { rev: *rev, cid: None }, put: None }),
-            Change::Snapshot { .. } | Change::Look { .. } => None,
+            Change::Delete { id, rev } => {
+                Some(Self { at, id, news: News { rev: *rev, cid: None, verification: None }, put: None })
+            }
+            Change::Snapshot { .. } | Change::Purge { .. } | Change::Look { .. } => None,
         }
     }
 }
 
-/// Decides on every put and delete in order, and writes what is news.
+/// The ledger's rows that a batch writes.
+#[derive(Default)]
+struct Rows<'a> {
+    whole: BTreeMap<&'a RecordId, (News, Option<&'a Put>)>,
+    /// Only the revision moves.
+    revs: BTreeMap<&'a RecordId, Tid>,
+}
+
+/// What a record says, if it can be believed.
+fn readable(put: &Put) -> Option<&Record> {
+    if put.verification == Verification::Mismatch { None } else { put.record.as_ref().ok() }
+}
+
+/// Decides on every put and delete in order, and writes what is news. `verdicts` are told by the change's place.
 pub(crate) async fn write<'a>(
     tx: &Transaction<'_>,
-    batch: &'a Batch,
-    applied: &mut Applied,
+    origin: Origin,
+    changes: &'a [Change],
+    quotas: &mut Quotas,
+    mut tell: impl FnMut(usize, Verdict),
 ) -> Result<Written<'a>, StoreError> {
-    let candidates: Vec<Candidate<'a>> = batch.changes.iter().filter_map(Candidate::of).collect();
+    let candidates: Vec<Candidate<'a>> = changes.iter().enumerate().filter_map(Candidate::of).collect();
     let mut written = Written::default();
     if candidates.is_empty() {
         return Ok(written);
     }
     let mut known = load(tx, &candidates).await?;
     let floors = load_floors(tx, &candidates).await?;
-    let mut rows: BTreeMap<&RecordId, (News, Option<&Put>)> = BTreeMap::new();
-    for candidate in candidates {
-        let Candidate { id, news, put } = candidate;
-        let before = known.get(id).and_then(|known| known.cid);
-        let verdict = decide(known.get(id), floors.get(id.did.as_str()).copied(), news, batch.origin, DECODER);
-        applied.count(verdict);
+    let mut rows = Rows::default();
+    for Candidate { at, id, news, put } in candidates {
+        let old = known.get(id);
+        let before = old.and_then(|known| known.cid);
+        let mut verdict = decide(old, floors.get(id.did.as_str()).copied(), news, origin, DECODER);
+        // A repository that is read has its own bounds.
+        // The deletion of a known record leaves less than was there.
+        let is_written = matches!(verdict, Verdict::Applied | Verdict::Verified) && (put.is_some() || old.is_none());
+        let bytes = put.map_or(0, |put| put.raw.len());
+        if is_written && origin == Origin::Stream && !quotas.take_record(&id.did, old.is_none(), bytes) {
+            verdict = Verdict::Dropped(DropReason::Quota);
+        }
+        tell(at, verdict);
+        written.note(&id.did, verdict, news, origin);
         match verdict {
-            Verdict::Dropped(DropReason::Conflict) => {
-                written.conflicts.insert(id.did.clone());
-            }
             Verdict::Dropped(_) => {}
-            Verdict::Applied | Verdict::Advanced => {
-                known.insert(id.clone(), Known { rev: news.rev, cid: news.cid, decoder: DECODER });
-                rows.insert(id, (news, put));
+            Verdict::Advanced => {
+                if let Some(known) = known.get_mut(id) {
+                    known.rev = news.rev;
+                }
+                match rows.whole.get_mut(id) {
+                    Some((row, _)) => row.rev = news.rev,
+                    None => drop(rows.revs.insert(id, news.rev)),
+                }
+            }
+            Verdict::Applied | Verdict::Verified => {
+                let News { rev, cid, verification } = news;
+                known.insert(id.clone(), Known { rev, cid, decoder: DECODER, verification });
+                rows.whole.insert(id, (news, put));
+                rows.revs.remove(id);
                 written.contents.entry(id.clone()).or_insert((before, None)).1 = news.cid;
                 if verdict == Verdict::Applied {
-                    if put.is_some_and(|put| matches!(put.record, Err(Refusal::Forged(_)))) {
-                        applied.count_forged();
-                    }
-                    let record = put.and_then(|put| put.record.as_ref().ok());
-                    written.projected.insert(id.clone(), record);
+                    written.projected.insert(id.clone(), put.and_then(readable));
                 }
             }
         }
     }
-    save(tx, &rows).await?;
+    save(tx, &rows.whole).await?;
+    save_revs(tx, &rows.revs).await?;
     Ok(written)
 }
 
@@ -123,7 +179,7 @@ async fn load(tx: &Transaction<'_>, candidates: &[Candidate<'_>]) -> Result<Hash
     let rkeys: Vec<&str> = ids.iter().map(|id| id.rkey.as_str()).collect();
     let rows = tx
         .query(
-            "SELECT did, collection, rkey, rev, cid, decoder FROM record
+            "SELECT did, collection, rkey, rev, cid, decoder, verification FROM record
              JOIN unnest($1::text[], $2::text[], $3::text[]) AS key (did, collection, rkey) USING (did, collection, rkey)",
             &[&dids, &collections, &rkeys],
         )
@@ -138,7 +194,12 @@ async fn load(tx: &Transaction<'_>, candidates: &[Candidate<'_>]) -> Result<Hash
             let cid: Option<&[u8]> = row.get("cid");
             let cid = cid.map(Cid::from_bytes).transpose().map_err(|error| StoreError::Statement(Box::new(error)))?;
             let rev: Tid = row.get::<_, &str>("rev").parse()?;
-            Ok((id, Known { rev, cid, decoder: row.get("decoder") }))
+            let verification = row.get::<_, Option<&str>>("verification").map(str::parse).transpose();
+            let verification = verification
+                .map_err(|error: UnknownVerification| StoreError::Statement(Box::new(error)))?
+                // A row that an earlier version wrote.
+                .or(cid.map(|_| Verification::Unverifiable));
+            Ok((id, Known { rev, cid, decoder: row.get("decoder"), verification }))
         })
         .collect()
 }
@@ -151,6 +212,31 @@ async fn load_floors(tx: &Transaction<'_>, candidates: &[Candidate<'_>]) -> Resu
     rows.iter().map(|row| Ok((row.get("did"), row.get::<_, &str>("floor_rev").parse()?))).collect()
 }
 
+/// Why a record counts for nothing.
+fn reason(put: &Put) -> Option<String> {
+    if put.verification == Verification::Mismatch {
+        return Some(format!("mismatch: what came does not hash to {}", put.cid));
+    }
+    put.record.as_ref().err().map(|refusal| refusal.to_string().replace('\0', "\u{fffd}"))
+}
+
+async fn save_revs(tx: &Transaction<'_>, revs: &BTreeMap<&RecordId, Tid>) -> Result<(), StoreError> {
+    if revs.is_empty() {
+        return Ok(());
+    }
+    let dids: Vec<&str> = revs.keys().map(|id| id.did.as_str()).collect();
+    let collections: Vec<&str> = revs.keys().map(|id| id.collection.as_str()).collect();
+    let rkeys: Vec<&str> = revs.keys().map(|id| id.rkey.as_str()).collect();
+    let revs: Vec<String> = revs.values().map(Tid::to_string).collect();
+    tx.execute(
+        "UPDATE record r SET rev = k.rev FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) k (did, collection, rkey, rev)
+         WHERE (r.did, r.collection, r.rkey) = (k.did, k.collection, k.rkey)",
+        &[&dids, &collections, &rkeys, &revs],
+    )
+    .await?;
+    Ok(())
+}
+
 async fn save(tx: &Transaction<'_>, rows: &BTreeMap<&RecordId, (News, Option<&Put>)>) -> Result<(), StoreError> {
     if rows.is_empty() {
         return Ok(());
@@ -158,9 +244,7 @@ async fn save(tx: &Transaction<'_>, rows: &BTreeMap<&RecordId, (News, Option<&Pu
     let rows: Vec<_> = rows
         .iter()
         .map(|(id, (news, put))| {
-            let reason = put
-                .and_then(|put| put.record.as_ref().err())
-                .map(|refusal| refusal.to_string().replace('\0', "\u{fffd}"));
+            let reason = put.and_then(reason);
             let state = match (put, &reason) {
                 (None, _) => "deleted",
                 (Some(_), Some(_)) => "invalid",

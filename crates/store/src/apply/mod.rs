@@ -1,7 +1,8 @@
 //! Changes become rows: one writer, one transaction a batch.
 //!
 //! A batch goes through [`ledger`] (which changes are news), the projections (one file a noun), [`repository`] and
-//! [`fingerprint`] (what is derived from them), [`follow_up`] (jobs, change log, rejects, inbox, cursor).
+//! [`fingerprint`] (what is derived from them), [`follow_up`] (jobs, change log, rejects, inbox, cursor); [`part`] puts these
+//! in order, [`quota`] bounds what one account may leave, and [`silence`] is how a standby sees that a writer is none.
 
 mod copy;
 mod decide;
@@ -9,12 +10,16 @@ pub(crate) mod fingerprint;
 mod follow_up;
 mod holds;
 mod ledger;
-
+mod part;
 mod projection;
+mod purge;
+mod quota;
 mod repository;
+mod silence;
 mod snapshot;
 mod writer;
 
 pub use decide::Verdict;
 pub(crate) use holds::MAX_SUCCESSORS;
+pub use quota::Caps;
 pub use writer::{Applied, Writer};

@@ -1,13 +1,18 @@
 //! The derived row of a repository, made anew from the manifests, tags and pages that name it.
 
+use std::collections::BTreeSet;
+
 use tokio_postgres::Transaction;
 use types::RepositoryName;
 
-use super::projection::Touched;
+use super::projection::{StarMove, Touched};
 use crate::StoreError;
 
 /// Moves the counts of stars, derives the touched repositories and removes those that nothing names any more.
 pub(crate) async fn derive(tx: &Transaction<'_>, touched: &Touched) -> Result<(), StoreError> {
+    if !touched.stars.is_empty() && !touched.repositories.is_empty() {
+        lock(tx, touched).await?;
+    }
     move_stars(tx, touched).await?;
     if !touched.repositories.is_empty() {
         let (dids, names): (Vec<&str>, Vec<&str>) =
@@ -20,11 +25,24 @@ pub(crate) async fn derive(tx: &Transaction<'_>, touched: &Touched) -> Result<()
         let (dids, names): (Vec<&str>, Vec<&str>) = all.iter().map(|(did, name)| (did.as_str(), name.as_str())).unzip();
         tx.execute(
             "DELETE FROM repository r USING unnest($1::text[], $2::text[]) t (did, name)
-             WHERE r.did = t.did AND r.name = t.name AND r.manifests + r.tags + r.pages + r.stars = 0",
+             WHERE r.did = t.did AND r.name = t.name AND r.manifests + r.tags + r.pages + r.stars + r.hidden_stars = 0",
             &[&dids, &names],
         )
         .await?;
     }
+    Ok(())
+}
+
+/// Locks the rows that two passes touch, in the order in which whoever hides or shows an account locks them.
+async fn lock(tx: &Transaction<'_>, touched: &Touched) -> Result<(), StoreError> {
+    let all: BTreeSet<&(String, String)> = touched.repositories.iter().chain(touched.stars.keys()).collect();
+    let (dids, names): (Vec<&str>, Vec<&str>) = all.iter().map(|(did, name)| (did.as_str(), name.as_str())).unzip();
+    tx.execute(
+        "SELECT FROM repository r JOIN unnest($1::text[], $2::text[]) t (did, name) USING (did, name)
+         ORDER BY did, name FOR UPDATE OF r",
+        &[&dids, &names],
+    )
+    .await?;
     Ok(())
 }
 
@@ -33,25 +51,21 @@ fn is_pullable(name: &str) -> bool {
 }
 
 async fn move_stars(tx: &Transaction<'_>, touched: &Touched) -> Result<(), StoreError> {
-    let moves: Vec<(&str, &str, i32)> = touched
-        .stars
-        .iter()
-        .filter(|(_, change)| **change != 0)
-        .map(|((did, name), change)| (did.as_str(), name.as_str(), *change))
-        .collect();
+    let moves: Vec<_> = touched.stars.iter().filter(|(_, change)| **change != StarMove::default()).collect();
     if moves.is_empty() {
         return Ok(());
     }
-    let dids: Vec<&str> = moves.iter().map(|(did, ..)| *did).collect();
-    let names: Vec<&str> = moves.iter().map(|(_, name, _)| *name).collect();
-    let changes: Vec<i32> = moves.iter().map(|(.., change)| *change).collect();
+    let dids: Vec<&str> = moves.iter().map(|((did, _), _)| did.as_str()).collect();
+    let names: Vec<&str> = moves.iter().map(|((_, name), _)| name.as_str()).collect();
+    let (shown, hidden): (Vec<i32>, Vec<i32>) = moves.iter().map(|(_, change)| (change.shown, change.hidden)).unzip();
     let pullable: Vec<bool> = names.iter().map(|name| is_pullable(name)).collect();
     tx.execute(
-        "INSERT INTO repository AS r (did, name, stars, pullable, search)
-         SELECT did, name, stars, pullable, lower(name)
-         FROM unnest($1::text[], $2::text[], $3::int[], $4::bool[]) t (did, name, stars, pullable)
-         ON CONFLICT (did, name) DO UPDATE SET stars = r.stars + excluded.stars",
-        &[&dids, &names, &changes, &pullable],
+        "INSERT INTO repository AS r (did, name, stars, hidden_stars, pullable, search)
+         SELECT did, name, shown, hidden, pullable, lower(name)
+         FROM unnest($1::text[], $2::text[], $3::int[], $4::int[], $5::bool[]) t (did, name, shown, hidden, pullable)
+         ON CONFLICT (did, name) DO UPDATE
+         SET stars = r.stars + excluded.stars, hidden_stars = r.hidden_stars + excluded.hidden_stars",
+        &[&dids, &names, &shown, &hidden, &pullable],
     )
     .await?;
     Ok(())

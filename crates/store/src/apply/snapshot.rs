@@ -1,8 +1,8 @@
 //! A complete reading of a repository: what it does not hold is gone.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use tokio_postgres::Transaction;
+use tokio_postgres::{Row, Transaction};
 use types::{Cid, Collection, Did, RecordId, Rkey, Tid};
 
 use super::ledger::Written;
@@ -29,14 +29,31 @@ pub(crate) async fn sweep<'a>(
             &[&did.as_str(), &rev, &collections, &rkeys],
         )
         .await?;
-    tx.execute(
-        "INSERT INTO actor (did, floor_rev) VALUES ($1, $2)
-         ON CONFLICT (did) DO UPDATE SET floor_rev = greatest(actor.floor_rev, excluded.floor_rev)",
-        &[&did.as_str(), &rev],
-    )
-    .await?;
-    let mut written = Written { projected: BTreeMap::new(), contents: BTreeMap::new(), conflicts: BTreeSet::new() };
-    for row in &gone {
+    let met = raise_floor(tx, did, &rev).await?;
+    written(did, met, &gone)
+}
+
+/// From now on nothing at or below a revision is news. Returns whether this is the first that is heard of the account.
+pub(super) async fn raise_floor(tx: &Transaction<'_>, did: &Did, rev: &str) -> Result<bool, StoreError> {
+    // A row that this statement inserted has no deleting transaction.
+    let row = tx
+        .query_one(
+            "INSERT INTO actor (did, floor_rev) VALUES ($1, $2)
+             ON CONFLICT (did) DO UPDATE SET floor_rev = greatest(actor.floor_rev, excluded.floor_rev)
+             RETURNING xmax = 0",
+            &[&did.as_str(), &rev],
+        )
+        .await?;
+    Ok(row.get(0))
+}
+
+/// What the later steps have to know of live records that are gone: their collections, keys and CIDs.
+pub(super) fn written<'a>(did: &Did, met: bool, gone: &[Row]) -> Result<Written<'a>, StoreError> {
+    let mut written = Written::default();
+    if met {
+        written.met.insert(did.as_str().to_owned());
+    }
+    for row in gone {
         let id = RecordId {
             did: did.clone(),
             collection: row.get::<_, &str>("collection").parse()?,

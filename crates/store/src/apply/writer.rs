@@ -1,10 +1,19 @@
 use std::collections::BTreeMap;
 
+use chrono::{NaiveDate, Utc};
 use tokio_postgres::{Client, Transaction};
-use types::{Batch, Change, DropReason, Reject, records::Refusal};
+use types::Batch;
 
-use super::{Verdict, fingerprint, follow_up, ledger, projection, repository, snapshot};
-use crate::{Connection, StoreError, connect};
+use super::{
+    follow_up, part,
+    quota::{Caps, Quotas},
+    silence,
+};
+use crate::{
+    Connection, StoreError,
+    archive::{self, Entry, Recording},
+    connect, crash,
+};
 
 /// The advisory lock of the one writer.
 const WRITER_LOCK: i64 = 7_300_002;
@@ -13,8 +22,18 @@ const WRITER_LOCK: i64 = 7_300_002;
 /// transaction checks that nobody has raised the epoch since.
 pub struct Writer {
     client: Client,
-    generation: i32,
-    epoch: i64,
+    tenure: Tenure,
+    quotas: Quotas,
+    archives: bool,
+    /// The last day for which the archive has a place.
+    prepared: Option<NaiveDate>,
+}
+
+/// What every transaction of a writer has to know.
+#[derive(Clone, Copy)]
+pub(super) struct Tenure {
+    pub generation: i32,
+    pub epoch: i64,
 }
 
 /// What a batch came to.
@@ -26,57 +45,43 @@ pub struct Applied {
     pub new_actors: Vec<String>,
     /// Changes that Postgres refused, kept as invalid records or as rejects.
     pub refused: u64,
+    /// How often which quota of an account refused something.
+    pub over_quota: BTreeMap<&'static str, u64>,
 }
 
 /// A verdict's name as a metric's label.
 pub type VerdictName = &'static str;
 
-impl Applied {
-    /// Counts a verdict.
-    pub(crate) fn count(&mut self, verdict: Verdict) {
-        let name = match verdict {
-            Verdict::Applied => "applied",
-            Verdict::Advanced => "advanced",
-            Verdict::Dropped(reason) => reason.as_str(),
-        };
-        *self.verdicts.entry(name).or_default() += 1;
-    }
-
-    /// Counts a record that speaks of what its repository has no say in, besides its verdict.
-    pub(crate) fn count_forged(&mut self) {
-        *self.verdicts.entry("forged").or_default() += 1;
-    }
-
-    fn add(&mut self, other: Self) {
-        for (name, count) in other.verdicts {
-            *self.verdicts.entry(name).or_default() += count;
-        }
-        self.new_actors.extend(other.new_actors);
-        self.refused += other.refused;
-    }
-}
-
 impl Writer {
-    /// Becomes the writer, or returns `None` while another process is.
+    /// Becomes the writer, or returns `None` while another process is. A writer that has fallen silent loses its session
+    /// here ([`Self::beat`]).
     ///
     /// # Errors
     /// When Postgres refuses, or is not there.
     pub async fn try_acquire(url: &str, generation: i32) -> Result<Option<Self>, StoreError> {
         let Connection { client, .. } = connect(url, Some(generation)).await?;
-        let locked: bool = client.query_one("SELECT pg_try_advisory_lock($1)", &[&WRITER_LOCK]).await?.get(0);
-        if !locked {
+        let mut is_ours = lock(&client).await?;
+        if !is_ours && silence::evict(&client, WRITER_LOCK).await? {
+            is_ours = lock(&client).await?;
+        }
+        if !is_ours {
             return Ok(None);
         }
-        // The server ends a session whose client is gone, so that a standby need not wait for TCP to notice.
-        client
-            .batch_execute(
-                "SET client_connection_check_interval = '1s';
-                 SET idle_in_transaction_session_timeout = '30s';
-                 CREATE TEMP TABLE incoming (LIKE record) ON COMMIT DELETE ROWS",
-            )
-            .await?;
+        client.batch_execute("CREATE TEMP TABLE incoming (LIKE record) ON COMMIT DELETE ROWS").await?;
         let epoch = client.query_one("UPDATE writer SET epoch = epoch + 1 RETURNING epoch", &[]).await?.get(0);
-        Ok(Some(Self { client, generation, epoch }))
+        let quotas = Quotas::load(&client, Caps::default()).await?;
+        let tenure = Tenure { generation, epoch };
+        Ok(Some(Self { client, tenure, quotas, archives: true, prepared: None }))
+    }
+
+    /// Whether events are archived; they are, unless told otherwise.
+    pub fn set_archive(&mut self, archives: bool) {
+        self.archives = archives;
+    }
+
+    /// How much is taken of one account in a day.
+    pub fn set_caps(&mut self, caps: Caps) {
+        self.quotas.set_caps(caps);
     }
 
     /// The connection, for reads that belong to the writer (its cursor, its inbox).
@@ -84,88 +89,106 @@ impl Writer {
         &self.client
     }
 
-    /// Applies a batch: data, jobs, change log, rejects, inbox and cursor, all or nothing. If Postgres refuses a value, the
-    /// batch is halved until the change that holds it stands alone; it is kept as invalid and its siblings are applied.
+    /// A sign of life; without one a second a standby may end this session and take over.
+    ///
+    /// # Errors
+    /// As [`Self::apply`].
+    pub async fn beat(&self) -> Result<(), StoreError> {
+        let theirs: i64 = self.client.query_one("SELECT epoch FROM writer", &[]).await?.get(0);
+        let ours = self.tenure.epoch;
+        if theirs == ours { Ok(()) } else { Err(StoreError::Fenced { ours, theirs }) }
+    }
+
+    /// Applies a batch: data, archive, jobs, change log, rejects, inbox and cursor, in one transaction. If Postgres refuses a
+    /// value, that is done again change by change as far as need be, each part behind a savepoint: what is refused is kept as
+    /// invalid and its siblings are applied.
     ///
     /// # Errors
     /// [`StoreError::Fenced`] when another process is the writer now; anything else leaves the database as it was.
-    pub async fn apply(&mut self, batch: Batch) -> Result<Applied, StoreError> {
-        let mut total = Applied::default();
-        let mut todo = vec![batch];
-        while let Some(batch) = todo.pop() {
-            match self.apply_whole(&batch).await {
-                Ok(applied) => total.add(applied),
-                Err(StoreError::Data(error)) if batch.changes.len() == 1 => {
-                    total.refused += u64::from(!is_retry(&batch));
-                    todo.push(refused(batch, &error));
-                }
-                Err(StoreError::Data(_)) if batch.changes.len() > 1 => todo.extend(halves(batch)),
-                Err(error) => return Err(error),
-            }
+    pub async fn apply(&mut self, mut batch: Batch) -> Result<Applied, StoreError> {
+        self.quotas.begin(Utc::now().date_naive());
+        let mut recording = None;
+        if self.archives {
+            let quotas = &mut self.quotas;
+            let admit = |entry: &Entry| quotas.take_archive_bytes(entry.did.as_ref(), entry.raw.len());
+            recording = Recording::start(&batch, admit);
         }
-        Ok(total)
-    }
-
-    async fn apply_whole(&mut self, batch: &Batch) -> Result<Applied, StoreError> {
-        let (generation, epoch) = (self.generation, self.epoch);
-        let transaction = self.client.transaction().await?;
-        let applied = apply_in(&transaction, batch, generation, epoch).await?;
-        transaction.commit().await?;
+        if let Some(day) = recording.as_ref().map(Recording::day)
+            && self.prepared.is_none_or(|prepared| prepared < day)
+        {
+            archive::make_partitions(&self.client, day).await?;
+            self.prepared = Some(day);
+        }
+        let begun = self.quotas.save_point();
+        let (tenure, quotas) = (self.tenure, &mut self.quotas);
+        let mut applied = match whole(&mut self.client, tenure, quotas, &batch, recording.as_mut()).await {
+            Err(StoreError::Data(error)) if !batch.changes.is_empty() => {
+                tracing::debug!(%error, changes = batch.changes.len(), "Postgres refused a batch");
+                quotas.restore(begun);
+                in_parts(&mut self.client, tenure, quotas, &mut batch, recording.as_mut()).await?
+            }
+            result => result?,
+        };
+        crash::point("after-commit");
+        applied.over_quota = self.quotas.commit();
         Ok(applied)
     }
 }
 
+async fn lock(client: &Client) -> Result<bool, StoreError> {
+    Ok(client.query_one("SELECT pg_try_advisory_lock($1)", &[&WRITER_LOCK]).await?.get(0))
+}
+
 /// The transaction of a batch, top to bottom.
-async fn apply_in(tx: &Transaction<'_>, batch: &Batch, generation: i32, epoch: i64) -> Result<Applied, StoreError> {
-    check_fence(tx, epoch).await?;
-    let mut applied = Applied::default();
-    let mut written = ledger::write(tx, batch, &mut applied).await?;
-    for change in &batch.changes {
-        if let Change::Snapshot { did, rev, present } = change {
-            written.merge(snapshot::sweep(tx, did, *rev, present).await?);
-        }
+async fn whole(
+    client: &mut Client,
+    tenure: Tenure,
+    quotas: &mut Quotas,
+    batch: &Batch,
+    recording: Option<&mut Recording>,
+) -> Result<Applied, StoreError> {
+    let tx = client.transaction().await?;
+    check_fence(&tx, tenure.epoch).await?;
+    let part = part::write(&tx, tenure.generation, batch.origin, &batch.changes, quotas).await?;
+    settle(&tx, batch, &part.verdicts, quotas, recording).await?;
+    crash::point("before-commit");
+    tx.commit().await?;
+    Ok(part.applied())
+}
+
+/// The same for a batch of which Postgres refused something.
+async fn in_parts(
+    client: &mut Client,
+    tenure: Tenure,
+    quotas: &mut Quotas,
+    batch: &mut Batch,
+    recording: Option<&mut Recording>,
+) -> Result<Applied, StoreError> {
+    let mut tx = client.transaction().await?;
+    check_fence(&tx, tenure.epoch).await?;
+    let part = part::write_what_can_be(&mut tx, tenure.generation, batch, quotas).await?;
+    settle(&tx, batch, &part.verdicts, quotas, recording).await?;
+    crash::point("before-commit");
+    tx.commit().await?;
+    Ok(part.applied())
+}
+
+/// What is told once a batch, after everything else: that all of it is done.
+async fn settle(
+    tx: &Transaction<'_>,
+    batch: &Batch,
+    verdicts: &[VerdictName],
+    quotas: &mut Quotas,
+    recording: Option<&mut Recording>,
+) -> Result<(), StoreError> {
+    if let Some(recording) = recording {
+        recording.save(tx, verdicts).await?;
     }
-    let touched = projection::write(tx, &written).await?;
-    repository::derive(tx, &touched).await?;
-    fingerprint::write(tx, &written).await?;
-    applied.new_actors = follow_up::write(tx, batch, &written, &touched, generation).await?;
-    Ok(applied)
+    follow_up::settle(tx, batch, quotas).await?;
+    quotas.write(tx).await
 }
 
 async fn check_fence(tx: &Transaction<'_>, ours: i64) -> Result<(), StoreError> {
     let theirs: i64 = tx.query_one("SELECT epoch FROM writer FOR UPDATE", &[]).await?.get(0);
     if theirs == ours { Ok(()) } else { Err(StoreError::Fenced { ours, theirs }) }
-}
-
-/// The cursor, the rejects and the inbox go with the second half: they say that all before them is done.
-fn halves(mut batch: Batch) -> [Batch; 2] {
-    let first = Batch { changes: batch.changes.drain(..batch.changes.len() / 2).collect(), ..Batch::new(batch.origin) };
-    [batch, first]
-}
-
-/// Whether the batch is one that was refused before.
-fn is_retry(batch: &Batch) -> bool {
-    matches!(batch.changes.as_slice(), [Change::Put(put)] if matches!(put.record, Err(Refusal::Unstorable(_))))
-}
-
-/// The batch with its one change as an invalid record, so that nothing older is served in its stead; or if Postgres refuses
-/// even that, without the change, which becomes a reject.
-fn refused(mut batch: Batch, error: &tokio_postgres::Error) -> Batch {
-    let detail = error.as_db_error().map_or_else(|| error.to_string(), |db| db.message().to_owned());
-    let change = batch.changes.pop();
-    let Some(Change::Put(mut put)) = change else {
-        tracing::error!(%detail, ?change, "Postgres refused a change");
-        let did = change.map(|change| change.did().clone());
-        batch.rejects.push(Reject { did, reason: DropReason::BadEnvelope, detail, raw: [].into() });
-        return batch;
-    };
-    tracing::error!(%detail, record = %put.id, rev = %put.rev, "Postgres refused a record");
-    if put.record.is_ok() {
-        put.record = Err(Refusal::Unstorable(detail));
-        batch.changes.push(Change::Put(put));
-    } else {
-        let did = Some(put.id.did.clone());
-        batch.rejects.push(Reject { did, reason: DropReason::BadEnvelope, detail, raw: put.raw.clone() });
-    }
-    batch
 }

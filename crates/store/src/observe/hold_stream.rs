@@ -74,13 +74,3 @@ pub async fn hold_left(client: &Client, hold: &Did, how: HoldLeft, pause: f64) -
         .await?;
     Ok(())
 }
-
-/// How many holds answered when they were asked last, and how many did not.
-///
-/// # Errors
-/// When Postgres refuses, or is not there.
-pub async fn hold_counts(client: &Client) -> Result<(i64, i64), StoreError> {
-    let counts = "SELECT count(*) FILTER (WHERE reachable), count(*) FILTER (WHERE NOT reachable) FROM hold_health";
-    let row = client.query_one(counts, &[]).await?;
-    Ok((row.get(0), row.get(1)))
-}

@@ -1,7 +1,7 @@
 use chrono::{DateTime, Utc};
 use sea_orm::FromQueryResult;
 use serde::Serialize;
-use types::{Did, RepositoryName, Tag};
+use types::{Did, RepositoryName, Tag, Tid};
 
 use super::{Reader, Texts};
 use crate::StoreError;
@@ -25,6 +25,34 @@ pub struct TagView {
     #[serde(skip)]
     pub rkey: String,
 }
+
+/// What a tag pointed at, and when.
+#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult, Serialize)]
+pub struct TagHistoryView {
+    /// The digest; `None` when the manifest's record was not known.
+    pub digest: Option<String>,
+    /// The key of the manifest's record, when the tag names one.
+    pub manifest: Option<String>,
+    /// The key of the tag's record.
+    pub record: String,
+    /// From when, by the owner's clock.
+    pub since: Option<DateTime<Utc>>,
+    /// Until when, by the owner's clock, or by the revision that ended it; `None` while it does.
+    pub until: Option<DateTime<Utc>>,
+    /// The revision at which it was seen to end.
+    pub until_rev: Option<String>,
+}
+
+/// What the tag's records say, the one that counts first, then what they said before, the newest first.
+const HISTORY: &str = "
+    SELECT coalesce(m.digest, t.manifest_digest) AS digest, t.manifest_rkey AS manifest, t.rkey AS record,
+           t.updated_at AS since, NULL::timestamptz AS until, NULL AS until_rev
+    FROM tag t LEFT JOIN manifest m ON m.did = t.did AND m.rkey = t.manifest_rkey
+    WHERE t.did = $1 AND t.repository = $2 AND t.tag = $3
+    UNION ALL
+    SELECT digest, manifest_rkey, rkey, since, until, until_rev FROM tag_history
+    WHERE did = $1 AND repository = $2 AND tag = $3
+    ORDER BY until_rev DESC NULLS FIRST, since DESC NULLS LAST, record DESC LIMIT $4 OFFSET $5";
 
 /// $1 and $2: the repository; $3: what {CONDITION} says.
 const TAGS: &str = "
@@ -80,6 +108,33 @@ impl Reader {
             vec![did.as_str().into(), repository.as_str().into(), filter.into(), limit.into(), offset.into()],
         )
         .await
+    }
+
+    /// What a tag points at and pointed at, the newest first, at most `limit` from `offset`. It is history as it was seen:
+    /// what came and went between two readings of a repository is not in it.
+    ///
+    /// # Errors
+    /// When Postgres refuses, or is not there.
+    pub async fn tag_history(
+        &self,
+        did: &Did,
+        repository: &RepositoryName,
+        tag: &Tag,
+        limit: i64,
+        offset: i64,
+    ) -> Result<Vec<TagHistoryView>, StoreError> {
+        let (did, repository) = (did.as_str(), repository.as_str());
+        let values = vec![did.into(), repository.into(), tag.as_str().into(), limit.into(), offset.into()];
+        let mut views: Vec<TagHistoryView> = self.all(HISTORY, values).await?;
+        for view in &mut views {
+            if view.until.is_none()
+                && let Some(rev) = &view.until_rev
+            {
+                let micros = i64::try_from(rev.parse::<Tid>()?.micros()).unwrap_or(i64::MAX);
+                view.until = DateTime::from_timestamp_micros(micros);
+            }
+        }
+        Ok(views)
     }
 
     /// One tag of a repository.

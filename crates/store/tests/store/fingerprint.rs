@@ -123,13 +123,27 @@ async fn a_hidden_account_counts_as_one_that_was_never_seen() {
     let (mut without, mut hidden) = (Index::new().await, Index::new().await);
     without.apply(everything()).await;
     hidden.apply(everything()).await;
-    hidden.apply(vec![put(1, id(CAROL, Collection::Manifest, "m1"), &manifest("app", 1))]).await;
+    hidden
+        .apply(vec![
+            put(1, id(CAROL, Collection::Manifest, "m1"), &manifest("app", 1)),
+            put(1, id(CAROL, Collection::Star, "s1"), &star(ALICE, "app", false)),
+            put(1, id(CAROL, Collection::Star, "s2"), &star(ALICE, "app", true)),
+            put(1, id(CAROL, Collection::Star, "s3"), &star(BOB, "nothing-else", true)),
+        ])
+        .await;
     let shown = take(&mut hidden.client).await;
     hidden.client.execute("UPDATE actor SET active = false WHERE did = $1", &[&CAROL]).await.unwrap();
     let (without, gone) = (take(&mut without.client).await, take(&mut hidden.client).await);
     assert_eq!(without, gone);
     assert_ne!(shown.records, gone.records);
     assert_ne!(shown.view, gone.view);
+    // What a hidden account does meanwhile shows when it is back.
+    let more = put(9, id(CAROL, Collection::Star, "s9"), &star(BOB, "another", true));
+    hidden.apply(vec![more, delete(9, id(CAROL, Collection::Star, "s3"))]).await;
+    assert_eq!(take(&mut hidden.client).await, gone);
+    assert_eq!(hidden.count("SELECT count(*) FROM repository WHERE name = 'nothing-else'").await, 0);
+    hidden.apply(vec![put(10, id(CAROL, Collection::Star, "s3"), &star(BOB, "nothing-else", true))]).await;
+    hidden.apply(vec![delete(10, id(CAROL, Collection::Star, "s9"))]).await;
     hidden.client.execute("UPDATE actor SET active = true WHERE did = $1", &[&CAROL]).await.unwrap();
     assert_eq!(take(&mut hidden.client).await, shown);
 }

@@ -76,6 +76,23 @@ pub fn put(n: u64, id: RecordId, record: &Value) -> Change {
     Change::Put(Box::new(Put::decode(id, rev(n), cid, raw.into(), Verification::CidChecked)))
 }
 
+/// A record that Postgres refuses: an index entry holds at most 2,704 bytes, and a hold's and an owner's name together can be
+/// longer. Noise, since Postgres compresses what repeats.
+pub fn bad_manifest(n: u64, rkey: &str) -> Change {
+    let noise: String = (0u8..32).map(|n| types::Digest::sha256(&[n]).hex().to_owned()).collect();
+    let mut record = manifest("app", 1);
+    record["holdDid"] = json!(format!("did:web:{}", &noise[..2000]));
+    put(n, id(&format!("did:web:{}", &noise[..1900]), Collection::Manifest, rkey), &record)
+}
+
+/// A record that was checked so far, at a revision.
+pub fn checked(n: u64, id: RecordId, record: &Value, verification: Verification) -> Change {
+    match put(n, id, record) {
+        Change::Put(put) => Change::Put(Box::new(Put { verification, ..*put })),
+        other => other,
+    }
+}
+
 pub fn delete(n: u64, id: RecordId) -> Change {
     Change::Delete { id, rev: rev(n) }
 }

@@ -4,13 +4,18 @@
 extern crate crowsnest_store as store;
 
 mod apply;
+mod archive;
 mod authority;
 mod convergence;
 mod fingerprint;
 mod harness;
 mod histories;
+mod history;
 mod holds;
 mod jobs;
+mod purge;
 mod queries;
+mod quota;
 mod schema;
+mod verification;
 mod writer;

@@ -42,7 +42,7 @@ impl<'a> Fields<'a> {
     fn of(value: &'a Value, path: String) -> Result<Self, DecodeError> {
         match value.as_object() {
             Some(map) => Ok(Self { path, map }),
-            None => Err(DecodeError::new(path, "not an object")),
+            None => Err(DecodeError::new(if path.is_empty() { "$" } else { &path }, "not an object")),
         }
     }
 

@@ -59,7 +59,7 @@ impl Hold {
             hold,
             owner,
             captain: false,
-            endpoint: Some(endpoint.to_owned()),
+            endpoint: fields.opt_text("endpoint"),
             public: fields.flag("public"),
             allow_all_crew: false,
             region: None,

@@ -30,7 +30,30 @@ use fields::Fields;
 
 /// The version of this module's reading of records. A row that an older decoder wrote is projected anew when it is seen
 /// again. Raise it with every change of what [`decode`] returns.
-pub const DECODER: i32 = 1;
+pub const DECODER: i32 = 2;
+
+/// The most values that a record may hold, every entry of a list or map counted. Parsed, a value takes a hundred times the
+/// bytes that it is written with; the largest index or README of the network has a few thousand.
+pub const MAX_VALUES: usize = 100_000;
+
+/// Whether some JSON holds no more than [`MAX_VALUES`] values, told without parsing it.
+pub fn is_bounded(json: &[u8]) -> bool {
+    // A value and what separates it from the next are two bytes.
+    if json.len() <= 2 * MAX_VALUES {
+        return true;
+    }
+    let (mut values, mut in_text, mut escaped) = (0, false, false);
+    for byte in json {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_text => escaped = true,
+            b'"' => in_text = !in_text,
+            b',' | b'[' | b'{' if !in_text => values += 1,
+            _ => {}
+        }
+    }
+    values <= MAX_VALUES
+}
 
 /// A decoded record.
 #[derive(Clone, Debug, PartialEq)]
@@ -77,6 +100,9 @@ pub enum Refusal {
 /// [`Refusal::Undecodable`] when a required field is missing or wrong; [`Refusal::Forged`] when the repository that it
 /// lies in may not say it.
 pub fn decode(id: &RecordId, raw: &[u8]) -> Result<Record, Refusal> {
+    if !is_bounded(raw) {
+        return Err(DecodeError::new("$", format!("more than {MAX_VALUES} values")).into());
+    }
     let value: serde_json::Value =
         serde_json::from_slice(raw).map_err(|error| DecodeError::new("$", format!("not JSON: {error}")))?;
     let fields = Fields::root(&value, id.collection)?;

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::{CrewOf, Member, Record, Refusal, TagTarget, decode};
+use super::{CrewOf, MAX_VALUES, Member, Record, Refusal, TagTarget, decode, is_bounded};
 use crate::{Collection, Handle, RecordId};
 
 const OWNER: &str = "did:plc:owner";
@@ -91,6 +91,10 @@ fn holds_and_who_may_declare_them() {
     let legacy = json!({"endpoint": "https://hold.example", "owner": OWNER, "public": true});
     let Record::Hold(hold) = read(Collection::LegacyHold, "hold.example", legacy).unwrap() else { panic!() };
     assert_eq!((hold.hold.as_str(), hold.captain), ("did:web:hold.example", false));
+    // Found by fuzzing: an endpoint that parses may hold what Postgres does not.
+    let odd = json!({"endpoint": "https://hold.example#\0", "owner": OWNER, "public": true});
+    let Record::Hold(hold) = read(Collection::LegacyHold, "hold.example", odd).unwrap() else { panic!() };
+    assert_eq!(hold.endpoint.as_deref(), Some("https://hold.example#\u{fffd}"));
     let forged = json!({"endpoint": "https://hold.example", "owner": "did:plc:victim", "public": true});
     assert!(matches!(read(Collection::LegacyHold, "hold.example", forged), Err(Refusal::Forged(_))));
 }
@@ -159,6 +163,19 @@ fn hostile_json_is_an_error_not_a_crash() {
     }
     let Ok(Record::Page(page)) = decode(&id, br#"{"description":"a\u0000b"}"#) else { panic!() };
     assert_eq!(page.description.as_deref(), Some("a\u{fffd}b"));
+}
+
+#[test]
+fn values_are_counted_before_they_are_parsed() {
+    let list = |n: usize| format!("{{\"x\":[{}0]}}", "0, ".repeat(n));
+    assert!(is_bounded(list(MAX_VALUES - 2).as_bytes()));
+    assert!(!is_bounded(list(MAX_VALUES - 1).as_bytes()));
+    // What stands in a text is no value, however it is escaped.
+    assert!(is_bounded(format!("{{\"x\":\"{}\"}}", "[,\\\",{".repeat(MAX_VALUES)).as_bytes()));
+    assert!(!is_bounded(format!("[\"\\\\\",{}0]", "[],".repeat(MAX_VALUES)).as_bytes()));
+    let id = RecordId { did: OWNER.parse().unwrap(), collection: Collection::Profile, rkey: "self".parse().unwrap() };
+    let refused = decode(&id, list(MAX_VALUES).as_bytes()).unwrap_err();
+    assert_eq!(refused.to_string(), "undecodable: $: more than 100000 values");
 }
 
 #[test]

@@ -11,6 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use tokio_postgres::Transaction;
 use types::{Collection, Did, RecordId, records::Record};
 
+pub(crate) use star::StarMove;
+
 use super::{
     copy::{Table, Value, copy},
     ledger::Written,
@@ -24,8 +26,8 @@ pub(crate) struct Touched {
     pub repositories: BTreeSet<(String, String)>,
     /// Digests of manifest records that changed: (owner, digest), before and after.
     pub digests: BTreeSet<(String, String)>,
-    /// How many more (or fewer) accounts star a repository: (owner, name).
-    pub stars: BTreeMap<(String, String), i32>,
+    /// How many more (or fewer) accounts star a repository, of those shown and those hidden: (owner, name).
+    pub stars: BTreeMap<(String, String), StarMove>,
     /// Manifest records whose bytes have to be fetched.
     pub manifests: Vec<RecordId>,
     /// Accounts that the new records speak of.
@@ -38,25 +40,32 @@ pub(crate) struct Touched {
     pub successors: BTreeMap<String, String>,
 }
 
+/// What is counted and remembered beyond the rows themselves.
+#[derive(Default)]
+struct Moves {
+    stars: star::Moves,
+    tags: tag::Moves,
+}
+
 /// A projection of one record: rows for tables.
 type Rows<'a> = Vec<(&'static Table, Vec<Value<'a>>)>;
 
 /// Makes the projections of all records that a batch changed.
 pub(crate) async fn write(tx: &Transaction<'_>, written: &Written<'_>) -> Result<Touched, StoreError> {
     let mut touched = Touched::default();
-    let mut star_moves = star::Moves::default();
+    let mut moves = Moves::default();
     for collection in Collection::ALL {
         let of_it = written.projected.iter().filter(|(id, _)| id.collection == collection);
         let keys: Vec<&RecordId> = of_it.map(|(id, _)| id).collect();
         if !keys.is_empty() {
-            remove(tx, collection, &keys, &mut touched, &mut star_moves).await?;
+            remove(tx, collection, &keys, &mut touched, &mut moves).await?;
         }
     }
     let mut rows: BTreeMap<&'static str, (&'static Table, Vec<Vec<Value<'_>>>)> = BTreeMap::new();
     for (id, record) in &written.projected {
         touched.actors.insert(id.did.as_str().to_owned());
         let Some(record) = record else { continue };
-        note(id, record, &mut touched, &mut star_moves);
+        note(id, record, &mut touched, &mut moves);
         for (table, row) in project(id, record) {
             rows.entry(table.name).or_insert_with(|| (table, Vec::new())).1.push(row);
         }
@@ -64,7 +73,8 @@ pub(crate) async fn write(tx: &Transaction<'_>, written: &Written<'_>) -> Result
     for (table, rows) in rows.values() {
         copy(tx, table, rows).await?;
     }
-    touched.stars = star_moves.write(tx).await?;
+    touched.stars = moves.stars.write(tx).await?;
+    moves.tags.write(tx).await?;
     touch_through_tags(tx, written, &mut touched).await?;
     Ok(touched)
 }
@@ -116,14 +126,15 @@ async fn remove(
     collection: Collection,
     keys: &[&RecordId],
     touched: &mut Touched,
-    star_moves: &mut star::Moves,
+    moves: &mut Moves,
 ) -> Result<(), StoreError> {
     let dids: Vec<&str> = keys.iter().map(|id| id.did.as_str()).collect();
     let rkeys: Vec<&str> = keys.iter().map(|id| id.rkey.as_str()).collect();
     for table in tables(collection) {
         let returning = match *table {
             "manifest" => "RETURNING t.did, t.repository, t.digest",
-            "tag" | "page" => "RETURNING t.did, t.repository",
+            "tag" => "RETURNING t.did, t.repository, t.rkey, t.tag, t.manifest_rkey, t.manifest_digest, t.updated_at",
+            "page" => "RETURNING t.did, t.repository",
             "star" => "RETURNING t.did, t.owner, t.repository",
             _ => "",
         };
@@ -134,12 +145,14 @@ async fn remove(
         );
         for row in tx.query(&statement, &[&dids, &rkeys]).await? {
             if *table == "star" {
-                star_moves.removed(row.get(0), row.get(1), row.get(2));
+                moves.stars.removed(row.get(0), row.get(1), row.get(2));
                 continue;
             }
             touched.repositories.insert((row.get(0), row.get(1)));
-            if *table == "manifest" {
-                touched.digests.insert((row.get(0), row.get(2)));
+            match *table {
+                "manifest" => drop(touched.digests.insert((row.get(0), row.get(2)))),
+                "tag" => moves.tags.removed(&row),
+                _ => {}
             }
         }
     }
@@ -147,7 +160,7 @@ async fn remove(
 }
 
 /// What a new record touches besides its own rows.
-fn note(id: &RecordId, record: &Record, touched: &mut Touched, star_moves: &mut star::Moves) {
+fn note(id: &RecordId, record: &Record, touched: &mut Touched, moves: &mut Moves) {
     let did = id.did.as_str();
     let mut repository = |name: &str| {
         touched.repositories.insert((did.to_owned(), name.to_owned()));
@@ -159,10 +172,13 @@ fn note(id: &RecordId, record: &Record, touched: &mut Touched, star_moves: &mut 
             touched.manifests.push(id.clone());
             name_hold(manifest.hold.as_ref(), touched);
         }
-        Record::Tag(tag) => repository(tag.repository.as_str()),
+        Record::Tag(tag) => {
+            repository(tag.repository.as_str());
+            moves.tags.added(id, tag);
+        }
         Record::Page(page) => repository(page.repository.as_str()),
         Record::Star(star) => {
-            star_moves.added(did, star.owner.as_str(), star.repository.as_str());
+            moves.stars.added(did, star.owner.as_str(), star.repository.as_str());
             touched.actors.insert(star.owner.as_str().to_owned());
         }
         Record::Hold(hold) => {

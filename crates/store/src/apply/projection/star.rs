@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use tokio_postgres::{Transaction, types::Type};
 use types::{RecordId, records::Star};
@@ -25,6 +25,15 @@ pub(super) fn rows<'a>(id: &'a RecordId, star: &'a Star) -> Rows<'a> {
     vec![(&STAR, row![id.did.as_str(), id.rkey.as_str(), owner, repository, star.created_at])]
 }
 
+/// By how much a repository's counts of stars change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct StarMove {
+    /// Of accounts that may be shown.
+    pub shown: i32,
+    /// Of accounts that are hidden.
+    pub hidden: i32,
+}
+
 /// Who stars what: (owner, repository, giver).
 type Edge = (String, String, String);
 
@@ -41,17 +50,18 @@ impl Moves {
         *self.0.entry((owner.into(), repository.into(), giver.into())).or_default() -= 1;
     }
 
-    /// Moves the edges, and returns by how much each repository's count of stars changes: only an edge that appears or
+    /// Moves the edges, and returns by how much each repository's counts of stars change: only an edge that appears or
     /// goes counts, so that a hot repository is never recounted.
-    pub async fn write(self, tx: &Transaction<'_>) -> Result<BTreeMap<(String, String), i32>, StoreError> {
+    pub async fn write(self, tx: &Transaction<'_>) -> Result<BTreeMap<(String, String), StarMove>, StoreError> {
         let edges: Vec<(Edge, i32)> = self.0.into_iter().filter(|(_, change)| *change != 0).collect();
-        let mut stars = BTreeMap::new();
+        let mut stars: BTreeMap<(String, String), StarMove> = BTreeMap::new();
         if edges.is_empty() {
             return Ok(stars);
         }
         let owners: Vec<&str> = edges.iter().map(|((owner, ..), _)| owner.as_str()).collect();
         let repositories: Vec<&str> = edges.iter().map(|((_, repository, _), _)| repository.as_str()).collect();
         let givers: Vec<&str> = edges.iter().map(|((.., giver), _)| giver.as_str()).collect();
+        let hidden = hidden(tx, &givers).await?;
         let changes: Vec<i32> = edges.iter().map(|(_, change)| *change).collect();
         let rows = tx
             .query(
@@ -59,7 +69,7 @@ impl Moves {
                                 m (owner, repository, did, change)),
                  gone AS (DELETE FROM star_edge e USING moved m
                           WHERE (e.owner, e.repository, e.did) = (m.owner, m.repository, m.did)
-                            AND e.records + m.change <= 0 RETURNING e.owner, e.repository),
+                            AND e.records + m.change <= 0 RETURNING e.owner, e.repository, e.did),
                  changed AS (UPDATE star_edge e SET records = e.records + m.change FROM moved m
                              WHERE (e.owner, e.repository, e.did) = (m.owner, m.repository, m.did)
                                AND e.records + m.change > 0 RETURNING e.owner, e.repository, e.did),
@@ -67,14 +77,23 @@ impl Moves {
                          SELECT owner, repository, did, change FROM moved m WHERE change > 0
                            AND NOT EXISTS (SELECT FROM star_edge e
                                            WHERE (e.owner, e.repository, e.did) = (m.owner, m.repository, m.did))
-                         RETURNING owner, repository)
-                 SELECT owner, repository, -1 FROM gone UNION ALL SELECT owner, repository, 1 FROM new",
+                         RETURNING owner, repository, did)
+                 SELECT owner, repository, -1, did FROM gone UNION ALL SELECT owner, repository, 1, did FROM new",
                 &[&owners, &repositories, &givers, &changes],
             )
             .await?;
         for row in &rows {
-            *stars.entry((row.get(0), row.get(1))).or_default() += row.get::<_, i32>(2);
+            let counts = stars.entry((row.get(0), row.get(1))).or_default();
+            let count = if hidden.contains(row.get::<_, &str>(3)) { &mut counts.hidden } else { &mut counts.shown };
+            *count += row.get::<_, i32>(2);
         }
         Ok(stars)
     }
+}
+
+/// Which givers are hidden. Their rows stay locked: who hides or shows one meanwhile waits, and then finds the edges.
+async fn hidden(tx: &Transaction<'_>, givers: &[&str]) -> Result<HashSet<String>, StoreError> {
+    let states = "SELECT did, active FROM actor WHERE did = ANY($1) ORDER BY did FOR SHARE";
+    let rows = tx.query(states, &[&givers]).await?;
+    Ok(rows.iter().filter(|row| !row.get::<_, bool>(1)).map(|row| row.get(0)).collect())
 }

@@ -1,11 +1,17 @@
-use tokio_postgres::types::Type;
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use tokio_postgres::{Row, Transaction, types::Type};
 use types::{
     RecordId,
     records::{TagRecord, TagTarget},
 };
 
 use super::Rows;
-use crate::apply::copy::{Table, row};
+use crate::{
+    StoreError,
+    apply::copy::{Table, row},
+};
 
 const TAG: Table = Table {
     name: "tag",
@@ -30,4 +36,91 @@ pub(super) fn rows<'a>(id: &'a RecordId, tag: &'a TagRecord) -> Rows<'a> {
         &TAG,
         row![id.did.as_str(), id.rkey.as_str(), repository, tag.tag.as_str(), manifest, digest, tag.updated_at],
     )]
+}
+
+/// What a tag's record said: repository, tag, the target's record, the target's digest, when.
+#[derive(Clone, Debug)]
+struct Said {
+    repository: String,
+    tag: String,
+    manifest: Option<String>,
+    digest: Option<String>,
+    at: Option<DateTime<Utc>>,
+}
+
+impl Said {
+    fn same_tag(&self, other: &Self) -> bool {
+        (&self.repository, &self.tag) == (&other.repository, &other.tag)
+    }
+
+    fn same_target(&self, other: &Self) -> bool {
+        (&self.manifest, &self.digest) == (&other.manifest, &other.digest)
+    }
+}
+
+/// What tags said before a batch and say after it, by (account, key).
+#[derive(Default)]
+pub(super) struct Moves {
+    before: BTreeMap<(String, String), Said>,
+    after: BTreeMap<(String, String), Said>,
+}
+
+impl Moves {
+    /// A row of `tag` that goes: its account, repository, key, tag, targets and time.
+    pub fn removed(&mut self, row: &Row) {
+        let said =
+            Said { repository: row.get(1), tag: row.get(3), manifest: row.get(4), digest: row.get(5), at: row.get(6) };
+        self.before.insert((row.get(0), row.get(2)), said);
+    }
+
+    pub fn added(&mut self, id: &RecordId, tag: &TagRecord) {
+        let (manifest, digest) = match &tag.target {
+            TagTarget::Manifest(rkey) => (Some(rkey.as_str().to_owned()), None),
+            TagTarget::Digest(digest) => (None, Some(digest.as_str().to_owned())),
+        };
+        let (repository, name) = (tag.repository.as_str().to_owned(), tag.tag.as_str().to_owned());
+        let said = Said { repository, tag: name, manifest, digest, at: tag.updated_at };
+        self.after.insert((id.did.as_str().to_owned(), id.rkey.as_str().to_owned()), said);
+    }
+
+    /// Keeps what tags pointed at until now and do no more. Written once a revision: a replay adds nothing.
+    pub async fn write(self, tx: &Transaction<'_>) -> Result<(), StoreError> {
+        let ended = self.before.iter().filter_map(|(key, before)| {
+            let after = self.after.get(key).filter(|after| after.same_tag(before));
+            match after {
+                Some(after) if after.same_target(before) => None,
+                after => Some((key, before, after.and_then(|after| after.at))),
+            }
+        });
+        let ended: Vec<_> = ended.collect();
+        if ended.is_empty() {
+            return Ok(());
+        }
+        let text = |pick: fn(&Said) -> Option<&str>| ended.iter().map(|(_, said, _)| pick(said)).collect::<Vec<_>>();
+        let dids: Vec<&str> = ended.iter().map(|((did, _), ..)| did.as_str()).collect();
+        let rkeys: Vec<&str> = ended.iter().map(|((_, rkey), ..)| rkey.as_str()).collect();
+        let since: Vec<_> = ended.iter().map(|(_, said, _)| said.at).collect();
+        let until: Vec<_> = ended.iter().map(|(.., until)| *until).collect();
+        tx.execute(
+            "INSERT INTO tag_history (did, repository, tag, rkey, until_rev, manifest_rkey, digest, since, until)
+             SELECT e.did, e.repository, e.tag, e.rkey, r.rev, e.manifest, coalesce(e.digest, m.digest), e.since, e.until
+             FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
+                         $8::timestamptz[]) e (did, rkey, repository, tag, manifest, digest, since, until)
+             JOIN record r ON (r.did, r.collection, r.rkey) = (e.did, 'io.atcr.tag', e.rkey)
+             LEFT JOIN manifest m ON m.did = e.did AND m.rkey = e.manifest
+             ON CONFLICT DO NOTHING",
+            &[
+                &dids,
+                &rkeys,
+                &text(|said| Some(&said.repository)),
+                &text(|said| Some(&said.tag)),
+                &text(|said| said.manifest.as_deref()),
+                &text(|said| said.digest.as_deref()),
+                &since,
+                &until,
+            ],
+        )
+        .await?;
+        Ok(())
+    }
 }

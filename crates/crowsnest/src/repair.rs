@@ -1,0 +1,188 @@
+//! Commands that read the network into the index, or compare the two. They work beside a running indexer and without one.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "printing is what these commands are for")]
+
+use std::io::{self, IsTerminal as _, Write as _};
+
+use anyhow::anyhow;
+use indexer::{
+    IndexerConfig,
+    reconcile::{Reconciled, reconcile as compare},
+};
+use serde_json::{Value, json};
+use service::{
+    Postgres,
+    config::{DatabaseArgs, NetworkArgs},
+};
+use store::backfill::Progress;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    cli::{Backfill, Reconcile},
+    data_dir,
+    failure::Failure,
+    services::Dial,
+};
+
+/// How wide the progress bar is, in characters.
+const BAR: usize = 30;
+
+async fn open(database: &DatabaseArgs, network: &NetworkArgs) -> Result<(Postgres, IndexerConfig), Failure> {
+    let postgres = Postgres::open(database).await.map_err(Failure::setup)?;
+    let Dial { outbound, resolver } = Dial::new(network)?;
+    let config =
+        IndexerConfig::new(postgres.url().to_owned(), Vec::new(), outbound, resolver, network.relay_url.clone());
+    Ok((postgres, config))
+}
+
+/// `crowsnest backfill`
+pub async fn backfill(args: Backfill, stop: CancellationToken) -> Result<(), Failure> {
+    if args.no_wait {
+        data_dir::must_have_index(&args.database)?;
+    } else {
+        data_dir::make(&args.database.data_dir)?;
+    }
+    let (postgres, config) = open(&args.database, &args.network).await?;
+    let ended = if args.no_wait {
+        indexer::queue_backfill(postgres.url(), &args.did).await?;
+        say(
+            args.json,
+            || json!({ "backfill": "queued" }),
+            "queued; crowsnest status shows how far the running indexer is",
+        );
+        Ok(())
+    } else {
+        let mut shown = Shown::new(args.json);
+        let progress = indexer::backfill(&config, &args.did, &stop, |progress| shown.tell(progress)).await?;
+        shown.end();
+        told(&progress, args.json)
+    };
+    postgres.stop().await?;
+    ended
+}
+
+fn told(progress: &Progress, as_json: bool) -> Result<(), Failure> {
+    let Progress { total, done, failed, finished, trouble } = progress;
+    let answer = || json!({ "total": total, "done": done, "failed": failed, "finished": finished, "error": trouble });
+    match (trouble, finished) {
+        (Some(trouble), _) => {
+            if as_json {
+                println!("{}", answer());
+            }
+            Err(anyhow!("the repositories cannot be listed: {trouble}").into())
+        }
+        (None, false) => Err(anyhow!("interrupted; the same command goes on where this one ended").into()),
+        (None, true) => {
+            say(as_json, answer, &format!("{done} repositories read, {failed} could not be"));
+            Ok(())
+        }
+    }
+}
+
+fn say(as_json: bool, answer: impl FnOnce() -> Value, line: &str) {
+    if as_json { println!("{}", answer()) } else { println!("{line}") }
+}
+
+/// The progress: a bar on a terminal, a line each time that it changes elsewhere.
+struct Shown {
+    silent: bool,
+    terminal: bool,
+    last: String,
+}
+
+impl Shown {
+    fn new(silent: bool) -> Self {
+        Self { silent, terminal: io::stderr().is_terminal(), last: String::new() }
+    }
+
+    fn tell(&mut self, progress: &Progress) {
+        let line = line(progress, self.terminal);
+        if self.silent || line == self.last {
+            return;
+        }
+        if self.terminal {
+            eprint!("\r\x1b[K{line}");
+            // Nothing is left to tell that the terminal is gone.
+            let _ = io::stderr().flush();
+        } else {
+            eprintln!("{line}");
+        }
+        self.last = line;
+    }
+
+    fn end(&self) {
+        if self.terminal && !self.last.is_empty() {
+            eprintln!();
+        }
+    }
+}
+
+fn line(progress: &Progress, bar: bool) -> String {
+    let Some(total) = progress.total else { return "listing repositories".to_owned() };
+    let failed = if progress.failed == 0 { String::new() } else { format!(", {} could not be read", progress.failed) };
+    let counted = format!("{} of {total} repositories{failed}", progress.done);
+    if !bar {
+        return counted;
+    }
+    let of = usize::try_from(total.max(1)).unwrap_or(1);
+    let full = (usize::try_from(progress.done).unwrap_or_default() * BAR / of).min(BAR);
+    format!("[{}{}] {counted}", "#".repeat(full), " ".repeat(BAR - full))
+}
+
+/// `crowsnest reconcile`
+pub async fn reconcile(args: Reconcile, stop: CancellationToken) -> Result<(), Failure> {
+    data_dir::must_have_index(&args.database)?;
+    let (postgres, config) = open(&args.database, &args.network).await?;
+    let comparing = Box::pin(compare(&config, args.did, args.dry_run, &stop));
+    let Some(found) = stop.run_until_cancelled(comparing).await else {
+        postgres.stop().await?;
+        return Err(anyhow!("interrupted").into());
+    };
+    let found = found?;
+    print(&found, args.json);
+    postgres.stop().await?;
+    match found.is_equal() {
+        true => Ok(()),
+        false => Err(anyhow!("the index and the network differ").into()),
+    }
+}
+
+fn print(found: &Reconciled, as_json: bool) {
+    let Reconciled { accounts, records, differences, repaired, unread } = found;
+    if as_json {
+        let unread: Vec<Value> = unread.iter().map(|(did, why)| json!({ "did": did, "reason": why })).collect();
+        let answer = json!({ "accounts": accounts, "records": records, "differences": differences,
+                             "repaired": repaired, "unread": unread });
+        println!("{answer}");
+        return;
+    }
+    for difference in repaired {
+        println!("repaired {difference}");
+    }
+    for difference in differences {
+        println!("{difference}");
+    }
+    for (did, why) in unread {
+        println!("unread {did} ({why})");
+    }
+    println!(
+        "{accounts} accounts, {records} records: {} differences, {} repaired, {} accounts unread",
+        differences.len(),
+        repaired.len(),
+        unread.len()
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Progress, line};
+
+    #[test]
+    fn the_bar_fills() {
+        let at = |done, total| Progress { total, done, ..Progress::default() };
+        assert_eq!(line(&at(0, None), true), "listing repositories");
+        assert_eq!(line(&at(1, Some(3)), true), "[##########                    ] 1 of 3 repositories");
+        assert_eq!(line(&at(0, Some(0)), true), "[                              ] 0 of 0 repositories");
+        let failed = Progress { failed: 2, ..at(3, Some(5)) };
+        assert_eq!(line(&failed, false), "3 of 5 repositories, 2 could not be read");
+    }
+}

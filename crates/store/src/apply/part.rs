@@ -1,0 +1,151 @@
+//! The changes of a batch, or as many of them as Postgres takes at once.
+
+use tokio_postgres::Transaction;
+use types::{Batch, Change, DropReason, Origin, Reject, records::Refusal};
+
+use super::{Applied, Verdict, fingerprint, follow_up, ledger, projection, purge, quota::Quotas, repository, snapshot};
+use crate::{StoreError, crash};
+
+/// What changes came to.
+pub(super) struct Part {
+    /// The verdict on each, in order.
+    pub verdicts: Vec<&'static str>,
+    new_actors: Vec<String>,
+    refused: u64,
+    /// Records that speak of what their repository has no say in, counted besides their verdicts.
+    forged: u64,
+}
+
+impl Part {
+    /// Counts the verdicts.
+    pub fn applied(self) -> Applied {
+        let mut applied = Applied { new_actors: self.new_actors, refused: self.refused, ..Applied::default() };
+        for verdict in self.verdicts {
+            // What is no record's change has no fate to count, and what was refused is counted apart.
+            if ![LOOK, SNAPSHOT, PURGE, REFUSED].contains(&verdict) {
+                *applied.verdicts.entry(verdict).or_default() += 1;
+            }
+        }
+        if self.forged > 0 {
+            applied.verdicts.insert("forged", self.forged);
+        }
+        applied
+    }
+}
+
+/// What stands for a verdict where the ledger gives none.
+const LOOK: &str = "look";
+const SNAPSHOT: &str = "snapshot";
+const PURGE: &str = "purge";
+const REFUSED: &str = "refused";
+
+/// Writes changes and all that follows from them.
+pub(super) async fn write(
+    tx: &Transaction<'_>,
+    generation: i32,
+    origin: Origin,
+    changes: &[Change],
+    quotas: &mut Quotas,
+) -> Result<Part, StoreError> {
+    let verdicts = changes.iter().map(|change| match change {
+        Change::Snapshot { .. } => SNAPSHOT,
+        Change::Purge { .. } => PURGE,
+        _ => LOOK,
+    });
+    let mut verdicts: Vec<&'static str> = verdicts.collect();
+    follow_up::hide(tx, changes).await?;
+    crash::point("before-ledger");
+    let tell = |at: usize, verdict: Verdict| verdicts[at] = verdict.as_str();
+    let mut written = ledger::write(tx, origin, changes, quotas, tell).await?;
+    crash::point("after-ledger");
+    for change in changes {
+        match change {
+            Change::Snapshot { did, rev, present } => written.merge(snapshot::sweep(tx, did, *rev, present).await?),
+            Change::Purge { did, rev } => written.merge(purge::remove(tx, did, *rev).await?),
+            Change::Put(_) | Change::Delete { .. } | Change::Look { .. } => {}
+        }
+    }
+    let touched = projection::write(tx, &written).await?;
+    crash::point("after-projection");
+    repository::derive(tx, &touched).await?;
+    fingerprint::write(tx, &written).await?;
+    purge::forget(tx, changes, &touched).await?;
+    let new_actors = follow_up::write(tx, changes, &written, &touched, generation).await?;
+    let forged = changes.iter().zip(&verdicts).filter(|(change, verdict)| is_forged(change, verdict)).count() as u64;
+    Ok(Part { verdicts, new_actors, refused: 0, forged })
+}
+
+/// Writes the changes of a batch in halves, each behind a savepoint, until what Postgres refuses stands alone. It is kept as
+/// invalid, so that nothing older is served in its stead; or if Postgres refuses even that, as a reject.
+pub(super) async fn write_what_can_be(
+    tx: &mut Transaction<'_>,
+    generation: i32,
+    batch: &mut Batch,
+    quotas: &mut Quotas,
+) -> Result<Part, StoreError> {
+    let mut whole = Part { verdicts: Vec::new(), new_actors: Vec::new(), refused: 0, forged: 0 };
+    let mut todo = Vec::from_iter(std::iter::once(0..batch.changes.len()));
+    while let Some(range) = todo.pop() {
+        let before = quotas.save_point();
+        let savepoint = tx.transaction().await?;
+        savepoint.batch_execute("DELETE FROM incoming").await?;
+        match write(&savepoint, generation, batch.origin, &batch.changes[range.clone()], quotas).await {
+            Ok(part) => {
+                savepoint.commit().await?;
+                whole.verdicts.extend(part.verdicts);
+                whole.new_actors.extend(part.new_actors);
+                whole.forged += part.forged;
+            }
+            Err(StoreError::Data(error)) => {
+                savepoint.rollback().await?;
+                quotas.restore(before);
+                if range.len() > 1 {
+                    let middle = range.start + range.len() / 2;
+                    todo.push(middle..range.end);
+                    todo.push(range.start..middle);
+                } else if refuse(batch, range.start, &error) {
+                    whole.refused += 1;
+                    todo.push(range);
+                } else {
+                    whole.refused += u64::from(!is_marked(&batch.changes[range.start]));
+                    whole.verdicts.push(REFUSED);
+                }
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(whole)
+}
+
+fn is_forged(change: &Change, verdict: &str) -> bool {
+    let forged = matches!(change, Change::Put(put) if matches!(put.record, Err(Refusal::Forged(_))));
+    forged && verdict == Verdict::Applied.as_str()
+}
+
+/// Whether a change was refused before.
+fn is_marked(change: &Change) -> bool {
+    matches!(change, Change::Put(put) if matches!(put.record, Err(Refusal::Unstorable(_))))
+}
+
+/// Marks a record as one that Postgres refuses; whether it can be tried again so. If not, it is a reject.
+fn refuse(batch: &mut Batch, at: usize, error: &tokio_postgres::Error) -> bool {
+    let detail = error.as_db_error().map_or_else(|| error.to_string(), |db| db.message().to_owned());
+    let change = &mut batch.changes[at];
+    let reject = match change {
+        Change::Put(put) if put.record.is_ok() => {
+            tracing::error!(%detail, record = %put.id, rev = %put.rev, "Postgres refused a record");
+            put.record = Err(Refusal::Unstorable(detail));
+            return true;
+        }
+        Change::Put(put) => {
+            tracing::error!(%detail, record = %put.id, rev = %put.rev, "Postgres refused an invalid record");
+            Reject { did: Some(put.id.did.clone()), reason: DropReason::BadEnvelope, detail, raw: put.raw.clone() }
+        }
+        _ => {
+            tracing::error!(%detail, ?change, "Postgres refused a change");
+            Reject { did: Some(change.did().clone()), reason: DropReason::BadEnvelope, detail, raw: [].into() }
+        }
+    };
+    batch.rejects.push(reject);
+    false
+}

@@ -1,0 +1,129 @@
+//! Events as they came, with what became of them.
+
+use chrono::{Days, Utc};
+use futures::TryStreamExt as _;
+use store::archive::{self, Found, Limits};
+use types::{Arrival, Batch, Change, Collection, CursorMove, Did, DropReason, Hint, Origin, Reject};
+
+use crate::harness::{ALICE, BOB, Index, delete, id, manifest, put, star};
+
+async fn all(index: &Index, did: Option<&str>) -> Vec<Found> {
+    let today = Utc::now().date_naive();
+    let did: Option<Did> = did.map(|did| did.parse().unwrap());
+    archive::read(&index.client, today - Days::new(9)..=today + Days::new(1), did.as_ref()).try_collect().await.unwrap()
+}
+
+fn told(found: &[Found]) -> Vec<String> {
+    let told = found.iter().map(|found| {
+        let parts = found.entry.parts.iter().map(|part| {
+            let rkey = part.rkey.as_ref().map_or("-", |rkey| rkey.as_str());
+            format!("{rkey} {}", part.verdict)
+        });
+        format!("{} [{}]", String::from_utf8_lossy(&found.entry.raw), parts.collect::<Vec<_>>().join(", "))
+    });
+    told.collect()
+}
+
+fn arrival(did: &str, raw: &'static str, changes: std::ops::Range<usize>, refused: Vec<DropReason>) -> Arrival {
+    let raw = bytes::Bytes::from_static(raw.as_bytes());
+    Arrival { did: Some(did.parse().unwrap()), received_at: 7, position: Some(41), raw, changes, refused }
+}
+
+#[tokio::test]
+async fn events_are_kept_as_they_came_with_their_verdicts() {
+    let mut index = Index::new().await;
+    let (m, s) = (id(ALICE, Collection::Manifest, "m"), id(BOB, Collection::Star, "s"));
+    let mut batch = Batch::new(Origin::Stream);
+    batch.changes = vec![
+        put(2, m.clone(), &manifest("app", 1)),
+        put(1, m.clone(), &manifest("app", 2)),
+        put(1, s.clone(), &star(ALICE, "app", true)),
+        Change::Look { did: BOB.parse().unwrap(), hint: Hint::Identity },
+    ];
+    batch.arrivals = vec![
+        arrival(ALICE, "one commit", 0..2, vec![DropReason::BadName]),
+        arrival(BOB, "a star", 2..3, Vec::new()),
+        arrival(BOB, "a new name", 3..4, Vec::new()),
+    ];
+    let reason = DropReason::BadName;
+    batch.rejects =
+        vec![Reject { did: Some(ALICE.parse().unwrap()), reason, detail: "x".into(), raw: (*b"one").into() }];
+    batch.cursor = Some(CursorMove { source: "wss://x/subscribe".into(), to: 42, safe_time: None });
+    index.writer.apply(batch).await.unwrap();
+    // Records that are read one by one are events by themselves, and so is what is refused of them.
+    let mut batch = Batch::new(Origin::Backfill);
+    batch.changes = vec![delete(3, s)];
+    let reason = DropReason::CidMismatch;
+    batch.rejects = vec![Reject { did: Some(BOB.parse().unwrap()), reason, detail: "x".into(), raw: (*b"{}").into() }];
+    index.writer.apply(batch).await.unwrap();
+    let found = all(&index, None).await;
+    assert_eq!(
+        told(&found),
+        [
+            "one commit [m applied, m stale, - bad_name]",
+            "a star [s applied]",
+            "a new name [- look]",
+            " [s applied]",
+            "{} [- cid_mismatch]"
+        ]
+    );
+    assert_eq!((found[0].origin.as_str(), found[0].source.as_deref()), ("stream", Some("wss://x/subscribe")));
+    assert_eq!((found[0].entry.received_at, found[0].entry.position), (7, Some(41)));
+    assert_eq!((found[3].origin.as_str(), found[3].source.as_deref()), ("backfill", None));
+    assert_eq!(told(&all(&index, Some(ALICE)).await), ["one commit [m applied, m stale, - bad_name]"]);
+}
+
+#[tokio::test]
+async fn a_purge_takes_an_account_out_and_leaves_the_others() {
+    let mut index = Index::new().await;
+    let star_of = |did: &str, n| put(n, id(did, Collection::Star, "s"), &star(ALICE, "app", true));
+    index.apply(vec![star_of(ALICE, 1), star_of(BOB, 1)]).await;
+    index.apply(vec![star_of(ALICE, 2)]).await;
+    let mut client = store::connect(index.database.url(), Some(1)).await.unwrap().client;
+    let tx = client.transaction().await.unwrap();
+    assert_eq!(archive::scrub(&tx, &ALICE.parse().unwrap()).await.unwrap(), 2);
+    tx.commit().await.unwrap();
+    let found = all(&index, None).await;
+    assert_eq!(found.iter().map(|found| found.entry.did.as_ref().unwrap().as_str()).collect::<Vec<_>>(), [BOB]);
+    assert_eq!(found[0].entry.parts[0].verdict, "applied");
+    assert_eq!(index.count("SELECT count(*) FROM archive WHERE 'did:plc:alice' = ANY (dids)").await, 0);
+    assert_eq!(archive::scrub(&index.client, &ALICE.parse().unwrap()).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn age_and_size_have_limits() {
+    let mut index = Index::new().await;
+    let today = Utc::now().date_naive();
+    for n in 0..20 {
+        // Noise, so that it does not compress.
+        let text: String = (0u8..60).map(|part| types::Digest::sha256(&[part, n]).hex().to_owned()).collect();
+        let mut record = star(ALICE, "app", true);
+        record["note"] = text.into();
+        index.apply(vec![put(n.into(), id(BOB, Collection::Star, "s"), &record)]).await;
+    }
+    for day in [today - Days::new(2), today - Days::new(40)] {
+        let (name, next) = (day.format("archive_%Y%m%d"), day + Days::new(1));
+        let make = format!("CREATE TABLE ops.{name} PARTITION OF ops.archive FOR VALUES FROM ('{day}') TO ('{next}')");
+        index.client.batch_execute(&make).await.unwrap();
+        let copy = "INSERT INTO archive SELECT $1, seq, origin, source, first_position, last_position, events, dids, verdict_names,
+                                               verdicts, raw_size, bytes FROM archive WHERE day = $2";
+        index.client.execute(copy, &[&day, &today]).await.unwrap();
+    }
+    let days = "SELECT count(DISTINCT day) FROM archive";
+    let chunks = "SELECT count(*) FROM archive";
+    assert_eq!(index.count(days).await, 3);
+    archive::prune(&index.client, Limits { days: 30, bytes: 1 << 30 }).await.unwrap();
+    assert_eq!((index.count(days).await, index.count(chunks).await), (2, 40));
+    archive::prune(&index.client, Limits { days: 30, bytes: 20_000 }).await.unwrap();
+    assert_eq!(index.count(days).await, 1, "older days go first");
+    let left = index.count(chunks).await;
+    assert!((1..20).contains(&left), "then what is oldest of today: {left}");
+    assert_eq!(index.count("SELECT max(seq) - min(seq) + 1 FROM archive").await, left);
+    let again = archive::prune(&index.client, Limits { days: 30, bytes: 20_000 }).await.unwrap();
+    assert_eq!(again, archive::Pruned::default(), "what is within the limits stays");
+    archive::prune(&index.client, Limits { days: 0, bytes: 1 << 30 }).await.unwrap();
+    assert_eq!(index.count(chunks).await, 0);
+    index.writer.set_archive(false);
+    index.apply(vec![put(99, id(BOB, Collection::Star, "t"), &star(ALICE, "app", true))]).await;
+    assert_eq!(index.count(chunks).await, 0);
+}

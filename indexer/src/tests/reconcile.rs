@@ -1,0 +1,144 @@
+//! The index beside the network, with and without an indexer.
+
+use std::time::Duration;
+
+use outbound::{Outbound, OutboundConfig, Resolver, ResolverConfig};
+use serde_json::json;
+use service::postgres::testing::TestDatabase;
+use store::{backfill::Progress, fingerprint};
+use tokio_postgres::Client;
+use tokio_util::sync::CancellationToken;
+use types::Did;
+
+use super::{Indexer, network::Network, put, rev, stream::Stream, tag};
+use crate::{
+    IndexerConfig, backfill,
+    reconcile::{Kind, Reconciled, reconcile},
+};
+
+const ALICE: &str = "did:plc:alice";
+const BOB: &str = "did:plc:bob";
+
+fn config(database: &TestDatabase, network: &Network) -> IndexerConfig {
+    let outbound = Outbound::new(&OutboundConfig { allow_private_network: true, contact: "test".into() }).unwrap();
+    let who = ResolverConfig { plc_url: network.url.clone(), handle_resolver_url: Some(network.url.clone()) };
+    let resolver = Resolver::new(outbound.clone(), &who).unwrap();
+    IndexerConfig::new(database.url().into(), Vec::new(), outbound, resolver, network.url.clone())
+}
+
+async fn network() -> Network {
+    let network = Network::start().await;
+    for n in 0..3 {
+        network.put(ALICE, rev(9), "io.atcr.tag", &format!("t{n}"), tag(&format!("v{n}")));
+        network.put(BOB, rev(7), "io.atcr.tag", &format!("t{n}"), tag(&format!("v{n}")));
+    }
+    network.put(BOB, rev(7), "io.atcr.tag", "bad", json!({"tag": "no repository"}));
+    network
+}
+
+async fn read(config: &IndexerConfig, dids: &[&str]) -> Progress {
+    let dids: Vec<Did> = dids.iter().map(|did| did.parse().unwrap()).collect();
+    let stop = CancellationToken::new();
+    tokio::time::timeout(Duration::from_secs(60), backfill(config, &dids, &stop, |_| {})).await.unwrap().unwrap()
+}
+
+async fn compare(config: &IndexerConfig, dry_run: bool) -> Reconciled {
+    let stop = CancellationToken::new();
+    tokio::time::timeout(Duration::from_secs(60), reconcile(config, Vec::new(), dry_run, &stop)).await.unwrap().unwrap()
+}
+
+fn kinds(found: &Reconciled) -> Vec<(Kind, &str)> {
+    let rkey = |uri: &'_ Option<String>| uri.as_deref().map_or(0, |uri| uri.rfind('/').unwrap() + 1);
+    found.differences.iter().map(|of| (of.kind, of.uri.as_deref().map_or("", |uri| &uri[rkey(&of.uri)..]))).collect()
+}
+
+async fn client(database: &TestDatabase) -> Client {
+    store::connect(database.url(), Some(1)).await.unwrap().client
+}
+
+#[tokio::test]
+async fn what_was_planted_is_found_and_mended() {
+    let (database, network) = (TestDatabase::create().await.unwrap(), network().await);
+    let config = config(&database, &network);
+    let progress = read(&config, &[]).await;
+    assert_eq!((progress.total, progress.done, progress.failed, progress.finished), (Some(2), 2, 0, true));
+    let equal = compare(&config, true).await;
+    assert!(equal.is_equal(), "{equal:?}");
+    assert_eq!((equal.accounts, equal.records), (2, 7));
+    let mut db = client(&database).await;
+    let before = fingerprint::take(&mut db).await.unwrap();
+    db.batch_execute(
+        "UPDATE record SET cid = '\\x01711220' || sha256('x') WHERE did = 'did:plc:alice' AND rkey = 't0';
+         DELETE FROM record WHERE did = 'did:plc:alice' AND rkey = 't1';
+         DELETE FROM tag WHERE did = 'did:plc:alice' AND rkey = 't1';
+         INSERT INTO record (did, collection, rkey, rev, cid, state, decoder, raw)
+         SELECT did, collection, 'extra', rev, cid, state, decoder, raw FROM record WHERE did = 'did:plc:bob' AND rkey = 't0';
+         UPDATE record SET state = 'invalid' WHERE did = 'did:plc:bob' AND rkey = 't2';
+         DELETE FROM tag WHERE did = 'did:plc:bob' AND rkey = 't2'",
+    )
+    .await
+    .unwrap();
+    let found = compare(&config, true).await;
+    let planted = [(Kind::Different, "t0"), (Kind::Missing, "t1"), (Kind::Extra, "extra"), (Kind::Decoded, "t2")];
+    assert_eq!(kinds(&found), planted, "{found:?}");
+    let mended = compare(&config, false).await;
+    assert!(mended.is_equal(), "{mended:?}");
+    assert_eq!(mended.repaired.len(), 4);
+    assert!(compare(&config, true).await.is_equal());
+    assert_eq!(fingerprint::take(&mut db).await.unwrap().tables["tag"], before.tables["tag"]);
+}
+
+#[tokio::test]
+async fn beside_a_running_indexer_it_leaves_the_mending_to_that() {
+    let (database, network) = (TestDatabase::create().await.unwrap(), network().await);
+    let stream = Stream::jetstream().await;
+    let indexer = Indexer::start(&database, &stream, &network).await;
+    let config = config(&database, &network);
+    read(&config, &[]).await;
+    indexer.db.batch_execute("DELETE FROM record WHERE rkey = 't1'").await.unwrap();
+    assert_eq!(compare(&config, true).await.differences.len(), 2);
+    // What the stream brought and the host's listing does not show yet is newer, and no difference.
+    stream.line(&put(ALICE, rev(90), "io.atcr.tag", "live", &tag("v9")));
+    indexer.until("SELECT rkey FROM record WHERE rkey = 'live'", &["live"]).await;
+    let mended = compare(&config, false).await;
+    assert!(mended.is_equal() && mended.repaired.len() == 2, "{mended:?}");
+    assert!(indexer.status.is_writing());
+    indexer.stop().await;
+}
+
+#[tokio::test]
+async fn an_account_that_is_gone_differs_until_it_is_looked_at() {
+    let (database, network) = (TestDatabase::create().await.unwrap(), network().await);
+    let config = config(&database, &network);
+    read(&config, &[BOB]).await;
+    let db = client(&database).await;
+    db.execute("UPDATE actor SET active = false WHERE did = $1", &[&BOB]).await.unwrap();
+    let found = reconcile(&config, vec![BOB.parse().unwrap()], true, &CancellationToken::new()).await.unwrap();
+    assert_eq!(kinds(&found), [(Kind::Status, "")]);
+}
+
+/// Some repositories are read, then the process is gone; the next one goes on.
+#[tokio::test]
+async fn a_backfill_that_was_interrupted_is_gone_on_with() {
+    let (database, network) = (TestDatabase::create().await.unwrap(), network().await);
+    let config = config(&database, &network);
+    network.stick(BOB);
+    let stop = CancellationToken::new();
+    let interrupted = backfill(&config, &[], &stop, |progress| {
+        if progress.done == 1 {
+            stop.cancel();
+        }
+    });
+    let interrupted = tokio::time::timeout(Duration::from_secs(60), interrupted).await.unwrap().unwrap();
+    assert!(!interrupted.finished, "{interrupted:?}");
+    let db = client(&database).await;
+    let read_first: String = db.query_one("SELECT min(did) FROM record", &[]).await.unwrap().get(0);
+    assert_eq!(read_first, ALICE);
+    network.unstick(BOB);
+    let (listed, asked) =
+        ("com.atproto.sync.listReposByCollection", network.asked("com.atproto.sync.listReposByCollection"));
+    let progress = read(&config, &[]).await;
+    assert_eq!((progress.total, progress.done, progress.finished), (Some(2), 2, true));
+    assert_eq!(network.asked(listed), asked, "what was listed is not listed again");
+    assert!(compare(&config, true).await.is_equal());
+}

@@ -1,0 +1,21 @@
+//! The registry's metrics.
+
+use service::metric::{Metric, MetricKind, Unit};
+
+/// The metrics of a registry.
+pub const METRICS: &[Metric] = &[
+    Metric {
+        name: "crowsnest_pulls_total",
+        kind: MetricKind::Counter,
+        unit: Unit::Count,
+        labels: &["kind", "result"],
+        help: "Requests of the pull API, by what was asked for and how it was answered",
+    },
+    Metric {
+        name: "crowsnest_read_through_total",
+        kind: MetricKind::Counter,
+        unit: Unit::Count,
+        labels: &["result"],
+        help: "Look-ups at a PDS of what the index lacks",
+    },
+];
