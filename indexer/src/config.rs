@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{str::FromStr, time::Duration};
 
 use outbound::{Outbound, Resolver};
 use service::config::SourceUrl;
@@ -24,6 +24,10 @@ pub struct IndexerConfig {
     pub compression: bool,
     /// How many jobs are worked on at once.
     pub workers: usize,
+    /// Which records are compared with what their accounts signed.
+    pub verify: Verify,
+    /// The most records that are read of a repository: of a larger one nothing is removed.
+    pub most_records: usize,
     /// How much of the archive of events is kept.
     pub archive: archive::Limits,
     /// How much is taken of one account in a day.
@@ -44,6 +48,7 @@ impl IndexerConfig {
         relay_url: Url,
     ) -> Self {
         let (timing, status) = (Timing::default(), IndexerStatus::default());
+        let (verify, most_records) = (Verify::Cid, 200_000);
         let (archive, caps) = (archive::Limits::default(), Caps::default());
         let (compression, workers) = (false, 8);
         Self {
@@ -53,11 +58,50 @@ impl IndexerConfig {
             resolver,
             relay_url,
             compression,
+            workers,
+            verify,
+            most_records,
             archive,
             caps,
-            workers,
             timing,
             status,
+        }
+    }
+}
+
+/// How far records are checked, besides that each is hashed against its CID.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Verify {
+    /// No further.
+    Cid,
+    /// A share of them, from 0 to 1, is compared with the commits that their accounts signed.
+    Signed(f64),
+}
+
+/// The share that `signed` alone stands for.
+const SAMPLE: f64 = 0.01;
+
+impl Verify {
+    /// The chosen share; 1 is all.
+    pub const fn share(self) -> f64 {
+        match self {
+            Self::Cid => 0.0,
+            Self::Signed(share) => share,
+        }
+    }
+}
+
+impl FromStr for Verify {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let share = |text: &str| text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
+        match (text, text.strip_prefix("signed=")) {
+            ("cid", _) => Ok(Self::Cid),
+            ("signed", _) => Ok(Self::Signed(SAMPLE)),
+            (_, Some("all")) => Ok(Self::Signed(1.0)),
+            (_, Some(text)) => share(text).map(Self::Signed).ok_or("the share of records is from 0 to 1, or all"),
+            _ => Err("it is none of cid, signed, signed=all, signed=<share>"),
         }
     }
 }
@@ -87,6 +131,16 @@ pub struct Timing {
     pub cursor_interval: Duration,
     /// How old the check of a handle may grow.
     pub handle_age: Duration,
+    /// How often holds to connect to are looked for.
+    pub hold_look: Duration,
+    /// The longest pause before a hold is tried again, and how often one without a stream is read.
+    pub hold_age: Duration,
+    /// How long a job may take that somebody waits for.
+    pub short_job: Duration,
+    /// The same for one that reads a repository.
+    pub long_job: Duration,
+    /// How long an account has to be deleted, by every answer, before what it left is removed.
+    pub purge_after: Duration,
 }
 
 impl Default for Timing {
@@ -103,6 +157,32 @@ impl Default for Timing {
             longest_backoff: Duration::from_secs(60),
             cursor_interval: Duration::from_secs(1),
             handle_age: Duration::from_secs(600),
+            hold_look: Duration::from_secs(1),
+            hold_age: Duration::from_secs(600),
+            short_job: Duration::from_secs(60),
+            long_job: Duration::from_secs(15 * 60),
+            purge_after: Duration::from_secs(3600),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{SAMPLE, Verify};
+
+    #[test]
+    fn how_far_records_are_checked() {
+        for (text, verify) in [
+            ("cid", Some(Verify::Cid)),
+            ("signed", Some(Verify::Signed(SAMPLE))),
+            ("signed=all", Some(Verify::Signed(1.0))),
+            ("signed=0.25", Some(Verify::Signed(0.25))),
+            ("signed=2", None),
+            ("signed=NaN", None),
+            ("signed=", None),
+            ("all", None),
+        ] {
+            assert_eq!(text.parse::<Verify>().ok(), verify, "{text}");
         }
     }
 }

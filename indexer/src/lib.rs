@@ -2,8 +2,8 @@
 //!
 //! In data-flow order: `source` (frames become an `event`), `validate` (an event becomes changes, or a reason why not),
 //! `batch` (changes become batches), `tenure` (the one writer applies them), `jobs` (what has to be fetched from the
-//! network afterwards, and backfill). [`run()`] is all of it. Beside it, [`backfill`] and [`mod@reconcile`] have work done and
-//! wait for it.
+//! network afterwards, and backfill), `holds` (which are followed at their own streams). [`run()`] is all of it. Beside it,
+//! [`backfill`] and [`mod@reconcile`] have work done and wait for it.
 
 mod batch;
 mod config;
@@ -12,6 +12,7 @@ mod event;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
+mod holds;
 mod intake;
 mod jobs;
 mod known;
@@ -28,7 +29,7 @@ mod work;
 mod tests;
 
 pub use batch::{Step, WAITING_STEPS, gather};
-pub use config::{IndexerConfig, Timing};
+pub use config::{IndexerConfig, Timing, Verify};
 pub use error::IndexerError;
 pub use intake::Intake;
 pub use measure::METRICS;

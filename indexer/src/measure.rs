@@ -87,6 +87,14 @@ pub const METRICS: &[Metric] = {
         metric(Gauge, "crowsnest_rejects", Unit::Count, &[], "Refused events that are kept"),
         metric(Gauge, "crowsnest_inbox", Unit::Count, &[], "Finds of other processes that wait for the writer"),
         metric(Gauge, "crowsnest_holds", Unit::Count, &["state"], "Holds, by whether they answered when last asked"),
+        metric(Gauge, "crowsnest_holds_followed", Unit::Count, &[], "Holds that are followed at their own streams"),
+        metric(
+            Counter,
+            "crowsnest_verified_total",
+            Unit::Count,
+            &["outcome"],
+            "Records compared with what their accounts signed",
+        ),
         metric(Gauge, "crowsnest_database_bytes", Unit::Bytes, &[], "What the database takes on disk"),
     ]
 };
@@ -101,13 +109,16 @@ pub fn begin() {
     for kind in ["records", "record_bytes", "archive_bytes", "rejects"] {
         counter!("crowsnest_quota_exceeded_total", "kind" => kind).increment(0);
     }
-    for verdict in ["applied", "verified", "advanced", "refused"] {
+    for verdict in ["applied", "verified", "advanced", "refused", "forged"] {
         counter!("crowsnest_changes_total", "verdict" => verdict).increment(0);
     }
     for reason in ["unreachable", "stalled", "closed", "broken", "bad_frame"] {
         counter!("crowsnest_source_reconnects_total", "reason" => reason).increment(0);
     }
     counter!("crowsnest_source_gaps_total").increment(0);
+    for outcome in ["signed", "moved", "mismatch", "unproved"] {
+        counter!("crowsnest_verified_total", "outcome" => outcome).increment(0);
+    }
     for kind in JobKind::ALL {
         for outcome in OUTCOMES {
             counter!("crowsnest_job_runs_total", "kind" => kind.as_str(), "outcome" => outcome).increment(0);
@@ -213,4 +224,14 @@ fn tables(seen: &store::gauges::Gauges) {
     gauge!("crowsnest_holds", "state" => "reachable").set(seen.holds_reachable as f64);
     gauge!("crowsnest_holds", "state" => "unreachable").set(seen.holds_unreachable as f64);
     gauge!("crowsnest_database_bytes").set(seen.database_bytes as f64);
+}
+
+/// How many holds are followed at their own streams.
+pub fn holds_followed(followed: usize) {
+    gauge!("crowsnest_holds_followed").set(followed as f64);
+}
+
+/// A record was compared with what its account signed.
+pub fn verified(outcome: &'static str) {
+    counter!("crowsnest_verified_total", "outcome" => outcome).increment(1);
 }

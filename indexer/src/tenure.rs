@@ -1,7 +1,7 @@
 //! A tenure: the time for which this process is the writer. Everything that leads to a write lives and dies with it; what was
 //! under way when it ends is read again, because the cursor moves only with the data.
 
-use std::{sync::Arc, time::Instant};
+use std::{collections::BTreeSet, sync::Arc, time::Instant};
 
 use chrono::Utc;
 use store::{
@@ -14,11 +14,12 @@ use tokio::{
     time::{Duration, MissedTickBehavior, interval, timeout},
 };
 use tokio_util::sync::CancellationToken;
-use types::{Batch, Change, Origin};
+use types::{Batch, Change, Origin, Verification};
 
 use crate::{
-    IndexerConfig, IndexerError,
+    IndexerConfig, IndexerError, Verify,
     batch::{Step, Steps, gather},
+    holds,
     jobs::{Context, Jobs},
     known::Known,
     measure,
@@ -59,15 +60,20 @@ pub async fn serve(
     let (steps, steps_in) = Steps::channel();
     let (requests, requests_in) = mpsc::channel(1);
     let wake = Arc::new(Wake::default());
-    let context = Context::open(config.clone(), generation, requests).await?;
+    let context = Arc::new(Context::open(config.clone(), generation, requests).await?);
     let reader = Reader {
         config: config.clone(),
         db: store::connect(&config.database_url, Some(generation)).await?.client,
         known: known.clone(),
         steps,
     };
+    let verify = config.verify;
+    if verify.share() >= 1.0 {
+        let accounts = store::signatures::unsigned_accounts(writer.client()).await?;
+        jobs::enqueue(writer.client(), jobs::JobKind::Verify, &accounts).await?;
+    }
     let mut parts = JoinSet::new();
-    let desk = Desk { writer, known, steps: steps_in, requests: requests_in, wake: wake.clone() };
+    let desk = Desk { writer, known, steps: steps_in, requests: requests_in, wake: wake.clone(), verify };
     parts.spawn(desk.work(over.clone()));
     // Without a source there are only jobs.
     if !config.sources.is_empty() {
@@ -75,6 +81,7 @@ pub async fn serve(
     }
     parts.spawn(until(over.clone(), listen(config.database_url.clone(), wake.clone())));
     parts.spawn(until(over.clone(), keep_house(config.clone(), generation)));
+    parts.spawn(until(over.clone(), holds::watch(context.clone(), config.timing)));
     parts.spawn(until(over.clone(), measure::watch(config.database_url.clone(), generation)));
     parts.spawn(Jobs::new(context, config.workers).work(wake, over.clone()));
     config.status.set_writing(true);
@@ -108,6 +115,26 @@ struct Desk {
     steps: mpsc::Receiver<Step>,
     requests: mpsc::Receiver<Request>,
     wake: Arc<Wake>,
+    verify: Verify,
+}
+
+/// What is compared with what was signed: a share of the records, or all of every account that a batch speaks of. A sample that
+/// a crash loses is none the worse, and all of them are queued when a tenure begins.
+fn sample(batch: &Batch, share: f64) -> Vec<String> {
+    if share <= 0.0 {
+        return Vec::new();
+    }
+    let unsigned = batch.changes.iter().filter_map(|change| match change {
+        Change::Put(put) if put.verification != Verification::Signed => Some(&put.id),
+        _ => None,
+    });
+    let keys: BTreeSet<String> = if share >= 1.0 {
+        unsigned.map(|id| id.did.to_string()).collect()
+    } else {
+        let chosen = unsigned.filter(|_| rand::random::<f64>() < share);
+        chosen.map(|id| format!("{}/{}/{}", id.did, id.collection, id.rkey)).collect()
+    };
+    keys.into_iter().collect()
 }
 
 impl Desk {
@@ -139,10 +166,11 @@ impl Desk {
             return Ok(());
         }
         let (changes, began) = (batch.changes.len(), Instant::now());
+        let sample = sample(&batch, self.verify.share());
         let applied = self.writer.apply(batch).await?;
         measure::applied(&applied, changes, began.elapsed().as_secs_f64());
         self.known.extend(&applied.new_actors);
-        Ok(())
+        jobs::enqueue(self.writer.client(), jobs::JobKind::Verify, &sample).await
     }
 
     /// What other processes found is applied in the order in which they left it.

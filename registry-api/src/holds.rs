@@ -10,9 +10,6 @@ use crate::{
     owners::{self, Account},
 };
 
-/// How many times a hold may say that another one took over.
-const MAX_SUCCESSORS: usize = 3;
-
 /// A hold, ready to be asked.
 pub(crate) struct Hold {
     pub target: HoldTarget,
@@ -32,7 +29,7 @@ pub(crate) async fn find(
     let Some(named) = did.and_then(|did| did.parse::<Did>().ok()) else {
         return Ok(endpoint.map(|endpoint| Hold::legacy(endpoint, None, None)));
     };
-    let (did, view) = follow(registry, named.clone()).await?;
+    let (did, view) = registry.reader.hold_in_charge(&named).await?;
     // A record that is older than the hold's DID knows its endpoint only; once the hold declares itself it speaks the new way.
     let speaks_old = did == named && !view.as_ref().is_some_and(|view| view.captain);
     if let Some(endpoint) = endpoint.filter(|_| speaks_old) {
@@ -45,18 +42,6 @@ pub(crate) async fn find(
     };
     let target = HoldTarget::Current { did: did.clone(), endpoint };
     Ok(Some(Hold { target, name: did.to_string(), did: Some(did), view }))
-}
-
-/// Goes from a hold to the one that took over, by its captain's record.
-async fn follow(registry: &Registry, mut did: Did) -> Result<(Did, Option<HoldView>)> {
-    let mut view = registry.reader.hold(&did).await?;
-    for _ in 0..MAX_SUCCESSORS {
-        let successor = view.as_ref().and_then(|view| view.successor.as_deref()?.parse::<Did>().ok());
-        let Some(successor) = successor else { break };
-        view = registry.reader.hold(&successor).await?;
-        did = successor;
-    }
-    Ok((did, view))
 }
 
 impl Hold {

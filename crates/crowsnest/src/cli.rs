@@ -63,6 +63,10 @@ pub struct Indexer {
     pub network: NetworkArgs,
     #[command(flatten)]
     pub source: SourceArgs,
+    /// How far records are checked, besides that each is hashed against its CID: `cid` (no further), `signed` (one in a hundred
+    /// is compared with the commit that its account signed), `signed=<share>`, `signed=all`
+    #[arg(long, env = "CROWSNEST_VERIFY", default_value = "cid", value_name = "HOW")]
+    pub verify: indexer::Verify,
     #[command(flatten)]
     pub archive: ArchiveArgs,
     #[command(flatten)]

@@ -264,6 +264,7 @@ fn indexer_config(args: &Indexer, base: &Base, dial: &Dial) -> IndexerConfig {
     let (source, relay_url) = (&args.source, args.network.relay_url.clone());
     let mut config = IndexerConfig::new(base.url(), source.source.clone(), outbound, resolver, relay_url);
     config.archive = store::archive::Limits { days: args.archive.archive_days, bytes: args.archive.archive_bytes };
+    config.verify = args.verify;
     config.compression = source.source_compression == SourceCompression::Zstd;
     config.timing.stall = Duration::from_secs(source.source_stall);
     config.timing.reliable = Duration::from_secs(source.source_return);

@@ -1,8 +1,8 @@
 //! Every byte that leaves crowsnest, and what it asks of the AT Protocol's services.
 //!
 //! From the wire upwards: [`guard`] (what may be dialled), [`Outbound`] (the one dialer, HTTP and WebSocket), [`identity`]
-//! (DIDs and handles), [`pds`] and [`relay`] (records), [`hold`] (blobs), [`manifest`] (a
-//! manifest's bytes, wherever they are).
+//! (DIDs and handles), [`pds`] and [`relay`] (records), [`proof`] (what a signed commit
+//! proves), [`hold`] (blobs), [`manifest`] (a manifest's bytes, wherever they are).
 
 mod body;
 mod client;
@@ -13,6 +13,7 @@ pub mod identity;
 pub mod manifest;
 mod net;
 pub mod pds;
+pub mod proof;
 pub mod relay;
 #[cfg(test)]
 mod testing;

@@ -17,15 +17,17 @@ pub enum JobKind {
     Resync,
     /// List who has records of ours, at the relay; the key is `relay`.
     Discover,
+    /// Compare the ledger with what an account has signed; the key is a DID, or `<did>/<collection>/<rkey>` for one record.
+    Verify,
 }
 
 impl JobKind {
     /// Every kind.
-    pub const ALL: [Self; 4] = [Self::Actor, Self::Manifest, Self::Resync, Self::Discover];
+    pub const ALL: [Self; 5] = [Self::Actor, Self::Manifest, Self::Resync, Self::Discover, Self::Verify];
     /// Those that are done in a moment, and that somebody waits for.
     pub const SHORT: [Self; 2] = [Self::Actor, Self::Manifest];
     /// Those that may take minutes.
-    pub const LONG: [Self; 2] = [Self::Resync, Self::Discover];
+    pub const LONG: [Self; 3] = [Self::Resync, Self::Discover, Self::Verify];
 
     /// The name as it is stored.
     pub const fn as_str(self) -> &'static str {
@@ -34,6 +36,7 @@ impl JobKind {
             Self::Manifest => "manifest",
             Self::Resync => "resync",
             Self::Discover => "discover",
+            Self::Verify => "verify",
         }
     }
 
@@ -43,7 +46,7 @@ impl JobKind {
             Self::Manifest => 3,
             Self::Actor => 2,
             Self::Resync => 1,
-            Self::Discover => 0,
+            Self::Discover | Self::Verify => 0,
         }
     }
 

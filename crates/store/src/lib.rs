@@ -26,6 +26,7 @@ pub mod observe;
 mod prepare;
 pub mod queries;
 pub mod records;
+pub mod signatures;
 pub mod sources;
 
 pub use apply::{Applied, Caps, Verdict, Writer};

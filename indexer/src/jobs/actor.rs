@@ -1,5 +1,6 @@
 //! A look at an account: its handle in both directions, its PDS, whether it may be shown.
 
+use chrono::Utc;
 use outbound::{
     IdentityError, PdsError,
     identity::did_web_origin,
@@ -10,13 +11,15 @@ use store::{
     jobs::{JobKind, enqueue},
     observe::{self, ActorSeen, KnownActor, Status},
 };
-use types::Did;
+use types::{Batch, Change, Did, Origin, Tid};
 use url::Url;
 
 use super::{Context, JobError};
 
 /// The most characters that are kept of a status that we do not know.
 const STATUS_CHARS: usize = 32;
+/// The status of an account that was given up.
+const DELETED: &str = "deleted";
 
 /// Looks at the account that `key` names and stores what was found. A handle is kept only if it resolves back.
 pub async fn look(context: &Context, key: &str) -> Result<(), JobError> {
@@ -37,12 +40,30 @@ pub async fn look(context: &Context, key: &str) -> Result<(), JobError> {
     if before.is_some_and(|before| is_back(&before, &seen)) {
         enqueue(&context.store, JobKind::Resync, &[seen.did.as_str().to_owned()]).await?;
     }
-    observe::actor(&context.store, &seen, context.generation).await?;
+    let mut client = context.transactions.lock().await;
+    observe::actor(&mut client, &seen, context.generation).await?;
+    drop(client);
+    if seen.status.as_ref().is_some_and(is_deleted) {
+        purge(context, &seen.did).await?;
+    }
     if seen.pds.is_none() && seen.hold_endpoint.is_none() {
         legacy_hold(context, &did).await?;
     }
     // What was found is kept; the status is asked for again later.
     unanswered.map_or(Ok(()), Err)
+}
+
+/// Removes what an account left once every answer for long enough said that it is deleted, this one included. No silence, no
+/// takedown and no error ever leads here.
+async fn purge(context: &Context, did: &Did) -> Result<(), JobError> {
+    if !observe::is_gone_for_good(&context.store, did, context.timing.purge_after.as_secs_f64()).await? {
+        return Ok(());
+    }
+    tracing::info!(did = %did, "An account was deleted for good: what it left is removed");
+    let rev = Tid::from_micros(Utc::now().timestamp_micros().unsigned_abs(), 0);
+    let changes = vec![Change::Purge { did: did.clone(), rev }];
+    context.apply(Batch { changes, ..Batch::new(Origin::Backfill) }).await?;
+    Ok(observe::purged(&context.store, did).await?)
 }
 
 /// A legacy hold is a host without a document.
@@ -59,7 +80,7 @@ async fn see(context: &Context, did: Did) -> Result<(ActorSeen, Option<JobError>
     let identity = match context.resolver.renew(&seen.did).await {
         Ok(identity) => identity,
         Err(IdentityError::Tombstoned(_)) => {
-            seen.status = Some(Status { active: false, name: "deleted".into() });
+            seen.status = Some(Status { active: false, name: DELETED.into() });
             return Ok((seen, None));
         }
         Err(IdentityError::NotFound(_) | IdentityError::WrongId { .. } | IdentityError::Unsupported(_)) => {
@@ -79,12 +100,26 @@ async fn see(context: &Context, did: Did) -> Result<(ActorSeen, Option<JobError>
     };
     match context.pds(pds).get_repo_status(&seen.did).await {
         Ok(answer) => seen.status = Some(status(answer)),
-        Err(PdsError::Account { state, .. }) => seen.status = Some(Status { active: false, name: name(state).into() }),
+        Err(PdsError::Account { state, .. }) => {
+            let deleted = state == AccountState::NotFound && relay_says_deleted(context, &seen.did).await;
+            let name = if deleted { DELETED } else { name(state) };
+            seen.status = Some(Status { active: false, name: name.into() });
+        }
         Err(error) if error.is_transient() => return Ok((seen, Some(JobError::later(&error)))),
         // A server that does not speak the method says nothing about the account.
         Err(_) => {}
     }
     Ok((seen, None))
+}
+
+/// A PDS that removed an account knows nothing of it any more, as if it had lost it; the relay remembers what it was told.
+async fn relay_says_deleted(context: &Context, did: &Did) -> bool {
+    let answer = context.pds(context.relay_url.clone()).get_repo_status(did).await;
+    answer.is_ok_and(|answer| is_deleted(&status(answer)))
+}
+
+fn is_deleted(status: &Status) -> bool {
+    !status.active && status.name == DELETED
 }
 
 /// `active` decides alone; the name is for people.
@@ -95,7 +130,7 @@ fn status(answer: RepoStatus) -> Status {
 
 fn name(state: AccountState) -> &'static str {
     match state {
-        AccountState::NotFound => "deleted",
+        AccountState::NotFound => "not-found",
         AccountState::Takendown => "takendown",
         AccountState::Suspended => "suspended",
         AccountState::Deactivated => "deactivated",

@@ -15,7 +15,7 @@ use types::{Batch, Did, Origin, Reject};
 use url::Url;
 
 use super::JobError;
-use crate::{IndexerConfig, tenure::Request};
+use crate::{IndexerConfig, Timing, tenure::Request};
 
 /// How many jobs ask one host at once, and how many read repositories there besides: they must not keep it to themselves.
 const PER_HOST: usize = 4;
@@ -33,6 +33,8 @@ pub struct Context {
     pub outbound: Outbound,
     pub resolver: Resolver,
     pub relay_url: Url,
+    pub timing: Timing,
+    pub most_records: usize,
     writer: mpsc::Sender<Request>,
     hosts: SyncMutex<HashMap<(bool, String), Arc<Semaphore>>>,
 }
@@ -52,6 +54,8 @@ impl Context {
             outbound: config.outbound,
             resolver: config.resolver,
             relay_url: config.relay_url,
+            timing: config.timing,
+            most_records: config.most_records,
             writer,
             hosts: SyncMutex::default(),
         })

@@ -6,6 +6,7 @@ mod context;
 mod discover;
 mod manifest;
 mod resync;
+mod verify;
 
 use std::{sync::Arc, time::Duration};
 
@@ -25,7 +26,7 @@ pub use context::Context;
 pub use discover::everyone;
 pub use resync::named;
 
-use crate::{measure, tenure::Wake};
+use crate::{Timing, measure, tenure::Wake};
 
 /// The longest time between two looks at the queue.
 const LOOK: Duration = Duration::from_secs(5);
@@ -35,12 +36,13 @@ const RENEW: Duration = Duration::from_secs(30);
 const BUSY: Duration = Duration::from_secs(5);
 
 /// How long a job may take in all: a host that answers a byte at a time must not hold a worker.
-const fn deadline(kind: JobKind) -> Duration {
-    Duration::from_secs(match kind {
-        JobKind::Manifest | JobKind::Actor => 60,
-        JobKind::Resync => 15 * 60,
-        JobKind::Discover => 30 * 60,
-    })
+fn deadline(kind: JobKind, timing: &Timing) -> Duration {
+    match kind {
+        JobKind::Manifest | JobKind::Actor => timing.short_job,
+        JobKind::Resync | JobKind::Verify => timing.long_job,
+        // As many pages as the network has accounts.
+        JobKind::Discover => timing.long_job * 2,
+    }
 }
 
 /// Why a job is not done.
@@ -80,8 +82,8 @@ pub struct Jobs {
 }
 
 impl Jobs {
-    pub fn new(context: Context, workers: usize) -> Self {
-        Self { context: Arc::new(context), workers }
+    pub fn new(context: Arc<Context>, workers: usize) -> Self {
+        Self { context, workers }
     }
 
     /// Works until the tenure is over.
@@ -95,12 +97,12 @@ impl Jobs {
         loop {
             let free = self.workers.saturating_sub(running.len());
             for job in queue::claim(store, &JobKind::SHORT, free as i64).await? {
-                running.spawn(work_on(self.context.clone(), job));
+                running.spawn(Box::pin(work_on(self.context.clone(), job)));
             }
             let free = self.workers.saturating_sub(running.len()).min(long.available_permits());
             for job in queue::claim(store, &JobKind::LONG, free as i64).await? {
                 let place = long.clone().try_acquire_owned();
-                let work = work_on(self.context.clone(), job);
+                let work = Box::pin(work_on(self.context.clone(), job));
                 running.spawn(async move {
                     let _place = place;
                     work.await
@@ -127,9 +129,10 @@ impl Jobs {
 
 /// Does a job and settles its row.
 async fn work_on(context: Arc<Context>, job: Job) -> Result<(), StoreError> {
+    let deadline = deadline(job.kind, &context.timing);
     let result = tokio::select! {
-        result = timeout(deadline(job.kind), perform(&context, &job)) => result.unwrap_or_else(|_| {
-            Err(JobError::Later(format!("it is not done after {:?}", deadline(job.kind))))
+        result = timeout(deadline, perform(&context, &job)) => result.unwrap_or_else(|_| {
+            Err(JobError::Later(format!("it is not done after {deadline:?}")))
         }),
         error = keep_claim(&context, &job) => return Err(error),
     };
@@ -167,6 +170,7 @@ async fn perform(context: &Context, job: &Job) -> Result<(), JobError> {
         JobKind::Manifest => manifest::fetch(context, &job.key).await,
         JobKind::Resync => resync::read(context, &job.key).await,
         JobKind::Discover => discover::list(context).await,
+        JobKind::Verify => Box::pin(verify::check(context, job)).await,
     }
 }
 

@@ -19,9 +19,8 @@ const PAGE: u8 = 100;
 /// The most pages of a collection: a list that goes on and on is not read to its end.
 const MOST_PAGES: usize = 5_000;
 
-/// The most that is read of a repository, in records and in bytes of JSON: what is larger is never read to its end, so nothing
-/// that is stored of it is removed.
-const MOST_RECORDS: usize = 200_000;
+/// The most bytes of JSON that are read of a repository: what is larger is never read to its end, so nothing that is stored of
+/// it is removed.
 const MOST_BYTES: usize = 1 << 30;
 
 /// Reads the repository that `key` names. Only a reading that missed nothing removes what it did not find.
@@ -90,8 +89,9 @@ impl Reading<'_> {
                 self.bytes += entry.value.get().len();
                 self.take(collection, entry);
             }
-            if is_too_much(self.present.len(), self.bytes) {
-                return Err(JobError::Later(format!("more than {MOST_RECORDS} records or {MOST_BYTES} bytes")));
+            let most = self.context.most_records;
+            if self.present.len() > most || self.bytes > MOST_BYTES {
+                return Err(JobError::Later(format!("more than {most} records or {MOST_BYTES} bytes")));
             }
             if self.batch.changes.len() >= AT_ONCE {
                 let batch = std::mem::replace(&mut self.batch, Batch::new(Origin::Backfill));
@@ -130,23 +130,7 @@ impl Reading<'_> {
     }
 }
 
-const fn is_too_much(records: usize, bytes: usize) -> bool {
-    records > MOST_RECORDS || bytes > MOST_BYTES
-}
-
 /// The CID that the host names, else the one that the record has.
 pub fn named(cid: Option<Cid>, json: &str) -> Option<Cid> {
     cid.or_else(|| record_cid(&serde_json::from_str(json).ok()?).ok())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{MOST_BYTES, MOST_RECORDS, is_too_much};
-
-    #[test]
-    fn a_reading_has_an_end() {
-        assert!(!is_too_much(MOST_RECORDS, MOST_BYTES));
-        assert!(is_too_much(MOST_RECORDS + 1, 0));
-        assert!(is_too_much(0, MOST_BYTES + 1));
-    }
 }

@@ -238,7 +238,7 @@ fn next(turn: usize, failures: u32, lasted: Duration, end: &End) -> (usize, u32)
 }
 
 /// The pause after some rounds of failures, with jitter: from half of it to all of it.
-fn pause(timing: &crate::Timing, rounds: u32) -> Duration {
+pub fn pause(timing: &crate::Timing, rounds: u32) -> Duration {
     let whole = timing.backoff.saturating_mul(1 << rounds.min(16)).min(timing.longest_backoff);
     whole.mul_f64(rand::random_range(0.5..=1.0))
 }

@@ -53,3 +53,40 @@ async fn an_account_that_is_not_served_loses_nothing() {
     indexer.until("SELECT tag FROM tag", &["a"]).await;
     indexer.stop().await;
 }
+
+/// A gap that is found late: the network has changed since it was read first.
+#[tokio::test]
+async fn a_backfill_that_starts_late_reads_what_came_meanwhile() {
+    let database = TestDatabase::create().await.unwrap();
+    let (stream, network) = (Stream::jetstream().await, Network::start().await);
+    let indexer = Indexer::start(&database, &stream, &network).await;
+    indexer.until("SELECT finished_at IS NOT NULL FROM backfill", &["true"]).await;
+    stream.line(&put(BOB, rev(1), "io.atcr.tag", "old", &tag("a")));
+    indexer.until("SELECT tag FROM tag", &["a"]).await;
+    network.put("did:plc:carol", rev(9), "io.atcr.tag", "x", tag("c"));
+    // Bob is on no list any more, but known.
+    network.put(BOB, rev(9), "io.atcr.tag", "new", tag("b"));
+    store::backfill::start(&indexer.db).await.unwrap();
+    indexer.until("SELECT tag FROM tag ORDER BY tag", &["b", "c"]).await;
+    let done = "SELECT total || ' ' || done || ' ' || failed FROM backfill WHERE finished_at IS NOT NULL";
+    indexer.until(done, &["2 2 0"]).await;
+    indexer.stop().await;
+}
+
+/// What is never read to its end proves nothing about what is missing.
+#[tokio::test]
+async fn a_repository_that_is_too_large_loses_nothing() {
+    let database = TestDatabase::create().await.unwrap();
+    let (stream, network) = (Stream::jetstream().await, Network::start().await);
+    let indexer = Indexer::start_limited(&database, &stream, &network, 10).await;
+    stream.line(&put(BOB, rev(1), "io.atcr.tag", "kept", &tag("kept")));
+    indexer.until("SELECT tag FROM tag", &["kept"]).await;
+    for n in 0..20 {
+        network.put(BOB, rev(9), "io.atcr.tag", &format!("t{n:02}"), tag("t"));
+    }
+    enqueue(&indexer.db, JobKind::Resync, &[BOB.into()]).await.unwrap();
+    let error = "SELECT error LIKE 'more than 10 records%' FROM job WHERE kind = 'resync'";
+    indexer.until(error, &["true"]).await;
+    assert_eq!(indexer.rows("SELECT count(*) FROM tag WHERE tag = 'kept'").await, ["1"]);
+    indexer.stop().await;
+}

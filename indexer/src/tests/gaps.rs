@@ -9,7 +9,7 @@ use tokio_postgres::Client;
 use types::Did;
 use url::Url;
 
-use super::{Indexer, Places, tag};
+use super::{Indexer, tag};
 
 const TAGS: &str = "SELECT tag FROM tag WHERE tag <> 'gone' ORDER BY tag";
 const GAPS: &str = "SELECT reason FROM gap WHERE repaired_at >= detected_at";
@@ -44,9 +44,13 @@ impl World {
 
     async fn index(&self, source: Url, compression: bool) -> Indexer {
         let manifest = self.devnet.manifest();
-        let stall = Duration::from_secs(5);
-        let places = Places { relay: manifest.relay.parse().unwrap(), who: manifest.plc.parse().unwrap(), stall };
-        Indexer::start_in(&self.database, vec![source], places, Duration::from_millis(100), compression).await
+        let who = (manifest.plc.as_str(), manifest.relay.as_str());
+        Indexer::start_configured(&self.database, &[source.as_str()], who, |config| {
+            config.compression = compression;
+            config.timing.stall = Duration::from_secs(5);
+            config.timing.cursor_interval = Duration::from_millis(100);
+        })
+        .await
     }
 
     fn tag(&self, name: &str) {

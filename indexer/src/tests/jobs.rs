@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use axum::http::StatusCode;
 use chrono::Utc;
 use serde_json::{Value, json};
@@ -152,5 +154,23 @@ async fn only_an_answer_takes_a_handle_away() {
     network.refuse_document(ALICE, StatusCode::NOT_FOUND);
     enqueue(&indexer.db, JobKind::Actor, &[ALICE.into()]).await.unwrap();
     indexer.until("SELECT handle IS NULL FROM actor", &["true"]).await;
+    indexer.stop().await;
+}
+
+/// Each kind has its own: what somebody waits for is given up sooner than a reading.
+#[tokio::test]
+async fn a_job_that_does_not_end_is_put_off_at_its_deadline() {
+    let database = TestDatabase::create().await.unwrap();
+    let (stream, network) = (Stream::jetstream().await, Network::start().await);
+    let indexer = Indexer::start_timed(&database, vec![stream.url.clone()], &network, |timing| {
+        (timing.short_job, timing.long_job) = (Duration::from_millis(300), Duration::from_millis(900));
+    })
+    .await;
+    indexer.until("SELECT finished_at IS NOT NULL FROM backfill", &["true"]).await;
+    network.stick(ALICE);
+    enqueue(&indexer.db, JobKind::Actor, &[ALICE.into()]).await.unwrap();
+    enqueue(&indexer.db, JobKind::Resync, &[ALICE.into()]).await.unwrap();
+    let expected = ["actor it is not done after 300ms", "resync it is not done after 900ms"];
+    indexer.until("SELECT kind || ' ' || error FROM job WHERE error IS NOT NULL ORDER BY kind", &expected).await;
     indexer.stop().await;
 }

@@ -1,9 +1,11 @@
 //! The whole indexer on a real Postgres, with a stream and a network on loopback.
 
+mod accounts;
 mod backfill;
 mod bad_input;
 mod failover;
 mod gaps;
+mod holds;
 mod jobs;
 mod metrics;
 mod network;
@@ -11,11 +13,13 @@ mod reconcile;
 mod stream;
 mod take_over;
 mod verification;
+mod verify;
 mod whole;
 
 use std::{fmt::Debug, time::Duration};
 
 use chrono::Utc;
+use devnet::{Devnet, DevnetConfig};
 use outbound::{Outbound, OutboundConfig, Resolver, ResolverConfig};
 use serde_json::{Value, json};
 use service::{Health, postgres::testing::TestDatabase};
@@ -35,15 +39,6 @@ pub const EPOCH: u64 = 1_700_000_000_000_000;
 /// The revision of a test's n-th moment.
 pub fn rev(n: u64) -> Tid {
     Tid::from_micros(EPOCH + n, 0)
-}
-
-/// Where the network's services are.
-pub struct Places {
-    pub relay: Url,
-    /// The PLC directory.
-    pub who: Url,
-    /// How long a source may be silent there.
-    pub stall: Duration,
 }
 
 /// An indexer under test.
@@ -66,35 +61,62 @@ impl Indexer {
         network: &Network,
         cursor_interval: Duration,
     ) -> Self {
-        let stall = Duration::from_millis(900);
-        let places = Places { relay: network.url.clone(), who: network.url.clone(), stall };
-        Self::start_in(database, sources, places, cursor_interval, false).await
+        Self::start_timed(database, sources, network, |timing| timing.cursor_interval = cursor_interval).await
     }
 
-    /// With a network that is somewhere else.
-    pub async fn start_in(
+    /// With another patience than usual.
+    pub async fn start_timed(
         database: &TestDatabase,
         sources: Vec<Url>,
-        places: Places,
-        cursor_interval: Duration,
-        compression: bool,
+        network: &Network,
+        time: impl FnOnce(&mut Timing),
+    ) -> Self {
+        let url = network.url.as_str();
+        let sources: Vec<&str> = sources.iter().map(Url::as_str).collect();
+        Self::start_configured(database, &sources, (url, url), |config| time(&mut config.timing)).await
+    }
+
+    /// One that reads no more than so many records of a repository.
+    pub async fn start_limited(database: &TestDatabase, stream: &Stream, network: &Network, most: usize) -> Self {
+        let url = network.url.as_str();
+        Self::start_configured(database, &[stream.url.as_str()], (url, url), |config| config.most_records = most).await
+    }
+
+    /// On a devnet, with another configuration than usual.
+    pub async fn start_on(
+        database: &TestDatabase,
+        devnet: &Devnet,
+        configure: impl FnOnce(&mut IndexerConfig),
+    ) -> Self {
+        let places = devnet.manifest();
+        Self::start_configured(database, &[&places.jetstream_v1], (&places.plc, &places.relay), configure).await
+    }
+
+    /// From any sources, with the PLC directory and the relay somewhere else.
+    pub async fn start_configured(
+        database: &TestDatabase,
+        sources: &[&str],
+        (plc, relay): (&str, &str),
+        configure: impl FnOnce(&mut IndexerConfig),
     ) -> Self {
         let generation = store::prepare(database.url()).await.unwrap();
         let outbound = Outbound::new(&OutboundConfig { allow_private_network: true, contact: "test".into() }).unwrap();
-        let who = ResolverConfig { plc_url: places.who, handle_resolver_url: Some(places.relay.clone()) };
+        let relay: Url = relay.parse().unwrap();
+        let who = ResolverConfig { plc_url: plc.parse().unwrap(), handle_resolver_url: Some(relay.clone()) };
         let resolver = Resolver::new(outbound.clone(), &who).unwrap();
-        let sources = sources.iter().map(|url| url.as_str().parse().unwrap()).collect();
-        let mut config = IndexerConfig::new(database.url().into(), sources, outbound, resolver, places.relay);
-        config.compression = compression;
+        let sources = sources.iter().map(|url| url.parse().unwrap()).collect();
+        let mut config = IndexerConfig::new(database.url().into(), sources, outbound, resolver, relay);
         config.timing = Timing {
-            stall: places.stall,
+            stall: Duration::from_millis(900),
             v2_silence: Duration::from_secs(5),
             probe: Duration::from_millis(50),
             reliable: Duration::from_millis(100),
             backoff: Duration::from_millis(20),
-            cursor_interval,
+            cursor_interval: Duration::from_secs(3600),
+            hold_look: Duration::from_millis(50),
             ..Timing::default()
         };
+        configure(&mut config);
         let (shutdown, status) = (CancellationToken::new(), config.status.clone());
         let running = tokio::spawn(run(config, shutdown.clone(), Health::new()));
         let db = store::connect(database.url(), Some(generation)).await.unwrap().client;
@@ -130,6 +152,14 @@ impl Indexer {
     pub async fn execute(&self, statement: &str, parameters: &[&(dyn ToSql + Sync)]) {
         self.db.execute(statement, parameters).await.unwrap();
     }
+}
+
+/// A devnet with holds alone, in a directory that it needs as long as it runs.
+pub async fn devnet() -> (tempfile::TempDir, Devnet) {
+    let directory = tempfile::tempdir().unwrap();
+    let config = DevnetConfig { content: false, ..DevnetConfig::new(directory.path()) };
+    let devnet = Devnet::start(config).await.unwrap();
+    (directory, devnet)
 }
 
 /// Waits until something is so.

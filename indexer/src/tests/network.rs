@@ -1,8 +1,10 @@
-//! A PLC directory, a PDS, a relay and a hold behind one address on loopback.
+//! A PLC directory, a PDS, a relay and a hold, with its stream, behind one address on loopback.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
+    net::SocketAddr,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use axum::{
@@ -13,12 +15,17 @@ use axum::{
     routing::get,
 };
 use serde_json::{Value, json};
+use tokio::net::{TcpListener, TcpStream};
 use types::{Tid, record_cid};
 use url::Url;
+
+use super::stream::Stream;
 
 #[derive(Clone)]
 pub struct Network {
     pub url: Url,
+    /// What its `subscribeRepos` tells.
+    pub stream: Stream,
     state: Arc<Mutex<Inner>>,
 }
 
@@ -36,6 +43,13 @@ struct Inner {
     refusals: HashMap<String, StatusCode>,
     /// Accounts whose PDS does not answer for them.
     stuck: HashSet<String>,
+    /// Who has a handle, where its name does not tell.
+    handles: HashMap<String, String>,
+    /// The handles and PDSs of documents, where they are others.
+    claims: HashMap<String, String>,
+    hosts: HashMap<String, Url>,
+    /// Whether nothing answers at all.
+    down: bool,
     /// What was asked, by method.
     asked: Vec<String>,
 }
@@ -44,14 +58,66 @@ type Params = Query<HashMap<String, String>>;
 
 impl Network {
     pub async fn start() -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
+        let front = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let back = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = back.local_addr().unwrap();
+        let url = format!("http://{}", front.local_addr().unwrap());
         let state = Arc::new(Mutex::new(Inner { url: url.clone(), ..Inner::default() }));
-        let app =
-            Router::new().route("/xrpc/{method}", get(xrpc)).route("/{did}", get(document)).with_state(state.clone());
+        let app = Router::new()
+            .route("/xrpc/{method}", get(xrpc))
+            .route("/.well-known/did.json", get(own_document))
+            .route("/{did}", get(document))
+            .with_state(state.clone());
         // Ends with the test's runtime.
-        tokio::spawn(async move { axum::serve(listener, app).await });
-        Self { url: url.parse().unwrap(), state }
+        tokio::spawn(async move { axum::serve(back, app).await });
+        let network = Self { url: url.parse().unwrap(), stream: Stream::served_elsewhere(), state };
+        tokio::spawn(network.clone().receive(front, address));
+        network
+    }
+
+    /// Gives what asks for the stream to the stream, everything else to the services.
+    async fn receive(self, front: TcpListener, back: SocketAddr) {
+        while let Ok((mut tcp, _)) = front.accept().await {
+            if self.state.lock().unwrap().down {
+                continue;
+            }
+            let stream = self.stream.clone();
+            tokio::spawn(async move {
+                let mut first = [0; 48];
+                loop {
+                    match tcp.peek(&mut first).await {
+                        Ok(0) | Err(_) => return,
+                        Ok(length) if length >= 40 => break,
+                        Ok(_) => tokio::time::sleep(Duration::from_millis(1)).await,
+                    }
+                }
+                if first.starts_with(b"GET /xrpc/com.atproto.sync.subscribeRepos") {
+                    stream.adopt(tcp).await;
+                } else if let Ok(mut back) = TcpStream::connect(back).await {
+                    tokio::io::copy_bidirectional(&mut tcp, &mut back).await.ok();
+                }
+            });
+        }
+    }
+
+    /// Nothing answers from here on, or everything does again. Connections that are open stay.
+    pub fn set_down(&self, down: bool) {
+        self.state.lock().unwrap().down = down;
+    }
+
+    /// From here on a handle resolves to an account.
+    pub fn set_handle(&self, handle: &str, did: &str) {
+        self.state.lock().unwrap().handles.insert(handle.into(), did.into());
+    }
+
+    /// From here on an account's document claims a handle.
+    pub fn claim(&self, did: &str, handle: &str) {
+        self.state.lock().unwrap().claims.insert(did.into(), handle.into());
+    }
+
+    /// From here on an account lives elsewhere.
+    pub fn move_to(&self, did: &str, pds: &Url) {
+        self.state.lock().unwrap().hosts.insert(did.into(), pds.clone());
     }
 
     /// Puts a record into a repository and moves its revision.
@@ -59,6 +125,11 @@ impl Network {
         let mut state = self.state.lock().unwrap();
         state.revs.insert(did.into(), rev);
         state.records.insert((did.into(), collection.into(), rkey.into()), record);
+    }
+
+    /// The `did:web` of this host.
+    pub fn did(&self) -> String {
+        own_did(self.url.as_str())
     }
 
     pub fn blob(&self, name: impl ToString, bytes: &[u8]) {
@@ -95,15 +166,38 @@ impl Network {
 
 /// `did:plc:alice` is `alice.test`, and so on.
 async fn document(State(state): State<Arc<Mutex<Inner>>>, Path(did): Path<String>) -> Response {
-    if let Some(status) = state.lock().unwrap().refusals.get(&did) {
+    let state = state.lock().unwrap();
+    if let Some(status) = state.refusals.get(&did) {
         return status.into_response();
     }
     let Some(name) = did.strip_prefix("did:plc:") else { return StatusCode::NOT_FOUND.into_response() };
-    let url = state.lock().unwrap().url.clone();
-    Json(json!({"id": did, "alsoKnownAs": [format!("at://{name}.test")], "service": [
-        {"id": "#atproto_pds", "type": "AtprotoPersonalDataServer", "serviceEndpoint": url},
-        {"id": "#atcr_hold", "type": "AtcrHoldService", "serviceEndpoint": url}]}))
-    .into_response()
+    state.document(&did, &format!("{name}.test"))
+}
+
+/// The document of the host itself.
+async fn own_document(State(state): State<Arc<Mutex<Inner>>>) -> Response {
+    let state = state.lock().unwrap();
+    let did = own_did(&state.url);
+    match state.refusals.get(&did) {
+        Some(status) => status.into_response(),
+        None => state.document(&did, "web.test"),
+    }
+}
+
+/// The `did:web` of a host.
+fn own_did(url: &str) -> String {
+    format!("did:web:{}", url.trim_start_matches("http://").trim_end_matches('/').replace(':', "%3A"))
+}
+
+impl Inner {
+    fn document(&self, did: &str, handle: &str) -> Response {
+        let handle = self.claims.get(did).map_or(handle, String::as_str);
+        let pds = self.hosts.get(did).map_or(self.url.as_str(), Url::as_str);
+        Json(json!({"id": did, "alsoKnownAs": [format!("at://{handle}")], "service": [
+            {"id": "#atproto_pds", "type": "AtprotoPersonalDataServer", "serviceEndpoint": pds},
+            {"id": "#atcr_hold", "type": "AtcrHoldService", "serviceEndpoint": pds}]}))
+        .into_response()
+    }
 }
 
 async fn xrpc(State(state): State<Arc<Mutex<Inner>>>, Path(method): Path<String>, Query(params): Params) -> Response {
@@ -118,9 +212,11 @@ async fn xrpc(State(state): State<Arc<Mutex<Inner>>>, Path(method): Path<String>
     match method.as_str() {
         "com.atproto.identity.resolveHandle" => {
             let handle = param("handle");
-            Json(json!({"did": format!("did:plc:{}", handle.trim_end_matches(".test"))})).into_response()
+            let named = format!("did:plc:{}", handle.trim_end_matches(".test"));
+            Json(json!({"did": state.handles.get(&handle).unwrap_or(&named)})).into_response()
         }
         "com.atproto.sync.getRepoStatus" => match state.inactive.get(&did) {
+            Some(status) if status == "RepoNotFound" => refuse(status),
             Some(status) => Json(json!({"did": did, "active": false, "status": status})).into_response(),
             None => Json(json!({"did": did, "active": true})).into_response(),
         },

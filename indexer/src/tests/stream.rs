@@ -43,6 +43,19 @@ struct Shared {
     jump_back: AtomicI64,
 }
 
+impl Shared {
+    fn new(mute: bool) -> Arc<Self> {
+        Arc::new(Self {
+            log: Mutex::default(),
+            queries: Mutex::default(),
+            state: watch::channel((0, 0)).0,
+            mute: mute.into(),
+            halves: AtomicBool::default(),
+            jump_back: AtomicI64::default(),
+        })
+    }
+}
+
 impl Stream {
     pub async fn jetstream() -> Self {
         Self::start("/subscribe", false).await
@@ -57,18 +70,20 @@ impl Stream {
         Self::start("/subscribe", true).await
     }
 
+    /// One whose connections somebody else accepts.
+    pub fn served_elsewhere() -> Self {
+        Self { url: "ws://elsewhere.test".parse().unwrap(), shared: Shared::new(false) }
+    }
+
+    /// Serves a connection.
+    pub async fn adopt(self, tcp: TcpStream) {
+        self.shared.serve(tcp).await;
+    }
+
     async fn start(path: &str, mute: bool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("ws://{}{path}", listener.local_addr().unwrap()).parse().unwrap();
-        let state = watch::channel((0, 0)).0;
-        let shared = Arc::new(Shared {
-            log: Mutex::default(),
-            queries: Mutex::default(),
-            state,
-            mute: mute.into(),
-            halves: AtomicBool::default(),
-            jump_back: AtomicI64::default(),
-        });
+        let shared = Shared::new(mute);
         let serving = shared.clone();
         // Ends with the test's runtime.
         tokio::spawn(async move {

@@ -50,7 +50,6 @@ async fn what_cannot_be_hashed_is_served_and_then_proved() {
     let database = TestDatabase::create().await.unwrap();
     let (stream, network) = (Stream::jetstream().await, Network::start().await);
     let indexer = Indexer::start(&database, &stream, &network).await;
-    network.put(ALICE, rev(1), "io.atcr.tag", "x", tag("a"));
     // A float has no form in DAG-CBOR as repositories use it.
     let mut line = put(ALICE, rev(1), "io.atcr.tag", "x", &tag("a"));
     line["commit"]["record"]["weight"] = json!(1.5);
@@ -58,6 +57,8 @@ async fn what_cannot_be_hashed_is_served_and_then_proved() {
     indexer.until(LEDGER, &["ok unverifiable"]).await;
     indexer.until("SELECT tag FROM tag", &["a"]).await;
     indexer.until("SELECT key FROM job WHERE kind = 'resync' AND run_at > now()", &[ALICE]).await;
+    // Only now, so that no earlier reading proves it.
+    network.put(ALICE, rev(1), "io.atcr.tag", "x", tag("a"));
     indexer.execute("UPDATE job SET run_at = now()", &[]).await;
     indexer.execute("NOTIFY crowsnest_jobs", &[]).await;
     indexer.until(LEDGER, &["ok cid-checked"]).await;

@@ -1,11 +1,14 @@
-use outbound::{Pds, PdsError, pds::RecordEntry};
+use outbound::{
+    Pds, PdsError,
+    pds::RecordEntry,
+    proof::{self, Proof, ProofError},
+};
 use types::{
     Collection, Digest, Put, RecordId, Reference, RepositoryName, Rkey, Tag, Tid, Verification,
     records::{Record, TagRecord, TagTarget},
 };
 use url::Url;
 
-use super::proof::{self, Proof, ProofError};
 use crate::{
     Registry,
     contents::pds_refusal,

@@ -2,7 +2,6 @@
 //! is served past the index.
 
 mod find;
-mod proof;
 
 use std::{sync::Arc, time::Duration};
 

@@ -35,7 +35,7 @@ pub struct App {
     writer: Arc<Mutex<Writer>>,
     indexing: AbortHandle,
     clock: AtomicU64,
-    _database: TestDatabase,
+    database: TestDatabase,
 }
 
 /// An answer, read to its end.
@@ -94,7 +94,7 @@ impl App {
         let writer = Writer::try_acquire(database.url(), generation).await.unwrap().unwrap();
         let writer = Arc::new(Mutex::new(writer));
         let indexing = spawn(empty_inbox(writer.clone())).abort_handle();
-        Self { network, registry, writer, indexing, clock: AtomicU64::new(1), _database: database }
+        Self { network, registry, writer, indexing, clock: AtomicU64::new(1), database }
     }
 
     /// From here on nothing that is left in the inbox is indexed.
@@ -149,7 +149,8 @@ impl App {
             hold_endpoint: None,
             status: Some(observe::Status { active, name: "active".into() }),
         };
-        observe::actor(self.writer.lock().await.client(), &seen, 1).await.unwrap();
+        let mut connection = store::connect(self.database.url(), Some(1)).await.unwrap();
+        observe::actor(&mut connection.client, &seen, 1).await.unwrap();
     }
 
     /// Indexes a record, as if an event had brought it.

@@ -6,6 +6,7 @@ mod errors;
 mod log;
 mod manifests;
 mod network;
+mod proof;
 mod protocol;
 mod read_through;
 pub mod repo;

@@ -83,7 +83,7 @@ fn ago(hours: i64) -> String {
 }
 
 impl Seeding {
-    async fn actors(&self) {
+    async fn actors(&mut self) {
         for name in ["alice", "bob", "carol", "dave", "erin", "frank", "mallory", "gone"] {
             let handle = (name != "frank").then(|| format!("{name}.test").parse().unwrap());
             let status = if name == "gone" { (false, "deactivated") } else { (true, "active") };
@@ -100,7 +100,7 @@ impl Seeding {
         self.client.execute(earlier, &[]).await.unwrap();
     }
 
-    async fn actor(&self, did: &str, handle: Option<types::Handle>, status: Status) {
+    async fn actor(&mut self, did: &str, handle: Option<types::Handle>, status: Status) {
         let seen = ActorSeen {
             did: did.parse().unwrap(),
             handle,
@@ -108,7 +108,7 @@ impl Seeding {
             hold_endpoint: None,
             status: Some(status),
         };
-        observe::actor(&self.client, &seen, self.generation).await.unwrap();
+        observe::actor(&mut self.client, &seen, self.generation).await.unwrap();
     }
 
     async fn repositories(&mut self) -> (Digest, Digest) {

@@ -232,3 +232,35 @@ async fn a_did_web_on_loopback_and_its_hold() {
     assert!(matches!(resolver.hold_endpoint(&did("nobody")).await, Err(IdentityError::NotFound(_))));
     assert!(matches!(resolver.hold_endpoint(&did("mute")).await, Err(IdentityError::NoEndpoint(_))));
 }
+
+/// A host that serves no document, or another's, or nothing usable, is still the hold that its name says; an account of such a
+/// name has no document at all.
+#[tokio::test]
+async fn a_did_web_without_its_document_is_a_hold_and_no_account() {
+    let network = network();
+    let resolver = resolver(&network).await;
+    for (status, body) in [
+        (StatusCode::NOT_FOUND, String::new()),
+        (StatusCode::GONE, String::new()),
+        (StatusCode::INTERNAL_SERVER_ERROR, String::new()),
+        (StatusCode::OK, "<html>".to_owned()),
+        (StatusCode::OK, json!({ "id": "did:web:other.example" }).to_string()),
+    ] {
+        let answer = body.clone();
+        let app = Router::new().route("/.well-known/did.json", get(move || async move { (status, answer) }));
+        let origin: Url = serve(app).await;
+        let hold = Did::web("127.0.0.1", origin.port()).unwrap();
+        assert_eq!(resolver.hold_endpoint(&hold).await.unwrap(), origin, "{status} {body}");
+        let refused = resolver.did_document(&hold).await.unwrap_err();
+        let told = match (status, &refused) {
+            (StatusCode::NOT_FOUND, IdentityError::NotFound(_)) | (StatusCode::GONE, IdentityError::Tombstoned(_)) => {
+                true
+            }
+            (StatusCode::INTERNAL_SERVER_ERROR, error) => error.is_transient(),
+            (StatusCode::OK, IdentityError::WrongId { .. } | IdentityError::Outbound(_)) => !refused.is_transient(),
+            _ => false,
+        };
+        assert!(told, "{status} {body}: {refused:?}");
+        assert!(resolver.renew(&hold).await.is_err() && resolver.pds_endpoint(&hold).await.is_err());
+    }
+}

@@ -6,7 +6,7 @@ use chrono::{Days, NaiveTime, Utc};
 use tokio_postgres::Transaction;
 use types::{Batch, Change, CursorMove, Did, Hint, Reject};
 
-use super::{ledger::Written, projection::Touched, quota::Quotas};
+use super::{holds, ledger::Written, projection::Touched, quota::Quotas};
 use crate::{
     CHANGES_CHANNEL, StoreError, crash,
     jobs::{JobKind, enqueue, enqueue_later},
@@ -33,7 +33,9 @@ pub(crate) async fn write(
 ) -> Result<Vec<String>, StoreError> {
     let mut new_actors = meet(tx, touched).await?;
     new_actors.extend(written.met.iter().cloned());
-    queue(tx, changes, written, touched, &new_actors).await?;
+    // A relay may not crawl a hold, so one that is new is read directly.
+    let new_holds = holds::meet(tx, touched).await?;
+    queue(tx, changes, written, touched, &new_actors, new_holds).await?;
     tell(tx, changes, written, touched, generation).await?;
     Ok(new_actors)
 }
@@ -72,10 +74,10 @@ async fn queue(
     written: &Written<'_>,
     touched: &Touched,
     new_actors: &[String],
+    new_holds: Vec<String>,
 ) -> Result<(), StoreError> {
     let mut looks: BTreeSet<String> = new_actors.iter().cloned().collect();
-    // A relay may not crawl a hold, so one that is new is read directly.
-    let mut resyncs: BTreeSet<String> = new_actors.iter().filter(|did| touched.holds.contains(*did)).cloned().collect();
+    let mut resyncs: BTreeSet<String> = new_holds.into_iter().collect();
     resyncs.extend(written.conflicts.iter().map(|did| did.as_str().to_owned()));
     for change in changes {
         if let Change::Look { did, hint } = change {

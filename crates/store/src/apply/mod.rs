@@ -8,6 +8,7 @@ mod copy;
 mod decide;
 pub(crate) mod fingerprint;
 mod follow_up;
+mod holds;
 mod ledger;
 mod part;
 mod projection;
@@ -19,5 +20,6 @@ mod snapshot;
 mod writer;
 
 pub use decide::Verdict;
+pub(crate) use holds::MAX_SUCCESSORS;
 pub use quota::Caps;
 pub use writer::{Applied, Writer};

@@ -12,6 +12,8 @@ pub(super) struct Part {
     pub verdicts: Vec<&'static str>,
     new_actors: Vec<String>,
     refused: u64,
+    /// Records that speak of what their repository has no say in, counted besides their verdicts.
+    forged: u64,
 }
 
 impl Part {
@@ -23,6 +25,9 @@ impl Part {
             if ![LOOK, SNAPSHOT, PURGE, REFUSED].contains(&verdict) {
                 *applied.verdicts.entry(verdict).or_default() += 1;
             }
+        }
+        if self.forged > 0 {
+            applied.verdicts.insert("forged", self.forged);
         }
         applied
     }
@@ -66,7 +71,8 @@ pub(super) async fn write(
     fingerprint::write(tx, &written).await?;
     purge::forget(tx, changes, &touched).await?;
     let new_actors = follow_up::write(tx, changes, &written, &touched, generation).await?;
-    Ok(Part { verdicts, new_actors, refused: 0 })
+    let forged = changes.iter().zip(&verdicts).filter(|(change, verdict)| is_forged(change, verdict)).count() as u64;
+    Ok(Part { verdicts, new_actors, refused: 0, forged })
 }
 
 /// Writes the changes of a batch in halves, each behind a savepoint, until what Postgres refuses stands alone. It is kept as
@@ -77,8 +83,8 @@ pub(super) async fn write_what_can_be(
     batch: &mut Batch,
     quotas: &mut Quotas,
 ) -> Result<Part, StoreError> {
-    let mut whole = Part { verdicts: Vec::new(), new_actors: Vec::new(), refused: 0 };
-    let mut todo = Vec::from_iter([0..batch.changes.len()]);
+    let mut whole = Part { verdicts: Vec::new(), new_actors: Vec::new(), refused: 0, forged: 0 };
+    let mut todo = Vec::from_iter(std::iter::once(0..batch.changes.len()));
     while let Some(range) = todo.pop() {
         let before = quotas.save_point();
         let savepoint = tx.transaction().await?;
@@ -88,6 +94,7 @@ pub(super) async fn write_what_can_be(
                 savepoint.commit().await?;
                 whole.verdicts.extend(part.verdicts);
                 whole.new_actors.extend(part.new_actors);
+                whole.forged += part.forged;
             }
             Err(StoreError::Data(error)) => {
                 savepoint.rollback().await?;
@@ -108,6 +115,11 @@ pub(super) async fn write_what_can_be(
         }
     }
     Ok(whole)
+}
+
+fn is_forged(change: &Change, verdict: &str) -> bool {
+    let forged = matches!(change, Change::Put(put) if matches!(put.record, Err(Refusal::Forged(_))));
+    forged && verdict == Verdict::Applied.as_str()
 }
 
 /// Whether a change was refused before.

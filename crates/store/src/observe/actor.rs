@@ -5,12 +5,16 @@ use types::{Did, Handle};
 
 use crate::{CHANGES_CHANNEL, StoreError};
 
+/// The first half of the advisory locks under which handles are given; the second is the handle's hash.
+const HANDLE_LOCK: i32 = 7_300;
+
 /// What an account's PDS says of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Status {
     /// Whether it may be shown.
     pub active: bool,
-    /// `active`, `deactivated`, `takendown`, `suspended`, `deleted`, …, or `unknown`.
+    /// `active`, `deactivated`, `takendown`, `suspended`, `not-found`, …, or `unknown`. `deleted` only if somebody who must
+    /// know says so: it is what an account is purged for, in the end.
     pub name: String,
 }
 
@@ -33,43 +37,71 @@ pub struct ActorSeen {
 ///
 /// # Errors
 /// When Postgres refuses, or is not there.
-pub async fn actor(client: &Client, seen: &ActorSeen, generation: i32) -> Result<(), StoreError> {
+pub async fn actor(client: &mut Client, seen: &ActorSeen, generation: i32) -> Result<(), StoreError> {
     let did = seen.did.as_str();
     let handle = seen.handle.as_ref().map(|handle| handle.as_str());
     let (active, status) = seen.status.as_ref().map(|s| (s.active, s.name.as_str())).unzip();
-    let keys = vec![format!("did:{did}")];
-    client
-        .execute(
-            "WITH old AS (SELECT handle, active, pds FROM actor WHERE did = $1),
-             -- A handle has one holder: whoever had it before has to prove it again.
-             taken AS (UPDATE actor SET handle = NULL WHERE handle = $2 AND did <> $1 RETURNING did),
-             new AS (INSERT INTO actor AS a (did, handle, handle_checked_at, pds, hold_endpoint, active, status, status_checked_at)
-                     VALUES ($1, $2, now(), $3, $4, coalesce($5, true), coalesce($6, 'unknown'), now())
-                     ON CONFLICT (did) DO UPDATE
-                     SET handle = $2, handle_checked_at = now(), pds = coalesce($3, a.pds),
-                         hold_endpoint = coalesce($4, a.hold_endpoint), active = coalesce($5, a.active),
-                         status = coalesce($6, a.status),
-                         status_checked_at = CASE WHEN $6 IS NULL THEN a.status_checked_at ELSE now() END
-                     RETURNING handle, active, pds),
-             entry AS (INSERT INTO change_log (generation, keys)
-                       SELECT $7, $8 || (SELECT coalesce(array_agg('did:' || did), '{}') FROM taken)
-                       WHERE (SELECT (handle, active, pds) FROM old) IS DISTINCT FROM (SELECT (handle, active, pds) FROM new)
-                          OR EXISTS (SELECT FROM taken)
-                       RETURNING seq)
-             SELECT pg_notify($9, seq::text) FROM entry",
-            &[
-                &did,
-                &handle,
-                &seen.pds,
-                &seen.hold_endpoint,
-                &active,
-                &status,
-                &generation,
-                &keys,
-                &CHANGES_CHANNEL,
-            ],
-        )
+    let tx = client.transaction().await?;
+    // Two who prove the same handle at once: the second one waits, and then sees the first.
+    tx.execute("SELECT pg_advisory_xact_lock($1, hashtext($2)) WHERE $2 IS NOT NULL", &[&HANDLE_LOCK, &handle]).await?;
+    let taken = tx
+        .query("UPDATE actor SET handle = NULL WHERE handle = $2 AND did <> $1 RETURNING did", &[&did, &handle])
         .await?;
+    let taken: Vec<&str> = taken.iter().map(|row| row.get(0)).collect();
+    let keys: Vec<String> = std::iter::once(did).chain(taken.iter().copied()).map(|did| format!("did:{did}")).collect();
+    tx.execute(
+        "WITH old AS (SELECT handle, active, pds FROM actor WHERE did = $1),
+         new AS (INSERT INTO actor AS a (did, handle, handle_checked_at, pds, hold_endpoint, active, status, status_checked_at,
+                                         gone_at)
+                 VALUES ($1, $2, now(), $3, $4, coalesce($5, true), coalesce($6, 'unknown'), now(),
+                         CASE WHEN $6 = 'deleted' THEN now() END)
+                 ON CONFLICT (did) DO UPDATE
+                 SET handle = $2, handle_checked_at = now(), pds = coalesce($3, a.pds),
+                     hold_endpoint = coalesce($4, a.hold_endpoint), active = coalesce($5, a.active),
+                     status = coalesce($6, a.status),
+                     status_checked_at = CASE WHEN $6 IS NULL THEN a.status_checked_at ELSE now() END,
+                     -- No answer leaves it open whether an account that is gone is still gone.
+                     gone_at = CASE WHEN $6 IS NULL THEN a.gone_at WHEN $6 = 'deleted' THEN coalesce(a.gone_at, now()) END,
+                     purged_at = CASE WHEN $5 THEN NULL ELSE a.purged_at END
+                 RETURNING handle, active, pds),
+         entry AS (INSERT INTO change_log (generation, keys) SELECT $7, $8
+                   WHERE $10 OR (SELECT (handle, active, pds) FROM old) IS DISTINCT FROM (SELECT (handle, active, pds) FROM new)
+                   RETURNING seq)
+         SELECT pg_notify($9, seq::text) FROM entry",
+        &[
+            &did,
+            &handle,
+            &seen.pds,
+            &seen.hold_endpoint,
+            &active,
+            &status,
+            &generation,
+            &keys,
+            &CHANGES_CHANNEL,
+            &!taken.is_empty(),
+        ],
+    )
+    .await?;
+    Ok(tx.commit().await?)
+}
+
+/// Whether every answer for so many seconds said that the account is deleted, and what it left is still there.
+///
+/// # Errors
+/// When Postgres refuses, or is not there.
+pub async fn is_gone_for_good(client: &Client, did: &Did, seconds: f64) -> Result<bool, StoreError> {
+    let statement = "SELECT EXISTS (SELECT FROM actor WHERE did = $1 AND NOT active AND purged_at IS NULL
+                                    AND gone_at <= now() - $2::float8 * interval '1 second')";
+    Ok(client.query_one(statement, &[&did.as_str(), &seconds]).await?.get(0))
+}
+
+/// What an account left is removed.
+///
+/// # Errors
+/// When Postgres refuses, or is not there.
+pub async fn purged(client: &Client, did: &Did) -> Result<(), StoreError> {
+    let statement = "UPDATE actor SET purged_at = now() WHERE did = $1 AND gone_at IS NOT NULL";
+    client.execute(statement, &[&did.as_str()]).await?;
     Ok(())
 }
 

@@ -3,24 +3,26 @@ use types::Did;
 
 use crate::StoreError;
 
-/// Stores whether a hold answered; `since` moves only when that changes.
+/// Stores whether a hold answered; `since` moves only when that changes, and the answer says whether it did.
 ///
 /// # Errors
 /// When Postgres refuses, or is not there.
-pub async fn hold_health(client: &Client, hold: &Did, problem: Option<&str>) -> Result<(), StoreError> {
+pub async fn hold_health(client: &Client, hold: &Did, problem: Option<&str>) -> Result<bool, StoreError> {
     let reachable = problem.is_none();
-    client
-        .execute(
-            "INSERT INTO hold_health AS h (did, reachable, detail, last_reachable_at)
+    let row = client
+        .query_one(
+            "WITH old AS (SELECT reachable FROM hold_health WHERE did = $1)
+             INSERT INTO hold_health AS h (did, reachable, detail, last_reachable_at)
              VALUES ($1, $2, $3, CASE WHEN $2 THEN now() END)
              ON CONFLICT (did) DO UPDATE
              SET reachable = $2, detail = $3, checked_at = now(),
                  since = CASE WHEN h.reachable = $2 THEN h.since ELSE now() END,
-                 last_reachable_at = CASE WHEN $2 THEN now() ELSE h.last_reachable_at END",
+                 last_reachable_at = CASE WHEN $2 THEN now() ELSE h.last_reachable_at END
+             RETURNING (SELECT reachable FROM old) IS DISTINCT FROM $2",
             &[&hold.as_str(), &reachable, &problem],
         )
         .await?;
-    Ok(())
+    Ok(row.get(0))
 }
 
 /// Whether a hold says that its blobs are not for everyone; `None` when no declaration of it is known. The hold's own

@@ -15,7 +15,7 @@ use sea_orm::{
 };
 
 pub use actor::{ActorView, UserView};
-pub use hold::HoldView;
+pub use hold::{HoldView, ScanView};
 pub use manifest::{Annotations, LayerView, ManifestView, PlatformView};
 pub use record::RecordView;
 pub use registry::{Asked, Referrer, ServedBlob, ServedManifest};

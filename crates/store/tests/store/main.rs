@@ -5,10 +5,13 @@ extern crate crowsnest_store as store;
 
 mod apply;
 mod archive;
+mod authority;
 mod convergence;
 mod fingerprint;
 mod harness;
+mod histories;
 mod history;
+mod holds;
 mod jobs;
 mod purge;
 mod queries;

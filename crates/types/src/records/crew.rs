@@ -1,7 +1,7 @@
 use chrono::{DateTime, Utc};
 
 use super::{Refusal, fields::Fields};
-use crate::{AtUri, Collection, Did, RecordId};
+use crate::{AtUri, Collection, Did, Handle, RecordId};
 
 /// `io.atcr.hold.crew`, both generations under one NSID: a membership of a hold.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,7 +38,42 @@ pub enum Member {
     Pattern(String),
 }
 
+impl Member {
+    /// Whether this admits an account whose *resolved* handle is `handle`. A pattern admits nobody without one, not even `*`.
+    pub fn admits(&self, did: &Did, handle: Option<&Handle>) -> bool {
+        match self {
+            Self::Did(member) => member == did,
+            Self::Pattern(pattern) => {
+                handle.is_some_and(|handle| matches(&pattern.to_ascii_lowercase(), handle.as_str()))
+            }
+        }
+    }
+}
+
+/// `*`, `*.example.com`, `prefix.*`, `*.middle.*`: a star stands for one or more whole parts of the handle.
+fn matches(pattern: &str, handle: &str) -> bool {
+    match (pattern.strip_prefix("*."), pattern.strip_suffix(".*")) {
+        _ if pattern == "*" => true,
+        (Some(rest), Some(_)) => rest.strip_suffix(".*").is_some_and(|middle| {
+            let parts = format!(".{middle}.");
+            !middle.is_empty() && !middle.contains('*') && handle.contains(&parts)
+        }),
+        (Some(domain), None) => {
+            !domain.contains('*') && handle.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'))
+        }
+        (None, Some(prefix)) => {
+            !prefix.contains('*') && handle.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('.'))
+        }
+        (None, None) => !pattern.contains('*') && pattern == handle,
+    }
+}
+
 impl Crew {
+    /// Whether the membership has not ended by a moment.
+    pub fn is_in_force(&self, at: DateTime<Utc>) -> bool {
+        self.expires_at.is_none_or(|end| at < end)
+    }
+
     pub(super) fn decode(id: &RecordId, fields: &Fields<'_>) -> Result<Self, Refusal> {
         if fields.has("hold") { Self::decode_v1(id, fields) } else { Self::decode_v2(id, fields) }
     }

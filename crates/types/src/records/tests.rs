@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use super::{CrewOf, MAX_VALUES, Member, Record, Refusal, TagTarget, decode, is_bounded};
-use crate::{Collection, RecordId};
+use crate::{Collection, Handle, RecordId};
 
 const OWNER: &str = "did:plc:owner";
 const SHA: &str = "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
@@ -112,6 +112,44 @@ fn crews_of_both_generations() {
     assert!(read(Collection::Crew, "x", both).is_err());
     let forged = json!({"hold": "at://did:plc:other/io.atcr.hold/h", "member": "did:plc:m", "role": "write"});
     assert!(matches!(read(Collection::Crew, "x", forged), Err(Refusal::Forged(_))));
+}
+
+#[test]
+fn a_pattern_admits_by_the_resolved_handle_alone() {
+    let did = "did:plc:m".parse().unwrap();
+    for (pattern, handle, admitted) in [
+        ("*", Some("alice.example.com"), true),
+        ("*", None, false),
+        ("*.example.com", Some("alice.example.com"), true),
+        ("*.Example.com", Some("a.b.example.com"), true),
+        ("*.example.com", Some("example.com"), false),
+        ("*.example.com", Some("badexample.com"), false),
+        ("*.example.com", None, false),
+        ("alice.*", Some("alice.example.com"), true),
+        ("alice.*", Some("alicent.example.com"), false),
+        ("alice.*", Some("mallory.alice.example.com"), false),
+        ("*.team.*", Some("alice.team.example.com"), true),
+        ("*.team.*", Some("team.example.com"), false),
+        ("*.team.*", Some("alice.team"), false),
+        ("*.*", Some("alice.example.com"), false),
+        ("*.a*.com", Some("x.ab.com"), false),
+        ("alice.example.com", Some("alice.example.com"), true),
+        ("", Some("alice.example.com"), false),
+    ] {
+        let handle: Option<Handle> = handle.map(|handle| handle.parse().unwrap());
+        assert_eq!(Member::Pattern(pattern.into()).admits(&did, handle.as_ref()), admitted, "{pattern} {handle:?}");
+    }
+    assert!(Member::Did("did:plc:m".parse().unwrap()).admits(&did, None));
+    assert!(!Member::Did("did:plc:n".parse().unwrap()).admits(&did, None));
+}
+
+#[test]
+fn a_membership_ends() {
+    let hold = format!("at://{OWNER}/io.atcr.hold/hold.example");
+    let v1 = json!({"hold": hold, "member": "did:plc:m", "role": "read", "expiresAt": "2026-01-10T12:00:00Z"});
+    let Record::Crew(crew) = read(Collection::Crew, "x", v1).unwrap() else { panic!() };
+    let at = |text: &str| crew.is_in_force(text.parse().unwrap());
+    assert!(at("2026-01-10T11:59:59Z") && !at("2026-01-10T12:00:00Z"));
 }
 
 #[test]

@@ -9,7 +9,7 @@ mod tag;
 use std::collections::{BTreeMap, BTreeSet};
 
 use tokio_postgres::Transaction;
-use types::{Collection, RecordId, records::Record};
+use types::{Collection, Did, RecordId, records::Record};
 
 pub(crate) use star::StarMove;
 
@@ -36,6 +36,10 @@ pub(crate) struct Touched {
     pub actors: BTreeSet<String>,
     /// Holds that the new records speak of.
     pub holds: BTreeSet<String>,
+    /// Those of them that somebody else than the hold names.
+    pub named_holds: BTreeSet<String>,
+    /// Who took over from which hold.
+    pub successors: BTreeMap<String, String>,
 }
 
 /// What is counted and remembered beyond the rows themselves.
@@ -170,7 +174,7 @@ fn note(id: &RecordId, record: &Record, touched: &mut Touched, moves: &mut Moves
             repository(manifest.repository.as_str());
             touched.digests.insert((did.to_owned(), manifest.digest.as_str().to_owned()));
             touched.manifests.push(id.clone());
-            touched.holds.extend(manifest.hold.as_ref().map(|hold| hold.as_str().to_owned()));
+            name_hold(manifest.hold.as_ref(), touched);
         }
         Record::Tag(tag) => {
             repository(tag.repository.as_str());
@@ -183,10 +187,24 @@ fn note(id: &RecordId, record: &Record, touched: &mut Touched, moves: &mut Moves
         }
         Record::Hold(hold) => {
             touched.actors.insert(hold.owner.as_str().to_owned());
-            touched.holds.extend(hold.successor.as_ref().map(|hold| hold.as_str().to_owned()));
             touched.holds.insert(hold.hold.as_str().to_owned());
+            if !hold.captain {
+                name_hold(Some(&hold.hold), touched);
+            }
+            if let Some(successor) = &hold.successor {
+                touched.holds.insert(successor.as_str().to_owned());
+                touched.successors.insert(hold.hold.as_str().to_owned(), successor.as_str().to_owned());
+            }
         }
-        Record::Profile(_) | Record::Crew(_) | Record::HoldLayer | Record::HoldStats(_) | Record::Scan(_) => {}
+        Record::Profile(profile) => name_hold(profile.default_hold.as_ref(), touched),
+        Record::Crew(_) | Record::HoldLayer | Record::HoldStats(_) | Record::Scan(_) => {}
+    }
+}
+
+fn name_hold(hold: Option<&Did>, touched: &mut Touched) {
+    if let Some(hold) = hold {
+        touched.holds.insert(hold.as_str().to_owned());
+        touched.named_holds.insert(hold.as_str().to_owned());
     }
 }
 

@@ -1,10 +1,10 @@
 use std::collections::BTreeMap;
 
+use outbound::proof::{Proof, ProofError, check};
 use serde_json::{Value, json};
 use types::{Cid, Did, RecordId, record_cid};
 
-use super::{Proof, ProofError, check};
-use crate::tests::repo::{did_key, prove};
+use super::repo::{did_key, prove};
 
 const SEED: u8 = 7;
 

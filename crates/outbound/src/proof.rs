@@ -1,5 +1,5 @@
-//! A record's proof, as `com.atproto.sync.getRecord` gives it: a CAR with a signed commit and the nodes of its tree down to
-//! the record, or to where it would be ([repository](https://atproto.com/specs/repository)).
+//! What a signed commit proves: a CAR with the commit and the nodes of its tree down to a record, or to where it would be
+//! (`com.atproto.sync.getRecord`), or with all of them (`getRepo`); see [repository](https://atproto.com/specs/repository).
 
 use std::collections::HashMap;
 
@@ -16,7 +16,7 @@ const CID_LENGTH: usize = 36;
 
 /// What a proof proves.
 #[derive(Debug, PartialEq)]
-pub(super) enum Proof {
+pub enum Proof {
     /// The record stands.
     Present {
         /// The commit's revision.
@@ -32,7 +32,7 @@ pub(super) enum Proof {
 
 /// Why a CAR proves nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum ProofError {
+pub enum ProofError {
     /// Not a CAR, or not the blocks that it should hold.
     #[error("the proof is malformed: {0}")]
     Malformed(&'static str),
@@ -94,24 +94,54 @@ struct Entry {
 ///
 /// # Errors
 /// Any [`ProofError`].
-pub(super) fn check(car: &[u8], id: &RecordId, signing_key: Option<&str>) -> Result<Proof, ProofError> {
-    let (root, blocks) = read_car(car)?;
-    let commit: Commit = blocks.read(&root)?;
-    if commit.version != 3 {
-        return Err(Malformed("the commit is not of version 3"));
+pub fn check(car: &[u8], id: &RecordId, signing_key: Option<&str>) -> Result<Proof, ProofError> {
+    Signed::open(car, &id.did, signing_key)?.find(id)
+}
+
+/// A repository, or a part of one, under a commit whose signature was checked.
+pub struct Signed<'a> {
+    blocks: Blocks<'a>,
+    data: Link,
+    rev: Tid,
+}
+
+impl<'a> Signed<'a> {
+    /// Hashes a CAR's blocks and checks its commit against the account's signing key, a `did:key`.
+    ///
+    /// # Errors
+    /// Any [`ProofError`].
+    pub fn open(car: &'a [u8], did: &Did, signing_key: Option<&str>) -> Result<Self, ProofError> {
+        let (root, blocks) = read_car(car)?;
+        let commit: Commit = blocks.read(&root)?;
+        if commit.version != 3 {
+            return Err(Malformed("the commit is not of version 3"));
+        }
+        if commit.did != *did {
+            return Err(OtherRepository(commit.did));
+        }
+        check_signature(blocks.read(&root)?, signing_key.ok_or(Signature)?)?;
+        if commit.rev.is_too_far_ahead(Utc::now().timestamp_micros().unsigned_abs()) {
+            return Err(TooFarAhead(commit.rev));
+        }
+        Ok(Self { blocks, data: commit.data, rev: commit.rev })
     }
-    if commit.did != id.did {
-        return Err(OtherRepository(commit.did));
+
+    /// The commit's revision.
+    pub const fn rev(&self) -> Tid {
+        self.rev
     }
-    check_signature(blocks.read(&root)?, signing_key.ok_or(Signature)?)?;
-    if commit.rev.is_too_far_ahead(Utc::now().timestamp_micros().unsigned_abs()) {
-        return Err(TooFarAhead(commit.rev));
+
+    /// Goes down the tree to a record, or to where it would be.
+    ///
+    /// # Errors
+    /// [`ProofError::Missing`] when the CAR does not hold the way there; [`ProofError::Malformed`].
+    pub fn find(&self, id: &RecordId) -> Result<Proof, ProofError> {
+        let key = format!("{}/{}", id.collection, id.rkey);
+        let Some(link) = walk(&self.blocks, self.data, key.as_bytes())? else { return Ok(Proof::Absent) };
+        let json = to_json(self.blocks.read(&link)?, MAX_DEPTH)?;
+        let cid = Cid::try_from(link).map_err(|_| Malformed("a record's CID is of another kind"))?;
+        Ok(Proof::Present { rev: self.rev, cid, json: json.to_string().into_bytes() })
     }
-    let key = format!("{}/{}", id.collection, id.rkey);
-    let Some(link) = walk(&blocks, commit.data, key.as_bytes())? else { return Ok(Proof::Absent) };
-    let json = to_json(blocks.read(&link)?, MAX_DEPTH)?;
-    let cid = Cid::try_from(link).map_err(|_| Malformed("a record's CID is of another kind"))?;
-    Ok(Proof::Present { rev: commit.rev, cid, json: json.to_string().into_bytes() })
 }
 
 /// The signature is over the commit without it.
@@ -223,6 +253,3 @@ fn base64(bytes: &[u8]) -> String {
     use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
     STANDARD_NO_PAD.encode(bytes)
 }
-
-#[cfg(test)]
-mod tests;

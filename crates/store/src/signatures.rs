@@ -1,0 +1,83 @@
+//! Which records were compared with what their accounts signed.
+
+use tokio_postgres::{Client, Row};
+use types::{Cid, Did, RecordId, Tid};
+
+use crate::StoreError;
+
+/// A record that stands, as the ledger has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Its address.
+    pub id: RecordId,
+    /// The revision that it is known of.
+    pub rev: Tid,
+    /// Its content.
+    pub cid: Cid,
+}
+
+const UNSIGNED: &str = "SELECT did, collection, rkey, rev, cid FROM record
+                        WHERE did = $1 AND state <> 'deleted' AND verification IS DISTINCT FROM 'signed'";
+
+/// An account's records that nobody has compared with what it signed, up to `limit`.
+///
+/// # Errors
+/// When Postgres refuses, or is not there.
+pub async fn unsigned(client: &Client, did: &Did, limit: i64) -> Result<Vec<Standing>, StoreError> {
+    let rows = client.query(&format!("{UNSIGNED} LIMIT $2"), &[&did.as_str(), &limit]).await?;
+    rows.iter().map(standing).collect()
+}
+
+/// The same for one record; `None` when it is gone, or was compared.
+///
+/// # Errors
+/// When Postgres refuses, or is not there.
+pub async fn unsigned_one(client: &Client, id: &RecordId) -> Result<Option<Standing>, StoreError> {
+    let sql = format!("{UNSIGNED} AND collection = $2 AND rkey = $3");
+    let row = client.query_opt(&sql, &[&id.did.as_str(), &id.collection.as_str(), &id.rkey.as_str()]).await?;
+    row.as_ref().map(standing).transpose()
+}
+
+fn standing(row: &Row) -> Result<Standing, StoreError> {
+    let id = RecordId {
+        did: row.get::<_, &str>("did").parse()?,
+        collection: row.get::<_, &str>("collection").parse()?,
+        rkey: row.get::<_, &str>("rkey").parse()?,
+    };
+    let cid = Cid::from_bytes(row.get("cid")).map_err(|error| StoreError::Statement(Box::new(error)))?;
+    Ok(Standing { id, rev: row.get::<_, &str>("rev").parse()?, cid })
+}
+
+/// Accounts that have records which nobody has compared with what they signed.
+///
+/// # Errors
+/// When Postgres refuses, or is not there.
+pub async fn unsigned_accounts(client: &Client) -> Result<Vec<String>, StoreError> {
+    let statement =
+        "SELECT DISTINCT did FROM record WHERE state <> 'deleted' AND verification IS DISTINCT FROM 'signed'";
+    Ok(client.query(statement, &[]).await?.iter().map(|row| row.get(0)).collect())
+}
+
+/// The account has signed these records, each as it stands here; those that have changed meanwhile are left as they are.
+///
+/// # Errors
+/// When Postgres refuses, or is not there.
+pub async fn signed(client: &Client, records: &[&Standing]) -> Result<(), StoreError> {
+    let texts = |text: fn(&Standing) -> String| records.iter().map(|record| text(record)).collect::<Vec<String>>();
+    let cids: Vec<Vec<u8>> = records.iter().map(|record| record.cid.to_bytes().to_vec()).collect();
+    client
+        .execute(
+            "UPDATE record r SET verification = 'signed'
+             FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bytea[]) s (did, collection, rkey, rev, cid)
+             WHERE (r.did, r.collection, r.rkey, r.rev, r.cid) = (s.did, s.collection, s.rkey, s.rev, s.cid)",
+            &[
+                &texts(|record| record.id.did.to_string()),
+                &texts(|record| record.id.collection.to_string()),
+                &texts(|record| record.id.rkey.to_string()),
+                &texts(|record| record.rev.to_string()),
+                &cids,
+            ],
+        )
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,331 @@
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use chrono::Utc;
+use futures::{FutureExt as _, SinkExt as _, StreamExt as _};
+use outbound::{
+    OutboundError, WebSocket,
+    tungstenite::{self, Message},
+};
+use store::{
+    StoreError,
+    jobs::{JobKind, enqueue},
+    observe::{self, HoldDue, HoldLeft},
+};
+use tokio::time::{Instant, interval_at, sleep_until};
+use types::{Batch, Did, DropReason, Origin};
+use url::Url;
+
+use crate::{
+    Timing,
+    event::{Event, FrameError, Position},
+    jobs::{Context, JobError},
+    known::Known,
+    source::{
+        firehose,
+        reader::{chain, pause},
+        start::Start,
+    },
+    validate::{Outcome, reject, validate},
+};
+
+/// The largest frame that is taken of a hold, which commits a record at a time; there may be as many at once as there are
+/// places.
+const MAX_FRAME: usize = 2 << 20;
+/// The most messages of a batch.
+const AT_ONCE: usize = 500;
+/// Whoever hosts others too is no hold's own server: after so many events of others it is left, and asked now and then.
+const MOST_FOREIGN: usize = 200;
+/// A connection that did not last so long failed.
+const HEALTHY: Duration = Duration::from_secs(10);
+/// How long a hold keeps its place at least while others wait for one.
+const TURN: Duration = Duration::from_secs(600);
+/// The records that a hold may write.
+const OF_HOLDS: &str = "io.atcr.hold.";
+
+/// Follows one hold.
+pub struct Follower {
+    pub context: Arc<Context>,
+    pub timing: Timing,
+    /// How many holds wait for a place.
+    pub waiting: Arc<AtomicUsize>,
+}
+
+/// Why a hold is left.
+enum End {
+    /// It cannot be reached.
+    Unreachable(String),
+    /// It answers, but has no stream of its own.
+    NoStream(String),
+    /// The connection is over.
+    Over(String),
+    /// What it sends cannot be followed; its repository has to be read.
+    OutOfStep(String),
+    /// Others want its place.
+    Turn,
+    /// We cannot go on.
+    Ours(JobError),
+}
+
+impl From<StoreError> for End {
+    fn from(error: StoreError) -> Self {
+        Self::Ours(error.into())
+    }
+}
+
+impl Follower {
+    /// Connects, reads until the connection ends, and notes how it ended.
+    pub async fn follow(self, hold: HoldDue) -> Result<(), StoreError> {
+        let opened = Instant::now();
+        let end = match self.open(&hold).await {
+            Ok((socket, endpoint, at)) => {
+                let known = Known::default();
+                known.extend([hold.did.as_str()]);
+                let batch = Batch::new(Origin::Stream);
+                let mut reading =
+                    Reading { by: &self, hold: &hold.did, known, endpoint, at, saved: at, foreign: 0, opened, batch };
+                reading.read(socket).await
+            }
+            Err(end) => end,
+        };
+        self.leave(&hold, end, opened.elapsed()).await
+    }
+
+    async fn open(&self, hold: &HoldDue) -> Result<(WebSocket, String, Option<i64>), End> {
+        let host = self.context.repository_host(&hold.did).await.map_err(|error| End::Unreachable(chain(&error)))?;
+        let endpoint = host.origin().ascii_serialization();
+        let at = hold.read_to.as_ref().filter(|(there, _)| *there == endpoint).map(|(_, at)| *at);
+        let start = at.map_or(Start::Live, |at| Start::After(Position::Sequence(at)));
+        let url = stream_url(&host).ok_or_else(|| End::NoStream("its address is none".into()))?;
+        match self.context.outbound.websocket(&firehose::url(&url, start), MAX_FRAME).await {
+            Ok(socket) => {
+                self.note_health(&hold.did, None).await?;
+                if at.is_none() {
+                    // Only now: what happens between a reading and the stream's beginning would be in neither.
+                    self.queue_reading(&hold.did).await?;
+                }
+                Ok((socket, endpoint, at))
+            }
+            Err(error) if answers(&error) => Err(End::NoStream(chain(&error))),
+            Err(error) => Err(End::Unreachable(chain(&error))),
+        }
+    }
+
+    async fn leave(&self, hold: &HoldDue, end: End, lasted: Duration) -> Result<(), StoreError> {
+        let failures = u32::try_from(hold.failures).unwrap_or_default();
+        let backoff = pause(&Timing { longest_backoff: self.timing.hold_age, ..self.timing }, failures);
+        let (how, pause, why) = match end {
+            End::Ours(JobError::Store(error)) => return Err(error),
+            // The tenure is over.
+            End::Ours(_) => return Ok(()),
+            End::Turn => (HoldLeft::Open, Duration::ZERO, "others wait for its place".into()),
+            End::Over(why) if lasted >= HEALTHY => (HoldLeft::Open, self.timing.backoff, why),
+            End::Over(why) => (HoldLeft::Failed, backoff, why),
+            End::OutOfStep(why) => (HoldLeft::OutOfStep, self.timing.longest_backoff, why),
+            End::Unreachable(why) => {
+                self.note_health(&hold.did, Some(&why)).await?;
+                (HoldLeft::Failed, backoff, why)
+            }
+            End::NoStream(why) => {
+                self.note_health(&hold.did, None).await?;
+                self.queue_reading(&hold.did).await?;
+                (HoldLeft::OutOfStep, self.timing.hold_age, why)
+            }
+        };
+        tracing::debug!(hold = %hold.did, reason = %why, pause_ms = pause.as_millis(), "A hold's stream is left");
+        observe::hold_left(&self.context.store, &hold.did, how, pause.as_secs_f64()).await
+    }
+
+    async fn queue_reading(&self, hold: &Did) -> Result<(), StoreError> {
+        enqueue(&self.context.store, JobKind::Resync, &[hold.as_str().to_owned()]).await
+    }
+
+    async fn note_health(&self, hold: &Did, problem: Option<&str>) -> Result<(), StoreError> {
+        if observe::hold_health(&self.context.store, hold, problem).await? {
+            tracing::info!(hold = %hold, reachable = problem.is_none(), reason = problem, "A hold's health has changed");
+            observe::changed(&self.context.store, self.context.generation, &[format!("hold:{hold}")]).await?;
+        }
+        Ok(())
+    }
+}
+
+/// A connection that is open.
+struct Reading<'a> {
+    by: &'a Follower,
+    hold: &'a Did,
+    known: Known,
+    endpoint: String,
+    /// How far it was read, and how far of that is noted.
+    at: Option<i64>,
+    saved: Option<i64>,
+    foreign: usize,
+    opened: Instant,
+    batch: Batch,
+}
+
+impl Reading<'_> {
+    async fn read(&mut self, mut socket: WebSocket) -> End {
+        let beat = self.by.timing.stall;
+        let mut ping = interval_at(Instant::now() + beat, beat);
+        let mut heard = Instant::now();
+        loop {
+            let read = tokio::select! {
+                biased;
+                _ = ping.tick() => self.beat(&mut socket, heard.elapsed() <= beat).await,
+                message = socket.next() => {
+                    heard = Instant::now();
+                    self.take_all(message, &mut socket).await
+                }
+                // A hold may be quiet for weeks, but it answers pings.
+                () = sleep_until(heard + 3 * beat) => Err(End::Over("nothing was heard of it for too long".into())),
+            };
+            if let Err(end) = read {
+                return end;
+            }
+        }
+    }
+
+    /// Asks for a sign of life, and notes the last one.
+    async fn beat(&mut self, socket: &mut WebSocket, heard: bool) -> Result<(), End> {
+        if heard {
+            self.by.note_health(self.hold, None).await?;
+        }
+        self.save().await?;
+        let one_less = |waiting: usize| waiting.checked_sub(1);
+        if self.opened.elapsed() > TURN
+            && self.by.waiting.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_ok()
+        {
+            return Err(End::Turn);
+        }
+        socket.send(Message::Ping(Vec::new().into())).await.map_err(|error| End::Over(chain(&error)))
+    }
+
+    /// Takes a message and those that wait behind it, and has the writer apply what they say.
+    async fn take_all(&mut self, first: Received, socket: &mut WebSocket) -> Result<(), End> {
+        let mut next = Some(first);
+        let mut end = Ok(());
+        for _ in 0..AT_ONCE {
+            let Some(message) = next else { break };
+            end = self.take(message);
+            if end.is_err() {
+                break;
+            }
+            next = socket.next().now_or_never();
+        }
+        let batch = std::mem::replace(&mut self.batch, Batch::new(Origin::Stream));
+        if !batch.is_empty() {
+            self.by.context.apply(batch).await.map_err(End::Ours)?;
+            // Only what is applied is behind us.
+            self.save().await?;
+        }
+        end
+    }
+
+    fn take(&mut self, message: Received) -> Result<(), End> {
+        let closed = || End::Over("it closed the connection".into());
+        let bytes = match message.ok_or_else(closed)? {
+            Ok(Message::Binary(bytes)) => bytes,
+            Ok(Message::Close(_)) => return Err(closed()),
+            Ok(_) => return Ok(()),
+            Err(error @ tungstenite::Error::Capacity(_)) => return Err(End::OutOfStep(chain(&error))),
+            Err(error) => return Err(End::Over(chain(&error))),
+        };
+        let frame = match firehose::decode(&bytes) {
+            Ok(frame) => frame,
+            Err(FrameError::Envelope(why)) => {
+                self.batch.rejects.push(reject(Some(self.hold.clone()), DropReason::BadEnvelope, why, &bytes));
+                return Ok(());
+            }
+            Err(error) => return Err(End::OutOfStep(error.to_string())),
+        };
+        if let Some(Position::Sequence(at)) = frame.position {
+            self.at = Some(at);
+        }
+        match own(frame.event, self.hold) {
+            Some(Event::Info { name }) if name == "OutdatedCursor" => Err(End::OutOfStep(name.into_owned())),
+            Some(event) => {
+                let now = Utc::now().timestamp_micros().unsigned_abs();
+                if let Outcome::Take { changes, rejects } = validate(event, &bytes, &self.known, now) {
+                    self.batch.changes.extend(changes);
+                    self.batch.rejects.extend(rejects);
+                }
+                Ok(())
+            }
+            None => {
+                self.foreign += 1;
+                if self.foreign > MOST_FOREIGN { Err(End::NoStream("it speaks of others".into())) } else { Ok(()) }
+            }
+        }
+    }
+
+    async fn save(&mut self) -> Result<(), StoreError> {
+        if let Some(at) = self.at.filter(|_| self.at != self.saved) {
+            observe::hold_read(&self.by.context.store, self.hold, &self.endpoint, at).await?;
+            self.saved = self.at;
+        }
+        Ok(())
+    }
+}
+
+type Received = Option<Result<Message, tungstenite::Error>>;
+
+/// What a hold says of itself: of its own repository, and only in the collections in which a hold is believed.
+fn own<'a>(event: Event<'a>, hold: &Did) -> Option<Event<'a>> {
+    match event {
+        Event::Commit(mut commit) => {
+            commit.ops.retain(|op| op.collection.starts_with(OF_HOLDS));
+            (commit.did == hold.as_str()).then_some(Event::Commit(commit))
+        }
+        Event::Identity { ref did } | Event::Account { ref did, .. } | Event::Sync { ref did, .. } => {
+            (did == hold.as_str()).then_some(event)
+        }
+        Event::Info { .. } | Event::Unknown => Some(event),
+    }
+}
+
+/// Whether a server is there, though it refuses the stream.
+fn answers(error: &OutboundError) -> bool {
+    error.status().is_some() && !error.is_transient()
+}
+
+fn stream_url(host: &Url) -> Option<Url> {
+    let mut url = host.join("/xrpc/com.atproto.sync.subscribeRepos").ok()?;
+    let scheme = if host.scheme() == "http" { "ws" } else { "wss" };
+    url.set_scheme(scheme).ok()?;
+    Some(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{own, stream_url};
+    use crate::event::{Action, Commit, Event, Op};
+
+    #[test]
+    fn only_a_holds_word_about_itself_counts() {
+        let hold = "did:web:hold.example".parse().unwrap();
+        let op =
+            |collection: &'static str| Op { collection: collection.into(), rkey: "x".into(), action: Action::Delete };
+        let commit = |did: &'static str| {
+            let ops = vec![op("io.atcr.hold.captain"), op("io.atcr.tag"), op("io.atcr.hold"), op("io.atcr.hold.scan")];
+            Event::Commit(Commit { did: did.into(), rev: "x".into(), ops })
+        };
+        let Some(Event::Commit(kept)) = own(commit("did:web:hold.example"), &hold) else { panic!() };
+        let kept: Vec<&str> = kept.ops.iter().map(|op| &*op.collection).collect();
+        assert_eq!(kept, ["io.atcr.hold.captain", "io.atcr.hold.scan"]);
+        assert!(own(commit("did:plc:alice"), &hold).is_none());
+        assert!(own(Event::Account { did: "did:plc:alice".into(), active: false }, &hold).is_none());
+        assert!(own(Event::Account { did: "did:web:hold.example".into(), active: false }, &hold).is_some());
+    }
+
+    #[test]
+    fn streams_are_where_the_repository_is() {
+        let at = |host: &str| stream_url(&host.parse().unwrap()).unwrap().to_string();
+        assert_eq!(at("https://hold.example:8443/"), "wss://hold.example:8443/xrpc/com.atproto.sync.subscribeRepos");
+        assert_eq!(at("http://127.0.0.1:3000/"), "ws://127.0.0.1:3000/xrpc/com.atproto.sync.subscribeRepos");
+    }
+}

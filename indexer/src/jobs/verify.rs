@@ -1,0 +1,171 @@
+//! The ledger, compared with what accounts have signed. A proof that contradicts it is believed, and put in its place.
+
+use bytes::Bytes;
+use outbound::{
+    Pds, PdsError,
+    proof::{Proof, ProofError, Signed},
+};
+use store::{
+    jobs::{Job, JobKind},
+    signatures::{self, Standing},
+};
+use types::{Batch, Change, Did, DropReason, Origin, Put, RecordId, Verification};
+
+use super::{Context, JobError};
+use crate::{measure, validate::reject};
+
+/// So many records are asked for one by one; more are read with their whole repository, of at most so many bytes.
+const ONE_BY_ONE: usize = 8;
+const MAX_REPOSITORY: u64 = 64 << 20;
+/// The most records of one job.
+const AT_ONCE: i64 = 100_000;
+/// A PDS whose repository is older than an event may lag; after so many attempts the event is what was wrong.
+const PATIENCE: i32 = 6;
+
+/// Compares what the job's key names.
+pub async fn check(context: &Context, job: &Job) -> Result<(), JobError> {
+    let (did, standing) = named(context, &job.key).await?;
+    let (Some(did), false) = (did, standing.is_empty()) else { return Ok(()) };
+    let host = context.repository_host(&did).await.map_err(|error| JobError::later(&error))?;
+    let _turn = context.turn(JobKind::Verify, &host).await?;
+    let verifier = Verifier { context, pds: context.pds(host), did, attempts: job.attempts };
+    if standing.len() > ONE_BY_ONE {
+        let Some(car) = proof(verifier.pds.get_repo(&verifier.did, MAX_REPOSITORY).await.map(Some))? else {
+            return Ok(());
+        };
+        return verifier.compare(&car, &standing).await;
+    }
+    for one in &standing {
+        let answer = verifier.pds.sync_get_record(&verifier.did, one.id.collection, &one.id.rkey).await;
+        if let Some(car) = proof(answer)? {
+            verifier.compare(&car, std::slice::from_ref(one)).await?;
+        }
+    }
+    Ok(())
+}
+
+/// What a key names, if it is still there and nobody has compared it.
+async fn named(context: &Context, key: &str) -> Result<(Option<Did>, Vec<Standing>), JobError> {
+    let mut parts = key.splitn(3, '/');
+    let did = parts.next().and_then(|did| did.parse::<Did>().ok());
+    let Some(did) = did else { return Ok((None, Vec::new())) };
+    let standing = match (parts.next(), parts.next()) {
+        (Some(collection), Some(rkey)) => match (collection.parse(), rkey.parse()) {
+            (Ok(collection), Ok(rkey)) => {
+                let id = RecordId { did: did.clone(), collection, rkey };
+                signatures::unsigned_one(&context.store, &id).await?.into_iter().collect()
+            }
+            _ => Vec::new(),
+        },
+        _ => signatures::unsigned(&context.store, &did, AT_ONCE).await?,
+    };
+    Ok((Some(did), standing))
+}
+
+struct Verifier<'a> {
+    context: &'a Context,
+    pds: Pds,
+    did: Did,
+    attempts: i32,
+}
+
+/// What a proof says of a record that stands in the ledger.
+enum Finding {
+    /// It is signed as it stands.
+    Same,
+    /// The repository is at an older revision than the record is known of.
+    Behind(Option<Put>),
+    /// The repository has moved on since; this is what it holds now.
+    Moved(Option<Put>),
+    /// At the very revision that the record is known of, this is what was signed instead.
+    Other(Option<Put>),
+}
+
+impl Verifier<'_> {
+    async fn compare(&self, car: &[u8], standing: &[Standing]) -> Result<(), JobError> {
+        let signed = match self.open(car).await? {
+            Ok(signed) => signed,
+            Err(error) => return Err(self.unproved(&error)),
+        };
+        let mut same = Vec::new();
+        for one in standing {
+            match find(&signed, one).map_err(|error| self.unproved(&error))? {
+                Finding::Same => same.push(one),
+                Finding::Behind(_) if self.attempts < PATIENCE => {
+                    return Err(JobError::Later(format!("the repository is behind {}", one.rev)));
+                }
+                Finding::Moved(truth) => self.settle(one, &signed, truth, "moved").await?,
+                Finding::Behind(truth) | Finding::Other(truth) => {
+                    let detail = format!("{} at {} is not what its account signed", one.id, one.rev);
+                    tracing::error!(record = %one.id, rev = %one.rev, cid = %one.cid, "A record is not what its account signed");
+                    self.context.keep(reject(Some(self.did.clone()), DropReason::CidMismatch, detail, &[])).await?;
+                    self.settle(one, &signed, truth, "mismatch").await?;
+                }
+            }
+        }
+        same.iter().for_each(|_| measure::verified("signed"));
+        Ok(signatures::signed(&self.context.store, &same).await?)
+    }
+
+    /// The key may have been changed since it was looked up.
+    async fn open<'c>(&self, car: &'c [u8]) -> Result<Result<Signed<'c>, ProofError>, JobError> {
+        let resolver = &self.context.resolver;
+        let document = resolver.did_document(&self.did).await.map_err(|error| JobError::later(&error))?;
+        match Signed::open(car, &self.did, document.signing_key().as_deref()) {
+            Err(ProofError::Signature) => {}
+            opened => return Ok(opened),
+        }
+        let renewed = resolver.renew(&self.did).await.map_err(|error| JobError::later(&error))?;
+        Ok(Signed::open(car, &self.did, renewed.document.signing_key().as_deref()))
+    }
+
+    fn unproved(&self, error: &ProofError) -> JobError {
+        measure::verified("unproved");
+        JobError::never(&self.did, format!("a proof by the PDS of {}: {error}", self.did), &[])
+    }
+
+    /// Has the writer put what was signed in the place of what stands. Nothing is news to the ledger below the revision that
+    /// it knows, so the truth takes that one at least.
+    async fn settle(
+        &self,
+        one: &Standing,
+        signed: &Signed<'_>,
+        truth: Option<Put>,
+        outcome: &'static str,
+    ) -> Result<(), JobError> {
+        measure::verified(outcome);
+        let rev = one.rev.max(signed.rev());
+        let change = match truth {
+            Some(put) => Change::Put(Box::new(Put { rev, ..put })),
+            None => Change::Delete { id: one.id.clone(), rev },
+        };
+        self.context.apply(Batch { changes: vec![change], ..Batch::new(Origin::Backfill) }).await
+    }
+}
+
+/// A PDS that proves nothing, or does not serve the account, leaves everything as it is.
+fn proof(answer: Result<Option<Bytes>, PdsError>) -> Result<Option<Bytes>, JobError> {
+    match answer {
+        Ok(Some(car)) => Ok(Some(car)),
+        Err(error) if error.is_transient() => Err(JobError::later(&error)),
+        Ok(None) | Err(_) => {
+            measure::verified("unproved");
+            Ok(None)
+        }
+    }
+}
+
+fn find(signed: &Signed<'_>, one: &Standing) -> Result<Finding, ProofError> {
+    let truth = match signed.find(&one.id)? {
+        Proof::Present { cid, .. } if cid == one.cid => return Ok(Finding::Same),
+        Proof::Present { rev, cid, json } => {
+            Some(Put::decode(one.id.clone(), rev, cid, json.into(), Verification::Signed))
+        }
+        Proof::Absent => None,
+    };
+    Ok(match signed.rev().cmp(&one.rev) {
+        std::cmp::Ordering::Less => Finding::Behind(truth),
+        std::cmp::Ordering::Equal => Finding::Other(truth),
+        std::cmp::Ordering::Greater => Finding::Moved(truth),
+    })
+}
