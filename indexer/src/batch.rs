@@ -1,21 +1,29 @@
 //! Steps of a stream become batches: what waits is taken together, and nothing waits for more.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use chrono::Utc;
-use tokio::sync::mpsc::Receiver;
+use tokio::sync::{
+    OwnedSemaphorePermit, Semaphore,
+    mpsc::{self, Receiver},
+};
 use types::{Arrival, Batch, Change, CursorMove, Origin, Reject};
 
 /// The most changes of a batch; one step may go over it.
 const MOST_CHANGES: usize = 2_000;
 /// The most bytes of records in a batch; one step may go over it.
-const MOST_BYTES: usize = 16 << 20;
+const MOST_BYTES: usize = 8 << 20;
+/// How many bytes of frames the steps may come from that wait for the writer; then the source waits.
+const WAITING_BYTES: usize = 8 << 20;
 /// The longest that a batch is gathered while more keeps coming.
 const LONGEST_WAIT: Duration = Duration::from_millis(50);
 
 /// How many steps may wait for the writer; then the source waits.
-pub const WAITING_STEPS: usize = 1_000;
+pub const WAITING_STEPS: usize = 2_000;
 
 /// How far an event, or a run of dropped ones, brings us.
 #[derive(Debug, Default)]
@@ -28,6 +36,8 @@ pub struct Step {
     pub cursor: Option<CursorMove>,
     /// The event as it came.
     pub arrival: Option<Arrival>,
+    /// Its share of what may wait, given back when it is taken into a batch.
+    pub room: Option<OwnedSemaphorePermit>,
 }
 
 impl Step {
@@ -42,7 +52,42 @@ impl Step {
             changes: 0..changes.len(),
             refused: rejects.iter().map(|reject| reject.reason).collect(),
         };
-        Self { changes, rejects, cursor, arrival: Some(arrival) }
+        Self { changes, rejects, cursor, arrival: Some(arrival), room: None }
+    }
+}
+
+/// Where a source leaves its steps. What waits is bounded in number and in bytes: a megabyte a step would fill the memory
+/// while a long stream is caught up with.
+#[derive(Clone, Debug)]
+pub struct Steps {
+    sender: mpsc::Sender<Step>,
+    room: Arc<Semaphore>,
+}
+
+/// The writer is gone.
+#[derive(Debug)]
+pub struct Gone;
+
+impl Steps {
+    /// A way from a source to the writer.
+    pub fn channel() -> (Self, Receiver<Step>) {
+        let (sender, receiver) = mpsc::channel(WAITING_STEPS);
+        (Self { sender, room: Arc::new(Semaphore::new(WAITING_BYTES)) }, receiver)
+    }
+
+    /// Leaves a step that comes from a frame of so many bytes, when there is room for it.
+    ///
+    /// # Errors
+    /// [`Gone`].
+    pub async fn send(&self, step: Step, bytes: usize) -> Result<(), Gone> {
+        let share = u32::try_from(bytes.min(WAITING_BYTES)).unwrap_or(u32::MAX);
+        let room = self.room.clone().acquire_many_owned(share);
+        // Who waits for room that a writer no longer gives has to hear of its end.
+        let room = tokio::select! {
+            room = room => room.map_err(|_| Gone)?,
+            () = self.sender.closed() => return Err(Gone),
+        };
+        self.sender.send(Step { room: Some(room), ..step }).await.map_err(|_| Gone)
     }
 }
 
@@ -60,11 +105,12 @@ pub fn gather(first: Step, waiting: &mut Receiver<Step>) -> Batch {
     batch
 }
 
-/// Adds a step, and tells the size of its records.
+/// Adds a step, and tells the size of its records and of the event.
 fn absorb(batch: &mut Batch, step: Step) -> usize {
     let records = step.changes.iter().map(|change| if let Change::Put(put) = change { put.raw.len() } else { 0 });
-    let bytes = records.sum();
+    let mut bytes = records.sum();
     if let Some(mut arrival) = step.arrival {
+        bytes += arrival.raw.len();
         let first = batch.changes.len();
         arrival.changes = first..first + step.changes.len();
         batch.arrivals.push(arrival);
@@ -83,7 +129,7 @@ mod tests {
     use tokio::sync::mpsc;
     use types::{Change, CursorMove, Hint};
 
-    use super::{MOST_CHANGES, Step, gather};
+    use super::{MOST_CHANGES, Step, Steps, WAITING_BYTES, gather};
 
     fn step(to: i64) -> Step {
         let change = Change::Look { did: "did:plc:a".parse().unwrap(), hint: Hint::Identity };
@@ -92,6 +138,7 @@ mod tests {
             rejects: Vec::new(),
             cursor: Some(CursorMove { source: "s".into(), to, safe_time: None }),
             arrival: None,
+            room: None,
         }
     }
 
@@ -107,5 +154,27 @@ mod tests {
         assert_eq!((batch.changes.len(), batch.cursor.unwrap().to), (MOST_CHANGES, MOST_CHANGES as i64 - 1));
         let first = receiver.recv().await.unwrap();
         assert_eq!(gather(first, &mut receiver).cursor.unwrap().to, 2_500);
+    }
+
+    #[tokio::test]
+    async fn what_waits_is_bounded_in_bytes() {
+        let (steps, mut waiting) = Steps::channel();
+        for to in 0..2 {
+            steps.send(step(to), WAITING_BYTES / 2).await.unwrap();
+        }
+        let mut third = Box::pin(steps.send(step(2), 1));
+        assert!(futures::poll!(&mut third).is_pending());
+        let first = waiting.recv().await.unwrap();
+        assert!(futures::poll!(&mut third).is_pending());
+        gather(first, &mut waiting);
+        third.await.unwrap();
+        // One that is larger than all that may wait gets through alone.
+        let large = steps.send(step(4), WAITING_BYTES * 2);
+        let first = waiting.recv().await.unwrap();
+        gather(first, &mut waiting);
+        large.await.unwrap();
+        let late = steps.send(step(5), 1);
+        drop(waiting);
+        assert!(late.await.is_err());
     }
 }

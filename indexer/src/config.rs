@@ -20,6 +20,8 @@ pub struct IndexerConfig {
     pub resolver: Resolver,
     /// The relay that lists repositories.
     pub relay_url: Url,
+    /// Whether sources that can are asked to compress what they send.
+    pub compression: bool,
     /// How many jobs are worked on at once.
     pub workers: usize,
     /// Which records are compared with what their accounts signed.
@@ -48,13 +50,14 @@ impl IndexerConfig {
         let (timing, status) = (Timing::default(), IndexerStatus::default());
         let (verify, most_records) = (Verify::Cid, 200_000);
         let (archive, caps) = (archive::Limits::default(), Caps::default());
-        let workers = 8;
+        let (compression, workers) = (false, 8);
         Self {
             database_url,
             sources,
             outbound,
             resolver,
             relay_url,
+            compression,
             workers,
             verify,
             most_records,
@@ -108,6 +111,14 @@ impl FromStr for Verify {
 pub struct Timing {
     /// A source that is silent for so long is left.
     pub stall: Duration,
+    /// A Jetstream of version 2 may be silent for so long: on a quiet network it only pings, every 30 seconds.
+    pub v2_silence: Duration,
+    /// After so long without a sign of life the index is not ready: what it serves may be stale.
+    pub unready: Duration,
+    /// How often the sources before the one in use are asked whether they are well, and how long they have to be for it.
+    pub probe: Duration,
+    /// See `probe`.
+    pub reliable: Duration,
     /// How far a cursor that counts time is set back when a connection is made: such a stream is out of order.
     pub rewind: Duration,
     /// How far before the time up to which everything was seen a source without a cursor begins.
@@ -136,6 +147,10 @@ impl Default for Timing {
     fn default() -> Self {
         Self {
             stall: Duration::from_secs(30),
+            v2_silence: Duration::from_secs(75),
+            unready: Duration::from_secs(5),
+            probe: Duration::from_secs(60),
+            reliable: Duration::from_secs(240),
             rewind: Duration::from_secs(5),
             overlap: Duration::from_secs(60),
             backoff: Duration::from_millis(500),

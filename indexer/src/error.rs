@@ -6,11 +6,6 @@ pub enum IndexerError {
     /// Nothing to read from.
     #[error("no source is configured: name one with --source")]
     NoSource,
-    /// A protocol that this version does not speak.
-    #[error(
-        "{0}: Jetstream version 2 is not supported yet; use wss://HOST/subscribe or …/com.atproto.sync.subscribeRepos"
-    )]
-    Unsupported(String),
     /// The store failed in a way that trying again does not mend.
     #[error("the index cannot be written")]
     Store(#[from] StoreError),

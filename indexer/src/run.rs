@@ -1,10 +1,6 @@
 use std::time::Duration;
 
-use service::{
-    Health, Incident,
-    config::{SourceKind, SourceUrl},
-    health::ReadyFlag,
-};
+use service::{Health, Incident, config::SourceUrl, health::ReadyFlag};
 use store::{StoreError, Writer};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -17,13 +13,20 @@ const STANDBY: Duration = Duration::from_millis(500);
 /// Runs the indexer until `shutdown`. While another process writes, this one stands by.
 ///
 /// # Errors
-/// [`IndexerError::NoSource`] and [`IndexerError::Unsupported`] at once; later only what is our own fault. What the network
+/// [`IndexerError::NoSource`] at once; later only what is our own fault. What the network
 /// sends is counted and passed, and a Postgres that goes away is waited for.
 pub async fn run(config: IndexerConfig, shutdown: CancellationToken, health: Health) -> Result<(), IndexerError> {
     check(&config.sources)?;
     measure::begin();
     let mut away = Incident::default();
     let ready = health.flag("indexer", "the database is not prepared");
+    let (status, patience) = (config.status.clone(), config.timing.unready);
+    health.register("source", move || match status.silence() {
+        Some(silence) if silence > patience => {
+            Err(format!("nothing was heard of a source for {} ms", silence.as_millis()))
+        }
+        _ => Ok(()),
+    });
     loop {
         let failure = match tenure(&config, &shutdown, &ready, &mut away).await {
             Ok(()) => return Ok(()),
@@ -39,18 +42,12 @@ pub async fn run(config: IndexerConfig, shutdown: CancellationToken, health: Hea
     }
 }
 
-/// Refuses sources that this version cannot read, before anything is started.
+/// Refuses a set-up that cannot work, before anything is started.
 ///
 /// # Errors
-/// [`IndexerError::NoSource`] and [`IndexerError::Unsupported`].
+/// [`IndexerError::NoSource`].
 pub fn check(sources: &[SourceUrl]) -> Result<(), IndexerError> {
-    if sources.is_empty() {
-        return Err(IndexerError::NoSource);
-    }
-    match sources.iter().find(|source| source.kind() == SourceKind::JetstreamV2) {
-        Some(source) => Err(IndexerError::Unsupported(source.to_string())),
-        None => Ok(()),
-    }
+    if sources.is_empty() { Err(IndexerError::NoSource) } else { Ok(()) }
 }
 
 /// Waits to become the writer, and is it until shutdown or a failure.
@@ -94,10 +91,9 @@ mod tests {
     #[test]
     fn a_set_up_that_cannot_work_is_refused_at_once() {
         assert!(matches!(check(&[]), Err(IndexerError::NoSource)));
-        let v2 = "wss://a.example/xrpc/network.bsky.jetstream.subscribeEvents".parse().unwrap();
-        let v1 = "wss://a.example/subscribe".parse().unwrap();
-        let refusal = check(&[v1, v2]).unwrap_err();
-        assert!(matches!(refusal, IndexerError::Unsupported(_)));
-        assert!(refusal.to_string().contains("not supported yet"), "{refusal}");
+        for path in ["subscribe", "xrpc/network.bsky.jetstream.subscribeEvents", "xrpc/com.atproto.sync.subscribeRepos"]
+        {
+            check(&[format!("wss://a.example/{path}").parse().unwrap()]).unwrap();
+        }
     }
 }

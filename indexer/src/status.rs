@@ -1,6 +1,10 @@
-use std::sync::{
-    Arc, PoisonError, RwLock,
-    atomic::{AtomicBool, AtomicI64, Ordering},
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicBool, AtomicI64, Ordering},
+    },
+    time::Duration,
 };
 
 use chrono::Utc;
@@ -14,9 +18,11 @@ pub struct IndexerStatus(Arc<Inner>);
 #[derive(Debug, Default)]
 struct Inner {
     writing: AtomicBool,
+    /// Since when, in milliseconds since 1970.
+    writing_since: AtomicI64,
     /// Milliseconds since 1970; 0 before anything was heard.
     heard_at: AtomicI64,
-    source: RwLock<Option<(String, SourceState)>>,
+    sources: RwLock<BTreeMap<String, SourceState>>,
 }
 
 /// How far the connection to a source has come.
@@ -26,6 +32,25 @@ pub enum SourceState {
     Connecting,
     /// It is open.
     Connected,
+    /// It is there for when those before it fail.
+    Standby,
+    /// It was left because nothing was heard of it.
+    Stalled,
+    /// It was left because it could not be reached, or ended.
+    Failed,
+}
+
+impl SourceState {
+    /// The name as it is stored and served.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Connecting => "connecting",
+            Self::Connected => "connected",
+            Self::Standby => "standby",
+            Self::Stalled => "stalled",
+            Self::Failed => "failed",
+        }
+    }
 }
 
 impl IndexerStatus {
@@ -42,18 +67,31 @@ impl IndexerStatus {
         }
     }
 
-    /// The source in use, by its URL, and its state.
-    pub fn source(&self) -> Option<(String, SourceState)> {
-        self.0.source.read().unwrap_or_else(PoisonError::into_inner).clone()
+    /// How long a writer has heard nothing; `None` for a process that does not write, which has nobody to listen to.
+    pub fn silence(&self) -> Option<Duration> {
+        let heard = self.0.heard_at.load(Ordering::Relaxed).max(self.0.writing_since.load(Ordering::Relaxed));
+        let silence = u64::try_from(Utc::now().timestamp_millis() - heard).unwrap_or_default();
+        self.is_writing().then(|| Duration::from_millis(silence))
+    }
+
+    /// The state of a source, by its URL; `None` before its first turn.
+    pub fn source(&self, url: &str) -> Option<SourceState> {
+        self.0.sources.read().unwrap_or_else(PoisonError::into_inner).get(url).copied()
+    }
+
+    /// When something was heard last, in milliseconds since 1970.
+    pub(crate) fn heard_at(&self) -> Option<i64> {
+        Some(self.0.heard_at.load(Ordering::Relaxed)).filter(|at| *at > 0)
     }
 
     pub(crate) fn set_writing(&self, writing: bool) {
+        self.0.writing_since.store(Utc::now().timestamp_millis(), Ordering::Relaxed);
         self.0.writing.store(writing, Ordering::Relaxed);
         measure::writer(writing);
     }
 
     pub(crate) fn set_source(&self, source: &str, state: SourceState) {
-        *self.0.source.write().unwrap_or_else(PoisonError::into_inner) = Some((source.to_owned(), state));
+        self.0.sources.write().unwrap_or_else(PoisonError::into_inner).insert(source.to_owned(), state);
     }
 
     pub(crate) fn heard(&self) {
@@ -76,5 +114,16 @@ mod tests {
         assert!(status.lag_ms() >= Some(29));
         status.heard();
         assert!(status.lag_ms() < Some(29));
+    }
+
+    #[tokio::test]
+    async fn who_does_not_write_misses_nothing() {
+        let status = IndexerStatus::default();
+        assert_eq!(status.silence(), None);
+        // The time before the first sign of life counts from the beginning.
+        status.set_writing(true);
+        assert!(status.silence() < Some(Duration::from_secs(1)));
+        tokio::time::sleep(Duration::from_millis(30)).await;
+        assert!(status.silence() >= Some(Duration::from_millis(29)));
     }
 }

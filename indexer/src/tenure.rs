@@ -5,7 +5,8 @@ use std::{collections::BTreeSet, sync::Arc, time::Instant};
 
 use chrono::Utc;
 use store::{
-    Connection, INBOX_CHANNEL, JOBS_CHANNEL, StoreError, Writer, archive, backfill, crash, inbox, jobs, observe,
+    Connection, INBOX_CHANNEL, JOBS_CHANNEL, StoreError, Writer, archive, backfill, crash, gaps, inbox, jobs, observe,
+    sources,
 };
 use tokio::{
     sync::{Notify, mpsc, oneshot},
@@ -17,7 +18,7 @@ use types::{Batch, Change, Origin, Verification};
 
 use crate::{
     IndexerConfig, IndexerError, Verify,
-    batch::{Step, WAITING_STEPS, gather},
+    batch::{Step, Steps, gather},
     holds,
     jobs::{Context, Jobs},
     known::Known,
@@ -56,7 +57,7 @@ pub async fn serve(
     let known = Known::default();
     known.extend(observe::known_dids(writer.client()).await?);
     let over = shutdown.child_token();
-    let (steps, steps_in) = mpsc::channel(WAITING_STEPS);
+    let (steps, steps_in) = Steps::channel();
     let (requests, requests_in) = mpsc::channel(1);
     let wake = Arc::new(Wake::default());
     let context = Arc::new(Context::open(config.clone(), generation, requests).await?);
@@ -217,7 +218,9 @@ async fn keep_house(config: IndexerConfig, generation: i32) -> Result<(), StoreE
         tick.tick().await;
         // Before anything was heard the source has been silent since we began.
         measure::lag(config.status.lag_ms().unwrap_or_else(|| Utc::now().timestamp_millis() - began));
+        sources::heard(&db, config.status.heard_at()).await?;
         backfill::refresh(&db).await?;
+        gaps::settle(&db).await?;
         if second.is_multiple_of(PRUNE_EVERY) {
             archive::prune(&db, config.archive).await?;
         }

@@ -57,11 +57,13 @@ pub fn reject(did: Option<Did>, reason: DropReason, detail: impl ToString, raw: 
 }
 
 fn look(did: &str, hint: Hint, known: &Known) -> Outcome {
+    // Before it is parsed: nearly all of them are strangers.
+    if !known.contains(did) {
+        return Outcome::Drop(DropReason::UnknownActor);
+    }
     match did.parse() {
-        Ok(did) if known.contains(AsRef::<str>::as_ref(&did)) => {
-            Outcome::Take { changes: vec![Change::Look { did, hint }], rejects: Vec::new() }
-        }
-        _ => Outcome::Drop(DropReason::UnknownActor),
+        Ok(did) => Outcome::Take { changes: vec![Change::Look { did, hint }], rejects: Vec::new() },
+        Err(_) => Outcome::Drop(DropReason::UnknownActor),
     }
 }
 

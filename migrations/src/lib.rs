@@ -13,8 +13,10 @@ mod m20261121_000001_observations;
 mod m20261121_000002_operations;
 mod m20261121_000003_verification;
 mod m20261121_000004_history;
+mod m20261121_000005_sources;
 mod m20261121_000006_actors;
 mod m20261121_000007_archive;
+mod m20261121_000008_indexes;
 
 use sea_orm_migration::MigrationTrait;
 pub use sea_orm_migration::{MigratorTrait, sea_orm};
@@ -30,8 +32,10 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000002_operations::Migration),
             Box::new(m20261121_000003_verification::Migration),
             Box::new(m20261121_000004_history::Migration),
+            Box::new(m20261121_000005_sources::Migration),
             Box::new(m20261121_000006_actors::Migration),
             Box::new(m20261121_000007_archive::Migration),
+            Box::new(m20261121_000008_indexes::Migration),
         ]
     }
 }

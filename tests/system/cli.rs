@@ -81,10 +81,9 @@ async fn an_interrupt_ends_it_with_success() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_source_that_cannot_be_read_yet_is_refused_before_anything_starts() -> Result<()> {
-    let source = "ws://127.0.0.1:9/xrpc/network.bsky.jetstream.subscribeEvents";
-    let line = refusal(&["up", "--listen", "127.0.0.1:0", "--source", source]).await?;
-    assert!(line.contains("not supported yet"), "{line}");
+async fn a_source_of_no_known_protocol_is_refused_before_anything_starts() -> Result<()> {
+    let line = refusal(&["up", "--listen", "127.0.0.1:0", "--source", "ws://127.0.0.1:9/events"]).await?;
+    assert!(line.contains("subscribeEvents (Jetstream v2)"), "{line}");
     passed()
 }
 

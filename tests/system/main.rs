@@ -15,3 +15,4 @@ mod faults;
 mod harness;
 mod index;
 mod pds_pull;
+mod stall;

@@ -66,9 +66,11 @@ impl Web {
         if let Some(lag) = &self.config().lag {
             return lag.lag_ms();
         }
-        let seen =
-            |source: &store::queries::SourceView| source.safe_time.unwrap_or(source.updated_at.timestamp_micros());
-        let newest = status.sources.iter().map(seen).max()?;
+        let seen = |source: &store::queries::SourceView| {
+            let heard = source.heard_at.map(|time| time.timestamp_micros());
+            heard.or(source.safe_time).or(source.updated_at.map(|time| time.timestamp_micros()))
+        };
+        let newest = status.sources.iter().filter_map(seen).max()?;
         Some(((now.timestamp_micros() - newest) / 1000).max(0))
     }
 }

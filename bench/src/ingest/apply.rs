@@ -1,6 +1,6 @@
 //! `ingest.apply`: from decoded frames to commits, beside a bare `COPY` of the rows that they left.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use anyhow::{Context as _, Result};
 use chrono::Utc;
@@ -18,7 +18,7 @@ use crate::{
 const CHANGES: f64 = 10_000.0;
 const SHARE: f64 = 0.5;
 
-pub async fn measure(server: &Server, frames: &[String]) -> Result<Measured> {
+pub async fn measure(server: &Server, frames: &Arc<Vec<String>>) -> Result<Measured> {
     let database = server.database("apply").await?;
     let mut writer = Writer::try_acquire(&database.url, database.generation).await?.context("another writer")?;
     database.settle().await?;
@@ -55,24 +55,22 @@ pub async fn measure(server: &Server, frames: &[String]) -> Result<Measured> {
 
 /// Decodes, validates and hashes on one task, gathers and applies on another, as the indexer does. Returns the number of
 /// transactions.
-async fn apply(writer: &mut Writer, frames: &[String]) -> Result<usize> {
+async fn apply(writer: &mut Writer, frames: &Arc<Vec<String>>) -> Result<usize> {
     let (sender, mut steps) = mpsc::channel(WAITING_STEPS);
-    let decoding = async move {
+    let frames = frames.clone();
+    let decoding = tokio::spawn(async move {
         let intake = Intake::default();
-        for frame in frames {
+        for frame in frames.iter() {
             if let Some(step) = intake.jetstream_v1(frame, Utc::now().timestamp_micros().unsigned_abs()) {
                 sender.send(step).await.ok();
             }
         }
-    };
-    let writing = async {
-        let mut batches = 0;
-        while let Some(step) = steps.recv().await {
-            writer.apply(gather(step, &mut steps)).await?;
-            batches += 1;
-        }
-        Ok(batches)
-    };
-    let (_, batches) = tokio::join!(decoding, writing);
-    batches
+    });
+    let mut batches = 0;
+    while let Some(step) = steps.recv().await {
+        writer.apply(gather(step, &mut steps)).await?;
+        batches += 1;
+    }
+    decoding.await?;
+    Ok(batches)
 }

@@ -6,7 +6,7 @@ mod drop;
 mod lag;
 mod memory;
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use anyhow::Result;
 use chrono::Utc;
@@ -42,7 +42,7 @@ async fn measure(args: &IngestArgs, server: &Server) -> Result<()> {
     if wanted("drop") {
         print(drop::measure());
     }
-    let frames = frames(args.changes);
+    let frames = Arc::new(frames(args.changes));
     if wanted("apply") {
         print(apply::measure(server, &frames).await?);
     }

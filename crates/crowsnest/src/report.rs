@@ -96,7 +96,14 @@ pub async fn status(args: Read) -> Result<(), Failure> {
         println!("{} records of {} accounts, {} of them invalid", counts.records, counts.accounts, counts.invalid);
         println!("{} jobs wait, {} events were refused", counts.jobs, counts.rejects);
         for source in &status.sources {
-            println!("{} at {}, {}", source.url, source.cursor, source.updated_at.to_rfc3339());
+            let state = source.state.as_deref().unwrap_or("former");
+            match (source.cursor, source.updated_at) {
+                (Some(cursor), Some(moved)) => println!("{} {state} at {cursor}, {}", source.url, moved.to_rfc3339()),
+                _ => println!("{} {state}", source.url),
+            }
+        }
+        for gap in status.gaps.iter().filter(|gap| gap.repaired_at.is_none()) {
+            println!("{} left a gap ({}), found {}", gap.source, gap.reason, gap.detected_at.to_rfc3339());
         }
     }
     Ok(postgres.stop().await?)

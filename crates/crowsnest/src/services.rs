@@ -15,7 +15,7 @@ use outbound::{Outbound, OutboundConfig, Resolver, ResolverConfig};
 use registry_api::{Registry, RegistryConfig};
 use service::{
     Health, Incident, Postgres,
-    config::{DatabaseArgs, NetworkArgs, ServeArgs, SourceUrl},
+    config::{DatabaseArgs, NetworkArgs, ServeArgs, SourceCompression, SourceUrl},
     health, listen,
     telemetry::{self, Metrics},
 };
@@ -261,10 +261,15 @@ async fn supervise(config: IndexerConfig, stop: CancellationToken, health: Healt
 
 fn indexer_config(args: &Indexer, base: &Base, dial: &Dial) -> IndexerConfig {
     let (outbound, resolver) = (dial.outbound.clone(), dial.resolver.clone());
-    let relay_url = args.network.relay_url.clone();
-    let config = IndexerConfig::new(base.url(), args.source.source.clone(), outbound, resolver, relay_url);
-    let archive = store::archive::Limits { days: args.archive.archive_days, bytes: args.archive.archive_bytes };
-    IndexerConfig { archive, verify: args.verify, ..config }
+    let (source, relay_url) = (&args.source, args.network.relay_url.clone());
+    let mut config = IndexerConfig::new(base.url(), source.source.clone(), outbound, resolver, relay_url);
+    config.archive = store::archive::Limits { days: args.archive.archive_days, bytes: args.archive.archive_bytes };
+    config.verify = args.verify;
+    config.compression = source.source_compression == SourceCompression::Zstd;
+    config.timing.stall = Duration::from_secs(source.source_stall);
+    config.timing.reliable = Duration::from_secs(source.source_return);
+    config.timing.probe = (config.timing.reliable / 4).clamp(Duration::from_secs(1), config.timing.probe);
+    config
 }
 
 /// The indexer of this process tells the web how far behind the network it is.

@@ -66,6 +66,28 @@ pub struct SourceArgs {
     /// in that order
     #[arg(long, env = "CROWSNEST_SOURCE", value_name = "URL", value_delimiter = ',', default_values = PUBLIC_JETSTREAMS)]
     pub source: Vec<SourceUrl>,
+
+    /// Ask sources that can (Jetstream v2) to compress what they send
+    #[arg(long, env = "CROWSNEST_SOURCE_COMPRESSION", value_enum, default_value_t = SourceCompression::None)]
+    pub source_compression: SourceCompression,
+
+    /// Leave a source after so many seconds without a sign of life
+    #[arg(long, env = "CROWSNEST_SOURCE_STALL", value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(3..=3600))]
+    pub source_stall: u64,
+
+    /// Return to a source that is preferred once it has been well for so many seconds
+    #[arg(long, env = "CROWSNEST_SOURCE_RETURN", value_name = "SECONDS", default_value_t = 240, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub source_return: u64,
+}
+
+/// How a source is asked to send its events.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum SourceCompression {
+    /// As text: what we ask for is little.
+    #[default]
+    None,
+    /// Each frame by zstd, with the dictionary that the source gives out.
+    Zstd,
 }
 
 /// The public Jetstream v1 hosts, tried in this order.

@@ -1,10 +1,10 @@
 //! Every SQL statement of crowsnest.
 //!
 //! In data-flow order: [`connect`] and [`prepare`] (a database with today's schema), [`Writer`] (changes become rows, one
-//! transaction a batch), [`cursors`] (how far sources were read), [`jobs`], [`backfill`] and [`inbox`] (what is left to do,
-//! and what others found), [`observe`] (what the network told us), [`archive`] (events as they came), [`records`] and
-//! [`queries`] (rows become views), [`fingerprint`] (two digests that say whether two indexes are equal), [`gauges`] (what an
-//! operator watches).
+//! transaction a batch), [`cursors`], [`sources`] and [`gaps`] (how far sources were read, how they stand, what they lack),
+//! [`jobs`], [`backfill`] and [`inbox`] (what is left to do, and what others found), [`observe`] (what the network told us),
+//! [`archive`] (events as they came), [`records`] and [`queries`] (rows become views), [`fingerprint`] (two digests that say
+//! whether two indexes are equal), [`gauges`] (what an operator watches).
 //!
 //! Writes go through tokio-postgres (COPY, set-based merges), reads through SeaORM.
 
@@ -17,6 +17,7 @@ pub mod crash;
 pub mod cursors;
 mod error;
 pub mod fingerprint;
+pub mod gaps;
 pub mod gauges;
 pub mod inbox;
 pub mod jobs;
@@ -26,6 +27,7 @@ mod prepare;
 pub mod queries;
 pub mod records;
 pub mod signatures;
+pub mod sources;
 
 pub use apply::{Applied, Caps, Verdict, Writer};
 pub use connect::{Connection, connect};

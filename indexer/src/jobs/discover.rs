@@ -22,7 +22,13 @@ const MOST_PAGES: usize = 20;
 
 /// Lists repositories and queues a reading of each.
 pub async fn list(context: &Context) -> Result<(), JobError> {
-    let dids: Vec<String> = everyone(context).await?.into_iter().collect();
+    let (listed, known) = (listed(context).await?, known(context).await?);
+    // Who is on no list was hidden, removed or moved while nobody told us, or has deleted everything.
+    let unlisted: Vec<String> = known.difference(&listed).cloned().collect();
+    for some in unlisted.chunks(AT_ONCE) {
+        enqueue(&context.store, JobKind::Actor, some).await?;
+    }
+    let dids: Vec<String> = listed.into_iter().chain(unlisted).collect();
     for some in dids.chunks(AT_ONCE) {
         enqueue(&context.store, JobKind::Resync, some).await?;
     }
@@ -32,9 +38,18 @@ pub async fn list(context: &Context) -> Result<(), JobError> {
 
 /// All whom the relay lists for any of our collections, and all whom we know.
 pub async fn everyone(context: &Context) -> Result<BTreeSet<String>, JobError> {
-    // Those who have deleted everything are on no list any more.
-    let known = observe::known_dids(&context.store).await?;
-    let mut dids: BTreeSet<String> = known.into_iter().map(String::from).collect();
+    let mut dids = listed(context).await?;
+    dids.extend(known(context).await?);
+    Ok(dids)
+}
+
+async fn known(context: &Context) -> Result<BTreeSet<String>, JobError> {
+    Ok(observe::known_dids(&context.store).await?.into_iter().map(String::from).collect())
+}
+
+/// All whom the relay lists for any of our collections.
+async fn listed(context: &Context) -> Result<BTreeSet<String>, JobError> {
+    let mut dids = BTreeSet::new();
     for collection in Collection::ALL {
         match repositories(context, collection, &mut dids).await {
             Ok(()) => {}

@@ -1,12 +1,18 @@
 //! The sources: one is read at a time, the others are there for when it fails.
 //!
-//! In data-flow order: [`start`] (where to begin), [`reader`] (connections), [`jetstream_v1`] and [`firehose`] with [`cbor`]
-//! and [`car`] (frames become events).
+//! In data-flow order: [`start`] (where to begin), [`reader`] (whose turn it is) with [`probe`], [`connection`] (one stream,
+//! watched), [`jetstream_v1`], [`jetstream_v2`] with [`inflate`], and [`firehose`] with [`cbor`] and [`car`] (frames become
+//! events), [`gap`] (what a stream cannot give any more).
 
 pub mod car;
 pub mod cbor;
+pub mod connection;
 pub mod firehose;
+pub mod gap;
+pub mod inflate;
 pub mod jetstream_v1;
+pub mod jetstream_v2;
+pub mod probe;
 pub mod reader;
 pub mod start;
 
@@ -21,20 +27,48 @@ use start::Start;
 pub fn request(source: &SourceUrl, start: Start) -> (Url, usize) {
     match source.kind() {
         SourceKind::Firehose => (firehose::url(source.url(), start), firehose::MAX_FRAME),
-        SourceKind::JetstreamV1 | SourceKind::JetstreamV2 => {
-            (jetstream_v1::url(source.url(), start), jetstream_v1::MAX_FRAME)
+        SourceKind::JetstreamV1 => (jetstream_v1::url(source.url(), start), jetstream_v1::MAX_FRAME),
+        SourceKind::JetstreamV2 => (jetstream_v2::url(source.url(), start), jetstream_v2::MAX_FRAME),
+    }
+}
+
+/// What a message carries.
+#[derive(Clone, Copy, Debug)]
+pub enum Wire<'a> {
+    /// A text frame, or what a compressed one unpacks to.
+    Text(&'a str),
+    /// A binary frame.
+    Binary(&'a [u8]),
+}
+
+impl<'a> Wire<'a> {
+    /// The content of a message, if it is one of the stream's.
+    pub fn of(message: &'a Message) -> Option<Self> {
+        match message {
+            Message::Text(text) => Some(Self::Text(text)),
+            Message::Binary(bytes) => Some(Self::Binary(bytes)),
+            _ => None,
+        }
+    }
+
+    /// The same as bytes.
+    pub fn bytes(self) -> &'a [u8] {
+        match self {
+            Self::Text(text) => text.as_bytes(),
+            Self::Binary(bytes) => bytes,
         }
     }
 }
 
-/// Reads a message of a source; `None` when it is none of its protocol's frames.
+/// Reads a frame of a source; `None` when it is none of its protocol's.
 ///
 /// # Errors
 /// Any [`FrameError`].
-pub fn decode(kind: SourceKind, message: &Message) -> Option<Result<Frame<'_>, FrameError>> {
-    match (kind, message) {
-        (SourceKind::Firehose, Message::Binary(bytes)) => Some(firehose::decode(bytes)),
-        (SourceKind::JetstreamV1 | SourceKind::JetstreamV2, Message::Text(text)) => Some(jetstream_v1::decode(text)),
+pub fn decode(kind: SourceKind, wire: Wire<'_>) -> Option<Result<Frame<'_>, FrameError>> {
+    match (kind, wire) {
+        (SourceKind::Firehose, Wire::Binary(bytes)) => Some(firehose::decode(bytes)),
+        (SourceKind::JetstreamV1, Wire::Text(text)) => Some(jetstream_v1::decode(text)),
+        (SourceKind::JetstreamV2, Wire::Text(text)) => Some(jetstream_v2::decode(text)),
         _ => None,
     }
 }

@@ -21,6 +21,8 @@ pub enum Start {
 pub struct Plan {
     /// Where the stream begins.
     pub start: Start,
+    /// The time up to which everything is known, in microseconds since 1970, if the stream is to go on from there.
+    pub since: Option<i64>,
     /// Whether repositories have to be read too, because the stream leaves a gap.
     pub backfill: bool,
 }
@@ -34,28 +36,43 @@ pub fn cursor_name(source: &SourceUrl, position: Position) -> String {
     }
 }
 
+/// A cursor of a source's own that lies so far behind what others have seen is not gone back to, in microseconds: 12 hours.
+const FAR_BEHIND: i64 = 12 * 3_600 * 1_000_000;
+
 /// A source goes on at its own cursor. Without one it begins shortly before the time up to which other sources saw
-/// everything; if it cannot (it counts), it begins live, and repositories are read. An index without any cursor takes the
-/// oldest that there is, and reads repositories too. `cursors` are in the order of their last move.
+/// everything; if it cannot (a firehose only counts), it begins live, and repositories are read. So does one that takes times
+/// and was not read for long, while others were. An index without any cursor takes the oldest that there is, and reads
+/// repositories too. `cursors` are in the order of their last move.
 pub fn plan(source: &SourceUrl, cursors: &[Cursor], timing: &Timing) -> Plan {
     let own = |cursor: &&Cursor| cursor.source.split('#').next() == Some(source.url().as_str());
     let counts = source.kind() == SourceKind::Firehose;
+    let safe = cursors.iter().filter_map(|cursor| cursor.safe_time).max();
+    let plan = |start, since| Plan { start, since, backfill: false };
+    let shared = |safe: i64| {
+        let from = safe.saturating_sub(timing.overlap.as_micros() as i64);
+        plan(Start::After(Position::Time(from)), Some(from))
+    };
     if let Some(cursor) = cursors.iter().find(own) {
-        let position = match cursor.position {
-            0 => return Plan { start: Start::Oldest, backfill: false },
-            at if counts || cursor.source.ends_with("#sequence") => Position::Sequence(at),
-            at => Position::Time(at.saturating_sub(timing.rewind.as_micros() as i64)),
+        return match (cursor.position, cursor.safe_time, safe) {
+            (_, Some(own), Some(safe)) if !counts && safe - own > FAR_BEHIND => shared(safe),
+            (0, ..) => plan(Start::Oldest, None),
+            (at, time, _) if is_counted(source, cursor) => plan(Start::After(Position::Sequence(at)), time),
+            (at, ..) => {
+                let from = at.saturating_sub(timing.rewind.as_micros() as i64);
+                plan(Start::After(Position::Time(from)), Some(from))
+            }
         };
-        return Plan { start: Start::After(position), backfill: false };
     }
-    match cursors.iter().filter_map(|cursor| cursor.safe_time).max() {
-        Some(_) if counts => Plan { start: Start::Live, backfill: true },
-        Some(safe) => {
-            let position = Position::Time(safe.saturating_sub(timing.overlap.as_micros() as i64));
-            Plan { start: Start::After(position), backfill: false }
-        }
-        None => Plan { start: Start::Oldest, backfill: true },
+    match safe {
+        Some(_) if counts => Plan { start: Start::Live, since: None, backfill: true },
+        Some(safe) => shared(safe),
+        None => Plan { start: Start::Oldest, since: None, backfill: true },
     }
+}
+
+/// Whether a source's own cursor is a sequence number.
+fn is_counted(source: &SourceUrl, cursor: &Cursor) -> bool {
+    source.kind() != SourceKind::JetstreamV1 || cursor.source.ends_with("#sequence")
 }
 
 #[cfg(test)]
@@ -67,6 +84,7 @@ mod tests {
 
     const JETSTREAM: &str = "wss://a.example/subscribe";
     const FIREHOSE: &str = "wss://a.example/xrpc/com.atproto.sync.subscribeRepos";
+    const COUNTING: &str = "wss://a.example/xrpc/network.bsky.jetstream.subscribeEvents";
     const NOW: i64 = 1_800_000_000_000_000;
 
     fn cursor(source: &str, position: i64) -> Cursor {
@@ -74,7 +92,7 @@ mod tests {
     }
 
     fn planned(source: &str, cursors: &[Cursor]) -> (Start, bool) {
-        let Plan { start, backfill } = plan(&source.parse().unwrap(), cursors, &Timing::default());
+        let Plan { start, backfill, .. } = plan(&source.parse().unwrap(), cursors, &Timing::default());
         (start, backfill)
     }
 
@@ -90,6 +108,21 @@ mod tests {
         let cursors = [cursor("wss://b.example/subscribe", NOW)];
         assert_eq!(planned(JETSTREAM, &cursors), (Start::After(Position::Time(NOW - 60_000_000)), false));
         assert_eq!(planned(FIREHOSE, &cursors), (Start::Live, true));
+        // Version 2 counts, but takes a time all the same.
+        assert_eq!(planned(COUNTING, &cursors), (Start::After(Position::Time(NOW - 60_000_000)), false));
+    }
+
+    #[test]
+    fn a_source_that_others_stood_in_for_does_not_go_back_to_where_it_was_left() {
+        let hours = |hours: i64| NOW - hours * 3_600_000_000;
+        let old = |source: &str, position| Cursor { safe_time: Some(hours(13)), ..cursor(source, position) };
+        let other = cursor("wss://b.example/subscribe", NOW);
+        let shared = (Start::After(Position::Time(NOW - 60_000_000)), false);
+        assert_eq!(planned(JETSTREAM, &[other.clone(), old(JETSTREAM, hours(13))]), shared);
+        assert_eq!(planned(COUNTING, &[other.clone(), old(COUNTING, 7)]), shared);
+        assert_eq!(planned(FIREHOSE, &[other, old(FIREHOSE, 7)]), (Start::After(Position::Sequence(7)), false));
+        // When nobody did, it does.
+        assert_eq!(planned(COUNTING, &[old(COUNTING, 7)]), (Start::After(Position::Sequence(7)), false));
     }
 
     #[test]
@@ -97,6 +130,7 @@ mod tests {
         assert_eq!(planned(JETSTREAM, &[]), (Start::Oldest, true));
         assert_eq!(planned(FIREHOSE, &[]), (Start::Oldest, true));
         assert_eq!(planned(FIREHOSE, &[cursor(FIREHOSE, 0)]), (Start::Oldest, false));
+        assert_eq!(planned(COUNTING, &[]), (Start::Oldest, true));
     }
 
     #[test]

@@ -3,6 +3,8 @@
 mod accounts;
 mod backfill;
 mod bad_input;
+mod failover;
+mod gaps;
 mod holds;
 mod jobs;
 mod metrics;
@@ -37,6 +39,15 @@ pub const EPOCH: u64 = 1_700_000_000_000_000;
 /// The revision of a test's n-th moment.
 pub fn rev(n: u64) -> Tid {
     Tid::from_micros(EPOCH + n, 0)
+}
+
+/// Where the network's services are.
+pub struct Places {
+    pub relay: Url,
+    /// The PLC directory.
+    pub who: Url,
+    /// How long a source may be silent there.
+    pub stall: Duration,
 }
 
 /// An indexer under test.
@@ -74,6 +85,22 @@ impl Indexer {
         Self::start_configured(database, &sources, (url, url), |config| time(&mut config.timing)).await
     }
 
+    /// With a network that is somewhere else.
+    pub async fn start_in(
+        database: &TestDatabase,
+        sources: Vec<Url>,
+        places: Places,
+        cursor_interval: Duration,
+        compression: bool,
+    ) -> Self {
+        let sources: Vec<&str> = sources.iter().map(Url::as_str).collect();
+        Self::start_configured(database, &sources, (places.who.as_str(), places.relay.as_str()), |config| {
+            config.compression = compression;
+            (config.timing.stall, config.timing.cursor_interval) = (places.stall, cursor_interval);
+        })
+        .await
+    }
+
     /// One that reads no more than so many records of a repository.
     pub async fn start_limited(database: &TestDatabase, stream: &Stream, network: &Network, most: usize) -> Self {
         let url = network.url.as_str();
@@ -105,6 +132,9 @@ impl Indexer {
         let mut config = IndexerConfig::new(database.url().into(), sources, outbound, resolver, relay);
         config.timing = Timing {
             stall: Duration::from_millis(900),
+            v2_silence: Duration::from_secs(5),
+            probe: Duration::from_millis(50),
+            reliable: Duration::from_millis(100),
             backoff: Duration::from_millis(20),
             cursor_interval: Duration::from_secs(3600),
             hold_look: Duration::from_millis(50),

@@ -1,9 +1,13 @@
 //! An event stream on loopback: what was sent is sent again to whoever asks for it.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicBool, AtomicI64, Ordering},
+};
 
 use futures::{SinkExt as _, StreamExt as _};
 use tokio::{
+    io::AsyncWriteExt as _,
     net::{TcpListener, TcpStream},
     sync::watch,
 };
@@ -32,7 +36,11 @@ struct Shared {
     /// (entries, cuts): connections wait for it to change.
     state: watch::Sender<(usize, usize)>,
     /// Whether connections are left open without a word.
-    mute: bool,
+    mute: AtomicBool,
+    /// Whether a cut leaves half of a frame behind.
+    halves: AtomicBool,
+    /// How far before their cursors connections begin.
+    jump_back: AtomicI64,
 }
 
 impl Stream {
@@ -51,9 +59,7 @@ impl Stream {
 
     /// One whose connections somebody else accepts.
     pub fn served_elsewhere() -> Self {
-        let state = watch::channel((0, 0)).0;
-        let shared = Arc::new(Shared { log: Mutex::default(), queries: Mutex::default(), state, mute: false });
-        Self { url: "ws://elsewhere.test".parse().unwrap(), shared }
+        Self { url: "ws://elsewhere.test".parse().unwrap(), shared: Shared::new(false) }
     }
 
     /// Serves a connection.
@@ -64,8 +70,7 @@ impl Stream {
     async fn start(path: &str, mute: bool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("ws://{}{path}", listener.local_addr().unwrap()).parse().unwrap();
-        let state = watch::channel((0, 0)).0;
-        let shared = Arc::new(Shared { log: Mutex::default(), queries: Mutex::default(), state, mute });
+        let shared = Shared::new(mute);
         let serving = shared.clone();
         // Ends with the test's runtime.
         tokio::spawn(async move {
@@ -91,6 +96,22 @@ impl Stream {
         self.shared.state.send_modify(|state| state.1 += 1);
     }
 
+    /// Breaks every connection in the middle of a frame.
+    pub fn cut_mid_frame(&self) {
+        self.shared.halves.store(true, Ordering::Relaxed);
+        self.cut();
+    }
+
+    /// Says nothing any more, or speaks again; what is sent meanwhile stays in the log.
+    pub fn set_mute(&self, mute: bool) {
+        self.shared.mute.store(mute, Ordering::Relaxed);
+    }
+
+    /// Lets connections begin so much before their cursor, in microseconds.
+    pub fn jump_back(&self, micros: i64) {
+        self.shared.jump_back.store(micros, Ordering::Relaxed);
+    }
+
     /// Where each connection asked to begin, so far.
     pub fn cursors(&self) -> Vec<Option<i64>> {
         let queries = self.shared.queries.lock().unwrap();
@@ -104,6 +125,17 @@ fn cursor(query: &str) -> Option<i64> {
 }
 
 impl Shared {
+    fn new(mute: bool) -> Arc<Self> {
+        Arc::new(Self {
+            log: Mutex::default(),
+            queries: Mutex::default(),
+            state: watch::channel((0, 0)).0,
+            mute: mute.into(),
+            halves: AtomicBool::default(),
+            jump_back: AtomicI64::default(),
+        })
+    }
+
     async fn serve(self: Arc<Self>, tcp: TcpStream) {
         let mut query = String::new();
         #[expect(clippy::result_large_err, reason = "the library's signature")]
@@ -115,18 +147,23 @@ impl Shared {
         self.queries.lock().unwrap().push(query.clone());
         let mut state = self.state.subscribe();
         let begun_at_cut = state.borrow_and_update().1;
-        let (live, from) = (cursor(&query).is_none(), cursor(&query).unwrap_or_default());
+        let back = self.jump_back.load(Ordering::Relaxed);
+        let (live, from) = (cursor(&query).is_none(), cursor(&query).unwrap_or_default().saturating_sub(back));
         let mut next = if live { self.log.lock().unwrap().len() } else { 0 };
         loop {
             let entries: Vec<Entry> = self.log.lock().unwrap().iter().skip(next).cloned().collect();
             next += entries.len();
             for (_, message) in entries.into_iter().filter(|(position, _)| live || *position >= from) {
-                if !self.mute && socket.send(message).await.is_err() {
+                if !self.mute.load(Ordering::Relaxed) && socket.send(message).await.is_err() {
                     return;
                 }
             }
             tokio::select! {
                 changed = state.changed() => if changed.is_err() || state.borrow().1 != begun_at_cut {
+                    if self.halves.swap(false, Ordering::Relaxed) {
+                        // A text frame of 4 KiB, of which this is the beginning.
+                        socket.get_mut().write_all(b"\x81\x7e\x10\x00{\"did\":\"did:plc:al").await.ok();
+                    }
                     // Without a closing handshake: as if the machine had gone.
                     return;
                 },

@@ -98,11 +98,12 @@ async fn a_cut_loses_nothing_and_the_cursor_moves_with_the_data() {
     assert_eq!(cursors[0], Some(1));
     assert!(cursors[1..].iter().all(|cursor| cursor.is_some_and(|at| at > last - 60_000_000)), "{cursors:?}");
     indexer.stop().await;
-    // The next life goes on where this one ended.
+    // The next life goes on where this one ended. A slow machine may find the stream silent, and connect once more later.
+    let connections = stream.cursors().len();
     let indexer = Indexer::start(&database, &stream, &network).await;
     stream.line(&put(ALICE, rev(300), "io.atcr.tag", "later", &tag("a")));
     indexer.until("SELECT count(*) FROM record", &["201"]).await;
-    assert_eq!(stream.cursors().pop().flatten(), Some(last - 5_000_000));
+    assert_eq!(stream.cursors()[connections], Some(last - 5_000_000));
     indexer.stop().await;
 }
 
@@ -133,7 +134,8 @@ async fn a_silent_source_is_left_for_the_next_one() {
     assert_eq!(indexer.status.lag_ms(), None);
     stream.line(&put(ALICE, rev(1), "io.atcr.tag", "x", &tag("a")));
     indexer.until("SELECT rkey FROM record", &["x"]).await;
-    assert_eq!(mute.cursors().len(), 1);
+    // It was left at once; later it is only asked whether it speaks, which needs no cursor.
+    assert_eq!(mute.cursors().iter().flatten().count(), 1);
     assert!(indexer.status.lag_ms().is_some() && indexer.status.is_writing());
     indexer.stop().await;
 }

@@ -14,11 +14,12 @@ CREATE TABLE IF NOT EXISTS record (
 );
 
 -- The sum of the hashes of an account's live records, and their number.
+-- Half of each page is left for the next version of its rows, which every batch of their accounts writes.
 CREATE TABLE IF NOT EXISTS fingerprint (
     did text COLLATE "C" PRIMARY KEY,
     sum bytea NOT NULL CHECK (length(sum) = 32),
     live bigint NOT NULL
-);
+) WITH (fillfactor = 50);
 
 CREATE TABLE IF NOT EXISTS manifest (
     did text COLLATE "C" NOT NULL,
@@ -39,8 +40,8 @@ CREATE TABLE IF NOT EXISTS manifest (
     PRIMARY KEY (did, rkey)
 );
 CREATE INDEX IF NOT EXISTS manifest_repository ON manifest (did, repository, created_at DESC NULLS LAST);
-CREATE INDEX IF NOT EXISTS manifest_digest ON manifest (did, digest);
-CREATE INDEX IF NOT EXISTS manifest_content ON manifest (digest);
+-- By what it holds, whoever's it is, and within one account.
+CREATE INDEX IF NOT EXISTS manifest_digest ON manifest (digest, did);
 CREATE INDEX IF NOT EXISTS manifest_subject ON manifest (did, subject) WHERE subject IS NOT NULL;
 CREATE INDEX IF NOT EXISTS manifest_hold ON manifest (hold, did, repository) WHERE hold IS NOT NULL;
 

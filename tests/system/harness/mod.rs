@@ -3,6 +3,7 @@
 pub mod clients;
 pub mod crowsnest;
 pub mod demo;
+pub mod devnet;
 pub mod docker;
 pub mod hold;
 pub mod http;

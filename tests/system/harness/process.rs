@@ -85,7 +85,8 @@ impl Server {
         Ok(ended.map_err(|_| anyhow!("{} does not end on {signal}", self.name))??)
     }
 
-    fn signal(&self, signal: Signal) {
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) {
         if let Some(pid) = self.child.id() {
             // It may have ended by itself.
             let _ = kill(Pid::from_raw(pid.cast_signed()), signal);

@@ -71,11 +71,11 @@ impl Index {
         }
     }
 
-    async fn observe(&self, did: Did, active: bool) -> Result<()> {
+    async fn observe(&mut self, did: Did, active: bool) -> Result<()> {
         let name = if active { "active" } else { "deactivated" }.to_owned();
         let status = Some(Status { active, name });
         let seen = ActorSeen { did, handle: None, pds: None, hold_endpoint: None, status };
-        Ok(observe::actor(&self.client, &seen, self.generation).await?)
+        Ok(observe::actor(&mut self.client, &seen, self.generation).await?)
     }
 
     /// Both digests; fails if those that are kept are not those of the ledger.

@@ -2,12 +2,12 @@ use axum::{Json, extract::State};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 use service::config::SourceUrl;
-use store::queries::{BackfillView, Counts, SourceView, StatusView};
+use store::queries::{BackfillView, Counts, GapView, SourceView, StatusView};
 
 use crate::{WebConfig, error::WebError, state::Web};
 
-/// A live source's cursor moves at least every 5 s, whatever happens on it.
-const STALLED_AFTER: TimeDelta = TimeDelta::seconds(30);
+/// A source that is said to be connected, and of which nothing was heard for so long, is not any more: nor is who says so.
+const STALLED_AFTER: TimeDelta = TimeDelta::seconds(90);
 
 #[derive(Serialize)]
 pub struct Status {
@@ -15,6 +15,7 @@ pub struct Status {
     lag_ms: Option<i64>,
     counts: Counts,
     sources: Vec<SourceState>,
+    gaps: Vec<GapView>,
     backfill: Option<BackfillView>,
     fingerprint: String,
 }
@@ -28,8 +29,8 @@ pub struct SourceState {
     pub kind: &'static str,
     /// Its position; `None` if it was never read.
     pub cursor: Option<i64>,
-    /// `live`, `stalled` or `never`.
-    pub state: &'static str,
+    /// `connecting`, `connected`, `standby`, `stalled`, `failed`, or `former` of one that is no longer read.
+    pub state: String,
     /// When the cursor moved last.
     pub updated_at: Option<DateTime<Utc>>,
 }
@@ -43,40 +44,39 @@ pub async fn get(State(web): State<Web>) -> Result<Json<Status>, WebError> {
         lag_ms: web.lag_ms(&status, now),
         sources: sources(web.config(), &status, now),
         counts: status.counts,
+        gaps: status.gaps,
         backfill: status.backfill,
         fingerprint: web.reader().records_fingerprint().await?.0,
     }))
 }
 
-/// A Jetstream that numbers its events has a second cursor beside the one that counts time, named by its URL and this.
-const SEQUENCE: &str = "#sequence";
-
-/// Every source that has a cursor, then those that are configured and have none. Of a source's two cursors the one that
-/// moved last is shown.
+/// Every source that the indexer says something of or once read, then those that are configured here and that it has not
+/// come to.
 pub fn sources(config: &WebConfig, status: &StatusView, now: DateTime<Utc>) -> Vec<SourceState> {
-    let plain = |source: &SourceView| source.url.trim_end_matches(SEQUENCE).to_owned();
-    let newer = |source: &&SourceView| {
-        status.sources.iter().all(|other| plain(other) != plain(source) || other.updated_at <= source.updated_at)
-    };
-    let read = status.sources.iter().filter(newer).map(|source| SourceState {
-        kind: plain(source).parse().map_or("unknown", |url: SourceUrl| url.kind().as_str()),
-        url: plain(source),
-        cursor: Some(source.cursor),
-        state: if now - source.updated_at > STALLED_AFTER { "stalled" } else { "live" },
-        updated_at: Some(source.updated_at),
+    let silent = |source: &SourceView| source.heard_at.is_some_and(|heard| now - heard > STALLED_AFTER);
+    let known = status.sources.iter().map(|source| SourceState {
+        kind: source.url.parse().map_or("unknown", |url: SourceUrl| url.kind().as_str()),
+        url: source.url.clone(),
+        cursor: source.cursor,
+        state: match source.state.as_deref() {
+            None => "former".to_owned(),
+            Some("connected") if silent(source) => "stalled".to_owned(),
+            Some(state) => state.to_owned(),
+        },
+        updated_at: source.updated_at,
     });
     let unread = config.sources.iter().filter(|source| {
         let url = source.to_string();
-        status.sources.iter().all(|known| plain(known) != url)
+        status.sources.iter().all(|known| known.url != url)
     });
     let unread = unread.map(|source| SourceState {
         url: source.to_string(),
         kind: source.kind().as_str(),
         cursor: None,
-        state: "never",
+        state: "standby".to_owned(),
         updated_at: None,
     });
-    read.chain(unread).collect()
+    known.chain(unread).collect()
 }
 
 #[cfg(test)]
@@ -88,13 +88,16 @@ mod tests {
     use crate::WebConfig;
 
     #[test]
-    fn sources_are_live_stalled_or_never_read() {
+    fn sources_stand_as_the_indexer_says() {
         let now = Utc::now();
-        let source = |url: &str, seconds| SourceView {
+        let source = |url: &str, state: Option<&str>, seconds| SourceView {
             url: url.into(),
-            cursor: 7,
+            kind: None,
+            state: state.map(Into::into),
+            cursor: Some(7),
             safe_time: None,
-            updated_at: now - TimeDelta::seconds(seconds),
+            updated_at: Some(now),
+            heard_at: Some(now - TimeDelta::seconds(seconds)),
         };
         let counts = Counts {
             repositories: 0,
@@ -110,7 +113,13 @@ mod tests {
         };
         let status = StatusView {
             counts,
-            sources: vec![source("wss://a.example/subscribe", 1), source("wss://b.example/other", 3_600)],
+            sources: vec![
+                source("wss://a.example/subscribe", Some("connected"), 1),
+                source("wss://d.example/subscribe", Some("connected"), 3_600),
+                source("wss://e.example/subscribe", Some("failed"), 3_600),
+                source("wss://b.example/other", None, 1),
+            ],
+            gaps: Vec::new(),
             backfill: None,
         };
         let config = WebConfig {
@@ -125,8 +134,14 @@ mod tests {
             .into_iter()
             .map(|source| (source.kind, source.cursor, source.state))
             .collect();
-        let expected =
-            [("jetstream_v1", Some(7), "live"), ("unknown", Some(7), "stalled"), ("firehose", None, "never")];
+        let expected = [
+            ("jetstream_v1", Some(7), "connected"),
+            ("jetstream_v1", Some(7), "stalled"),
+            ("jetstream_v1", Some(7), "failed"),
+            ("unknown", Some(7), "former"),
+            ("firehose", None, "standby"),
+        ]
+        .map(|(kind, cursor, state)| (kind, cursor, state.to_owned()));
         assert_eq!(states, expected);
     }
 }

@@ -1,6 +1,6 @@
 use chrono::Utc;
 use leptos::prelude::*;
-use store::queries::{BackfillView, Counts};
+use store::queries::{BackfillView, Counts, GapView};
 
 use crate::{
     api::status::{SourceState, sources},
@@ -9,6 +9,9 @@ use crate::{
     error::WebError,
     text::format,
 };
+
+/// How many gaps are told of; the JSON has more.
+const GAPS: usize = 5;
 
 /// What the index holds, how fresh it is and what it reads.
 pub async fn page(visit: Visit) -> Result<Answer, WebError> {
@@ -29,6 +32,7 @@ pub async fn page(visit: Visit) -> Result<Answer, WebError> {
         <section aria-labelledby="sources">
             <h2 id="sources">"What it reads"</h2>
             {source_table(sources(web.config(), &status, now))}
+            {status.gaps.iter().take(GAPS).map(gap).collect_view()}
         </section>
         {status.backfill.as_ref().map(backfill)}
         <section aria-labelledby="fingerprint">
@@ -70,9 +74,9 @@ fn source_table(sources: Vec<SourceState>) -> AnyView {
         return view! { <p class="empty">"No source has been read yet."</p> }.into_any();
     }
     let row = |source: SourceState| {
-        let class = match source.state {
-            "live" => "good",
-            "stalled" => "bad",
+        let class = match source.state.as_str() {
+            "connected" => "good",
+            "stalled" | "failed" => "bad",
             _ => "muted",
         };
         view! {
@@ -98,6 +102,27 @@ fn source_table(sources: Vec<SourceState>) -> AnyView {
             </thead>
             <tbody>{sources.into_iter().map(row).collect_view()}</tbody>
         </table>
+    }
+    .into_any()
+}
+
+/// A gap, in a sentence or two.
+fn gap(gap: &GapView) -> AnyView {
+    let what = match gap.reason.as_str() {
+        "future" => " was set up anew and does not know how far we had come",
+        "unreadable" => " sends something that cannot be read, which was passed over",
+        _ => " no longer had all that we missed",
+    };
+    let since = gap.since.map(|time| view! { " since " {words::age(time)} });
+    let repaired = match gap.repaired_at {
+        Some(time) => view! { "All repositories were read in its place, until " {words::age(time)} "." }.into_any(),
+        None => view! { "All repositories are being read in its place." }.into_any(),
+    };
+    view! {
+        <p>
+            <code class="wrap">{format::shown(&gap.source)}</code> {what} {since} ", as we found "
+            {words::age(gap.detected_at)} ". " {repaired}
+        </p>
     }
     .into_any()
 }

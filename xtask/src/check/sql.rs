@@ -46,7 +46,7 @@ pub fn check(files: &[SourceFile]) -> Vec<Violation> {
 
 /// Whether the file holds tests only, by where it lies.
 fn is_test(file: &SourceFile) -> bool {
-    file.path.contains("/tests/") || file.path.ends_with("/tests.rs")
+    file.under(&["tests/"]) || file.path.contains("/tests/") || file.path.ends_with("/tests.rs")
 }
 
 /// The lines on which a quote is followed, after blanks and line continuations, by a statement.

@@ -55,6 +55,13 @@ pub static SUITES: &[Suite] = &[
         tests: Tests::System("cli"),
     },
     Suite {
+        name: "stall",
+        about: "a source that is stopped: readiness, failover, nothing lost, and back",
+        needs: &[tools::POSTGRES],
+        only_in_full: false,
+        tests: Tests::System("stall"),
+    },
+    Suite {
         name: "index",
         about: "a thousand histories in any order, duplication and batching: the index that a fold in memory expects",
         needs: &[tools::POSTGRES],

@@ -1,11 +1,11 @@
 INSERT INTO repository AS r (did, name, pullable, manifests, tags, pages, title, summary, licenses, source, avatar_cid,
                              latest_tag, latest_digest, created_at, updated_at, search)
-SELECT t.did, t.name, t.pullable, m.manifests, g.tags, p.pages,
+SELECT t.did, t.name, t.pullable, m.manifests, g.tags, coalesce(page.pages, 0),
        left(about.annotations ->> 'org.opencontainers.image.title', 200),
        coalesce(left(about.annotations ->> 'org.opencontainers.image.description', 500), page.summary),
        left(about.annotations ->> 'org.opencontainers.image.licenses', 200),
        left(about.annotations ->> 'org.opencontainers.image.source', 500),
-       page.avatar_cid, latest.tag, coalesce(latest.digest, about.digest), m.oldest, greatest(m.newest, g.newest),
+       page.avatar_cid, latest.tag, coalesce(latest.manifest_digest, about.digest), m.oldest, greatest(m.newest, g.newest),
        left(lower(concat_ws(' ', t.name, about.annotations ->> 'org.opencontainers.image.title',
                             about.annotations ->> 'org.opencontainers.image.description', page.summary)), 2000)
 FROM unnest($1::text[], $2::text[], $3::bool[]) t (did, name, pullable)
@@ -13,21 +13,21 @@ CROSS JOIN LATERAL (SELECT count(*) manifests, min(created_at) oldest, max(creat
                     FROM manifest WHERE did = t.did AND repository = t.name) m
 CROSS JOIN LATERAL (SELECT count(DISTINCT tag) tags, max(updated_at) newest
                     FROM tag WHERE did = t.did AND repository = t.name) g
-CROSS JOIN LATERAL (SELECT count(*) pages FROM page WHERE did = t.did AND repository = t.name) p
-LEFT JOIN LATERAL (SELECT summary, avatar_cid FROM page WHERE did = t.did AND repository = t.name
+LEFT JOIN LATERAL (SELECT summary, avatar_cid, count(*) OVER () pages FROM page WHERE did = t.did AND repository = t.name
                    ORDER BY updated_at DESC NULLS LAST, rkey DESC LIMIT 1) page ON true
 -- The tag that people mean: `latest`, or else the newest one.
-LEFT JOIN LATERAL (SELECT tag.tag, tag.manifest_rkey, tag.manifest_digest bare_digest,
-                          coalesce(named.digest, tag.manifest_digest) digest
-                   FROM tag LEFT JOIN manifest named ON named.did = tag.did AND named.rkey = tag.manifest_rkey
-                   WHERE tag.did = t.did AND tag.repository = t.name
-                   ORDER BY tag.tag = 'latest' DESC, tag.updated_at DESC NULLS LAST, tag.tag DESC, tag.rkey DESC
+LEFT JOIN LATERAL (SELECT tag, manifest_rkey, manifest_digest FROM tag WHERE did = t.did AND repository = t.name
+                   ORDER BY tag = 'latest' DESC, updated_at DESC NULLS LAST, tag DESC, rkey DESC
                    LIMIT 1) latest ON true
 -- Its manifest speaks for the repository; without one, the newest that is about nothing else.
-LEFT JOIN LATERAL (SELECT annotations, digest FROM manifest
-                   WHERE did = t.did AND (rkey = latest.manifest_rkey OR digest = latest.bare_digest OR repository = t.name)
-                   ORDER BY coalesce(rkey = latest.manifest_rkey, digest = latest.bare_digest, false) DESC,
-                            subject IS NOT NULL, created_at DESC NULLS LAST, rkey DESC
+LEFT JOIN LATERAL (SELECT annotations, digest
+                   FROM (SELECT 1 AS choice, m.* FROM manifest m WHERE did = t.did AND rkey = latest.manifest_rkey
+                         UNION ALL
+                         SELECT 1, m.* FROM manifest m WHERE did = t.did AND digest = latest.manifest_digest
+                         UNION ALL
+                         (SELECT 2, m.* FROM manifest m WHERE did = t.did AND repository = t.name
+                          ORDER BY subject IS NOT NULL, created_at DESC NULLS LAST, rkey DESC LIMIT 1)) speaker
+                   ORDER BY choice, subject IS NOT NULL, created_at DESC NULLS LAST, rkey DESC
                    LIMIT 1) about ON true
 ON CONFLICT (did, name) DO UPDATE
 SET pullable = excluded.pullable, manifests = excluded.manifests, tags = excluded.tags, pages = excluded.pages,

@@ -1,6 +1,6 @@
 //! The ledger: which changes are news, and the newest bytes of every record.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use tokio_postgres::{Transaction, types::Type};
 use types::{
@@ -10,28 +10,28 @@ use types::{
 
 use super::{
     Verdict,
-    copy::{Table, copy, row},
+    copy::{Table, Value, copy, row},
     decide::{Known, News, decide},
     quota::Quotas,
 };
 use crate::StoreError;
 
-/// The temporary table of the writer's connection, through which rows reach the ledger.
-const INCOMING: Table = Table {
-    name: "incoming",
-    columns: &[
-        ("did", Type::TEXT),
-        ("collection", Type::TEXT),
-        ("rkey", Type::TEXT),
-        ("rev", Type::TEXT),
-        ("cid", Type::BYTEA),
-        ("state", Type::TEXT),
-        ("decoder", Type::INT4),
-        ("reason", Type::TEXT),
-        ("raw", Type::BYTEA),
-        ("verification", Type::TEXT),
-    ],
-};
+const COLUMNS: &[(&str, Type)] = &[
+    ("did", Type::TEXT),
+    ("collection", Type::TEXT),
+    ("rkey", Type::TEXT),
+    ("rev", Type::TEXT),
+    ("cid", Type::BYTEA),
+    ("state", Type::TEXT),
+    ("decoder", Type::INT4),
+    ("reason", Type::TEXT),
+    ("raw", Type::BYTEA),
+    ("verification", Type::TEXT),
+];
+/// Records that are new go straight into the ledger.
+const RECORD: Table = Table { name: "record", columns: COLUMNS };
+/// The temporary table of the writer's connection, through which others replace what the ledger has of them.
+const INCOMING: Table = Table { name: "incoming", columns: COLUMNS };
 
 /// What a batch wrote into the ledger.
 #[derive(Default)]
@@ -51,6 +51,11 @@ pub(crate) struct Written<'a> {
 }
 
 impl<'a> Written<'a> {
+    /// Whether the index may have rows of a record from before.
+    pub fn replaces(&self, id: &RecordId) -> bool {
+        self.contents.get(id).is_none_or(|(before, _)| before.is_some())
+    }
+
     /// Takes in what a later step of the same transaction wrote.
     pub fn merge(&mut self, later: Written<'a>) {
         self.projected.extend(later.projected);
@@ -129,6 +134,7 @@ pub(crate) async fn write<'a>(
         return Ok(written);
     }
     let mut known = load(tx, &candidates).await?;
+    let old: HashSet<RecordId> = known.keys().cloned().collect();
     let floors = load_floors(tx, &candidates).await?;
     let mut rows = Rows::default();
     for Candidate { at, id, news, put } in candidates {
@@ -167,7 +173,7 @@ pub(crate) async fn write<'a>(
             }
         }
     }
-    save(tx, &rows.whole).await?;
+    save(tx, &rows.whole, &old).await?;
     save_revs(tx, &rows.revs).await?;
     Ok(written)
 }
@@ -237,43 +243,51 @@ async fn save_revs(tx: &Transaction<'_>, revs: &BTreeMap<&RecordId, Tid>) -> Res
     Ok(())
 }
 
-async fn save(tx: &Transaction<'_>, rows: &BTreeMap<&RecordId, (News, Option<&Put>)>) -> Result<(), StoreError> {
-    if rows.is_empty() {
+/// Writes rows of which the ledger has an older one (`old`), or none.
+async fn save(
+    tx: &Transaction<'_>,
+    rows: &BTreeMap<&RecordId, (News, Option<&Put>)>,
+    old: &HashSet<RecordId>,
+) -> Result<(), StoreError> {
+    let (mut new, mut moved) = (Vec::new(), Vec::new());
+    for (id, (news, put)) in rows {
+        let rows = if old.contains(*id) { &mut moved } else { &mut new };
+        rows.push(values(id, news, *put));
+    }
+    copy(tx, &RECORD, &new).await?;
+    if moved.is_empty() {
         return Ok(());
     }
-    let rows: Vec<_> = rows
-        .iter()
-        .map(|(id, (news, put))| {
-            let reason = put.and_then(reason);
-            let state = match (put, &reason) {
-                (None, _) => "deleted",
-                (Some(_), Some(_)) => "invalid",
-                (Some(_), None) => "ok",
-            };
-            let (rev, cid) = (news.rev.to_string(), news.cid.map(Cid::to_bytes));
-            let raw = put.map(|put| &*put.raw);
-            let verification = put.map(|put| put.verification.as_str());
-            row![
-                id.did.as_str(),
-                id.collection.as_str(),
-                id.rkey.as_str(),
-                rev,
-                cid,
-                state,
-                DECODER,
-                reason,
-                raw,
-                verification
-            ]
-        })
-        .collect();
-    copy(tx, &INCOMING, &rows).await?;
+    copy(tx, &INCOMING, &moved).await?;
     tx.execute(
-        "INSERT INTO record SELECT * FROM incoming ON CONFLICT (did, collection, rkey) DO UPDATE
-         SET rev = excluded.rev, cid = excluded.cid, state = excluded.state, decoder = excluded.decoder,
-             reason = excluded.reason, raw = excluded.raw, verification = excluded.verification",
+        "UPDATE record r
+         SET rev = i.rev, cid = i.cid, state = i.state, decoder = i.decoder, reason = i.reason, raw = i.raw,
+             verification = i.verification
+         FROM incoming i WHERE (r.did, r.collection, r.rkey) = (i.did, i.collection, i.rkey)",
         &[],
     )
     .await?;
     Ok(())
+}
+
+/// A row of the ledger.
+fn values<'a>(id: &'a RecordId, news: &News, put: Option<&'a Put>) -> Vec<Value<'a>> {
+    let reason = put.and_then(reason);
+    let state = match (put, &reason) {
+        (None, _) => "deleted",
+        (Some(_), Some(_)) => "invalid",
+        (Some(_), None) => "ok",
+    };
+    row![
+        id.did.as_str(),
+        id.collection.as_str(),
+        id.rkey.as_str(),
+        news.rev.to_string(),
+        news.cid.map(Cid::to_bytes),
+        state,
+        DECODER,
+        reason,
+        put.map(|put| &*put.raw),
+        put.map(|put| put.verification.as_str()),
+    ]
 }

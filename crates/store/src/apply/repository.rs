@@ -20,9 +20,12 @@ pub(crate) async fn derive(tx: &Transaction<'_>, touched: &Touched) -> Result<()
         let pullable: Vec<bool> = names.iter().map(|name| is_pullable(name)).collect();
         tx.execute(include_str!("derive_repository.sql"), &[&dids, &names, &pullable]).await?;
     }
-    let all: Vec<&(String, String)> = touched.repositories.iter().chain(touched.stars.keys()).collect();
-    if !all.is_empty() {
-        let (dids, names): (Vec<&str>, Vec<&str>) = all.iter().map(|(did, name)| (did.as_str(), name.as_str())).unzip();
+    let unstarred =
+        touched.stars.iter().filter(|(_, change)| change.shown < 0 || change.hidden < 0).map(|(key, _)| key);
+    let lessened: Vec<&(String, String)> = touched.lessened.iter().chain(unstarred).collect();
+    if !lessened.is_empty() {
+        let (dids, names): (Vec<&str>, Vec<&str>) =
+            lessened.iter().map(|(did, name)| (did.as_str(), name.as_str())).unzip();
         tx.execute(
             "DELETE FROM repository r USING unnest($1::text[], $2::text[]) t (did, name)
              WHERE r.did = t.did AND r.name = t.name AND r.manifests + r.tags + r.pages + r.stars + r.hidden_stars = 0",

@@ -18,6 +18,17 @@ use crate::{
 /// The advisory lock of the one writer.
 const WRITER_LOCK: i64 = 7_300_002;
 
+/// What holds for the writer's connection.
+/// - A crash of the machine may lose the last batches, but then their cursor too, and they are read again. What commits
+///   later and waits for the disk (a job that is done) takes them along: the log is one.
+/// - Statements look rows up by their keys, and tables grow: a plan made for a small table must not last.
+const SESSION: &str = "
+    SET synchronous_commit = off;
+    SET enable_seqscan = off;
+    SET enable_hashjoin = off;
+    SET enable_mergejoin = off;
+    CREATE TEMP TABLE incoming (LIKE record) ON COMMIT DELETE ROWS";
+
 /// The one process that applies changes. It holds an advisory lock on the connection that it writes with, and each
 /// transaction checks that nobody has raised the epoch since.
 pub struct Writer {
@@ -67,7 +78,7 @@ impl Writer {
         if !is_ours {
             return Ok(None);
         }
-        client.batch_execute("CREATE TEMP TABLE incoming (LIKE record) ON COMMIT DELETE ROWS").await?;
+        client.batch_execute(SESSION).await?;
         let epoch = client.query_one("UPDATE writer SET epoch = epoch + 1 RETURNING epoch", &[]).await?.get(0);
         let quotas = Quotas::load(&client, Caps::default()).await?;
         let tenure = Tenure { generation, epoch };

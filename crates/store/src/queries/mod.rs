@@ -21,7 +21,7 @@ pub use record::RecordView;
 pub use registry::{Asked, Referrer, ServedBlob, ServedManifest};
 pub use repository::{Owner, RepositoryItem, RepositoryView, Texts};
 pub use search::SearchPage;
-pub use status::{BackfillView, Counts, SourceView, StatusView};
+pub use status::{BackfillView, Counts, GapView, SourceView, StatusView};
 pub use tag::{TagHistoryView, TagView};
 
 use crate::{StoreError, connect::search_path};

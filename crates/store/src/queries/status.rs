@@ -10,8 +10,10 @@ use crate::StoreError;
 pub struct StatusView {
     /// How many of each there are.
     pub counts: Counts,
-    /// The sources that were ever read.
+    /// The sources that the indexer is told of in the order of preference, then those that it once read.
     pub sources: Vec<SourceView>,
+    /// What sources could not give us, the latest first.
+    pub gaps: Vec<GapView>,
     /// How far the reading of the whole network is; `None` if there was none.
     pub backfill: Option<BackfillView>,
 }
@@ -41,18 +43,46 @@ pub struct Counts {
     pub rejects: i64,
 }
 
-/// A source's cursor.
+/// A source: one that the indexer reads or would, or that it read once.
 #[derive(Clone, Debug, FromQueryResult, Serialize)]
 pub struct SourceView {
     /// The source, without query.
     pub url: String,
-    /// Its position, as it counts.
-    pub cursor: i64,
+    /// `jetstream_v1`, `jetstream_v2` or `firehose`; `None` if the indexer is no longer told of it.
+    pub kind: Option<String>,
+    /// `connecting`, `connected`, `standby`, `stalled` or `failed`; `None` if the indexer is no longer told of it.
+    pub state: Option<String>,
+    /// Its position, as it counts; `None` if it was never read.
+    pub cursor: Option<i64>,
     /// The time up to which its events are known to have been seen, in microseconds.
     #[serde(skip)]
     pub safe_time: Option<i64>,
     /// When the cursor was written last.
-    pub updated_at: DateTime<Utc>,
+    pub updated_at: Option<DateTime<Utc>>,
+    /// When something was heard of it last.
+    #[serde(skip)]
+    pub heard_at: Option<DateTime<Utc>>,
+}
+
+/// A part of a stream that a source could not give us.
+#[derive(Clone, Debug, FromQueryResult, Serialize)]
+pub struct GapView {
+    /// The source, without query.
+    pub source: String,
+    /// `outdated`, `future` or `unreadable`.
+    pub reason: String,
+    /// Up to when everything was seen, if that is known.
+    pub since: Option<DateTime<Utc>>,
+    /// When the stream went on, if that is known.
+    pub until: Option<DateTime<Utc>>,
+    /// The position up to which everything was seen, as the source counts.
+    pub from_position: Option<i64>,
+    /// The position at which the stream went on.
+    pub to_position: Option<i64>,
+    /// When it was noticed.
+    pub detected_at: DateTime<Utc>,
+    /// When every repository had been read in its place; `None` while that goes on.
+    pub repaired_at: Option<DateTime<Utc>>,
 }
 
 /// How far the reading of the whole network is.
@@ -84,13 +114,21 @@ impl Reader {
                              (SELECT coalesce(sum(live), 0)::bigint FROM fingerprint) AS records,
                              (SELECT count(*) FROM record WHERE state = 'invalid') AS invalid,
                              (SELECT count(*) FROM job) AS jobs, (SELECT count(*) FROM reject) AS rejects";
-        let sources =
-            "SELECT source AS url, position AS cursor, safe_time, updated_at FROM cursor ORDER BY updated_at DESC";
+        // A Jetstream that numbers its events has a second cursor, named by its URL and #sequence: the one that moved last.
+        let sources = "SELECT url, s.kind, s.state, c.position AS cursor, c.safe_time, c.updated_at, s.heard_at
+             FROM source s FULL JOIN (
+                 SELECT DISTINCT ON (split_part(source, '#', 1)) split_part(source, '#', 1) AS url, position, safe_time,
+                        updated_at
+                 FROM cursor ORDER BY split_part(source, '#', 1), updated_at DESC
+             ) c USING (url) ORDER BY s.preference NULLS LAST, c.updated_at DESC, url";
+        let gaps = "SELECT source, reason, since, until, from_position, to_position, detected_at, repaired_at
+                    FROM gap ORDER BY id DESC LIMIT 20";
         let backfill = "SELECT total, done, failed, started_at, finished_at FROM backfill";
         let counts = self.one(counts, vec![]).await?;
         Ok(StatusView {
             counts: counts.ok_or_else(|| StoreError::Statement("no counts".into()))?,
             sources: self.all(sources, vec![]).await?,
+            gaps: self.all(gaps, vec![]).await?,
             backfill: self.one(backfill, vec![]).await?,
         })
     }

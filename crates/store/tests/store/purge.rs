@@ -92,7 +92,10 @@ async fn who_comes_back_is_indexed_again_and_what_is_late_is_not() {
     purge(&mut index, 9).await;
     let applied = index.apply(bob()).await;
     assert_eq!(applied.verdicts.get("below_floor"), Some(&8), "{applied:?}");
-    assert_eq!(traces(&index).await, [""; 0]);
+    // What came after the purge is archived like all that comes.
+    let mut left = traces(&index).await;
+    left.retain(|table| !table.starts_with("ops.archive"));
+    assert_eq!(left, [""; 0]);
     index.apply(vec![put(10, id(BOB, Collection::Manifest, "m1"), &manifest("mine", 1))]).await;
     assert_eq!(index.count("SELECT count(*) FROM repository").await, 1);
     // The confirmation comes late: what is newer than it stays.

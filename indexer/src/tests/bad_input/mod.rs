@@ -193,7 +193,8 @@ async fn sent(stream: Stream, rows: Vec<Row>, sibling: impl Fn(usize) -> Message
     indexer.until("SELECT count(*) FROM tag WHERE did = 'did:plc:sibling'", &[&all]).await;
     let mut rejects = BTreeMap::<&str, i64>::new();
     for row in first.iter().chain(&last) {
-        let did = author(&row.message).unwrap_or_default();
+        // Postgres takes no NUL, not even to look for it.
+        let did = author(&row.message).unwrap_or_default().replace('\0', "\u{fffd}");
         let state = match row.fate {
             Fate::Applied => "ok",
             Fate::Invalid(reason) => &format!("invalid {reason}"),

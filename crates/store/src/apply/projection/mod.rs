@@ -24,6 +24,8 @@ use crate::StoreError;
 pub(crate) struct Touched {
     /// Repositories whose manifests, tags or pages changed: (owner, name), before and after.
     pub repositories: BTreeSet<(String, String)>,
+    /// Those of them that lost something, and may be empty now.
+    pub lessened: BTreeSet<(String, String)>,
     /// Digests of manifest records that changed: (owner, digest), before and after.
     pub digests: BTreeSet<(String, String)>,
     /// How many more (or fewer) accounts star a repository, of those shown and those hidden: (owner, name).
@@ -55,8 +57,8 @@ pub(crate) async fn write(tx: &Transaction<'_>, written: &Written<'_>) -> Result
     let mut touched = Touched::default();
     let mut moves = Moves::default();
     for collection in Collection::ALL {
-        let of_it = written.projected.iter().filter(|(id, _)| id.collection == collection);
-        let keys: Vec<&RecordId> = of_it.map(|(id, _)| id).collect();
+        let of_it = written.projected.keys().filter(|id| id.collection == collection && written.replaces(id));
+        let keys: Vec<&RecordId> = of_it.collect();
         if !keys.is_empty() {
             remove(tx, collection, &keys, &mut touched, &mut moves).await?;
         }
@@ -148,7 +150,9 @@ async fn remove(
                 moves.stars.removed(row.get(0), row.get(1), row.get(2));
                 continue;
             }
-            touched.repositories.insert((row.get(0), row.get(1)));
+            let repository: (String, String) = (row.get(0), row.get(1));
+            touched.repositories.insert(repository.clone());
+            touched.lessened.insert(repository);
             match *table {
                 "manifest" => drop(touched.digests.insert((row.get(0), row.get(2)))),
                 "tag" => moves.tags.removed(&row),
