@@ -1,11 +1,12 @@
 //! A source that is stopped: what the index says of itself, where it goes, and that nothing is lost on the way there and back.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use data_encoding::BASE32_NOPAD;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+use tokio::time::sleep;
 
 use crate::harness::crowsnest::Crowsnest;
 use crate::harness::devnet::{Devnet, Forwarder};
@@ -15,6 +16,8 @@ use crate::harness::xrpc::Account;
 use crate::harness::{eventually, http, passed};
 
 const PATIENCE: Duration = Duration::from_secs(40);
+/// What has not changed for so long will not by itself.
+const STILL: Duration = Duration::from_secs(2);
 
 /// An index of a network that it can hear in two ways, the first of which can be stopped. Fields are dropped in this order.
 struct World {
@@ -68,9 +71,17 @@ impl World {
 
     /// Waits until the index stands still: everything that there was has been read.
     async fn settled(&self) -> Result<Sum> {
-        let read = |status: &Value| status["backfill"]["finished_at"].is_string() && status["counts"]["jobs"] == 0;
-        self.until("the network is read", read).await?;
-        Sum::parse(self.status().await?["fingerprint"].as_str().context("no fingerprint")?)
+        self.until("the network is read", |status| status["backfill"]["finished_at"].is_string()).await?;
+        let (mut last, mut since) = (String::new(), Instant::now());
+        while since.elapsed() < STILL {
+            let status = self.status().await?;
+            let fingerprint = status["fingerprint"].as_str().context("no fingerprint")?;
+            if last != fingerprint {
+                (last, since) = (fingerprint.to_owned(), Instant::now());
+            }
+            sleep(Duration::from_millis(100)).await;
+        }
+        Sum::parse(&last)
     }
 
     /// Publishes tags, and adds to a fingerprint what they come to.
@@ -132,7 +143,7 @@ impl Sum {
     }
 }
 
-fn state<'a>(status: &'a Value, source: usize) -> &'a str {
+fn state(status: &Value, source: usize) -> &str {
     status["sources"][source]["state"].as_str().unwrap_or_default()
 }
 

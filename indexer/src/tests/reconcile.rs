@@ -95,6 +95,8 @@ async fn beside_a_running_indexer_it_leaves_the_mending_to_that() {
     let indexer = Indexer::start(&database, &stream, &network).await;
     let config = config(&database, &network);
     read(&config, &[]).await;
+    // A fresh index reads by itself too: nothing may be on its way that would mend what is planted.
+    indexer.until("SELECT kind FROM job", &[]).await;
     indexer.db.batch_execute("DELETE FROM record WHERE rkey = 't1'").await.unwrap();
     assert_eq!(compare(&config, true).await.differences.len(), 2);
     // What the stream brought and the host's listing does not show yet is newer, and no difference.
