@@ -138,6 +138,17 @@ fn cursor(query: &str) -> Option<i64> {
 }
 
 impl Shared {
+    fn new(mute: bool) -> Arc<Self> {
+        Arc::new(Self {
+            log: Mutex::default(),
+            queries: Mutex::default(),
+            state: watch::channel((0, 0)).0,
+            mute: mute.into(),
+            halves: AtomicBool::default(),
+            jump_back: AtomicI64::default(),
+        })
+    }
+
     async fn serve(self: Arc<Self>, tcp: TcpStream) {
         let mut query = String::new();
         #[expect(clippy::result_large_err, reason = "the library's signature")]
