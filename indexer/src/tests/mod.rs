@@ -76,22 +76,6 @@ impl Indexer {
         Self::start_configured(database, &sources, (url, url), |config| time(&mut config.timing)).await
     }
 
-    /// With a network that is somewhere else.
-    pub async fn start_in(
-        database: &TestDatabase,
-        sources: Vec<Url>,
-        places: Places,
-        cursor_interval: Duration,
-        compression: bool,
-    ) -> Self {
-        let sources: Vec<&str> = sources.iter().map(Url::as_str).collect();
-        Self::start_configured(database, &sources, (places.who.as_str(), places.relay.as_str()), |config| {
-            config.compression = compression;
-            (config.timing.stall, config.timing.cursor_interval) = (places.stall, cursor_interval);
-        })
-        .await
-    }
-
     /// One that reads no more than so many records of a repository.
     pub async fn start_limited(database: &TestDatabase, stream: &Stream, network: &Network, most: usize) -> Self {
         let url = network.url.as_str();

@@ -43,19 +43,6 @@ struct Shared {
     jump_back: AtomicI64,
 }
 
-impl Shared {
-    fn new(mute: bool) -> Arc<Self> {
-        Arc::new(Self {
-            log: Mutex::default(),
-            queries: Mutex::default(),
-            state: watch::channel((0, 0)).0,
-            mute: mute.into(),
-            halves: AtomicBool::default(),
-            jump_back: AtomicI64::default(),
-        })
-    }
-}
-
 impl Stream {
     pub async fn jetstream() -> Self {
         Self::start("/subscribe", false).await

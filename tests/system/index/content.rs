@@ -93,11 +93,11 @@ impl Pen<'_> {
                 // Now and then somebody else is called the owner: that is forged.
                 let owner = if self.random.random_bool(0.3) { self.person() } else { self.who };
                 json!({"endpoint": format!("https://{}", slot.rkey), "owner": self.name(owner),
-                       "public": self.nonce % 2 == 0, "createdAt": self.time()})
+                       "public": self.nonce.is_multiple_of(2), "createdAt": self.time()})
             }
             Collection::Captain => {
                 let owner = self.person();
-                json!({"owner": self.name(owner), "public": self.nonce % 2 == 0, "allowAllCrew": self.nonce % 3 == 0,
+                json!({"owner": self.name(owner), "public": self.nonce.is_multiple_of(2), "allowAllCrew": self.nonce.is_multiple_of(3),
                        "deployedAt": self.time(), "region": self.pick(&["eu", "us"])})
             }
             Collection::Crew if self.who >= HOLDS => {

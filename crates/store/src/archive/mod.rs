@@ -1,5 +1,5 @@
 //! Every event in scope as it came, before it was decoded, from every path, with what became of it. The writer packs the
-//! events of a batch into a chunk ([`chunk`]) and keeps it in the batch's transaction ([`record`]); age and size are kept in
+//! events of a batch into a chunk (`chunk`) and keeps it in the batch's transaction (`record`); age and size are kept in
 //! bounds by [`prune`]. A reading ([`read`]) is for replays; a purge takes an account out of it ([`scrub`]).
 
 mod chunk;
