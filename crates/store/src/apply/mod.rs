@@ -16,8 +16,10 @@ mod quota;
 mod repository;
 mod silence;
 mod snapshot;
+mod transaction;
 mod writer;
 
 pub use decide::Verdict;
 pub use quota::Caps;
+pub(crate) use transaction::Transaction;
 pub use writer::{Applied, Writer};
