@@ -81,7 +81,6 @@ CREATE TABLE IF NOT EXISTS tag (
     PRIMARY KEY (did, rkey)
 );
 CREATE INDEX IF NOT EXISTS tag_name ON tag (did, repository, tag, updated_at DESC NULLS LAST, rkey DESC);
-CREATE INDEX IF NOT EXISTS tag_newest ON tag (did, repository, updated_at DESC NULLS LAST, tag);
 CREATE INDEX IF NOT EXISTS tag_manifest ON tag (did, manifest_rkey);
 CREATE INDEX IF NOT EXISTS tag_digest ON tag (did, manifest_digest) WHERE manifest_digest IS NOT NULL;
 
@@ -93,7 +92,6 @@ CREATE TABLE IF NOT EXISTS star (
     created_at timestamptz,
     PRIMARY KEY (did, rkey)
 );
-CREATE INDEX IF NOT EXISTS star_subject ON star (owner, repository, did);
 
 -- Several star records of one account for one repository count once.
 CREATE TABLE IF NOT EXISTS star_edge (
@@ -214,8 +212,5 @@ CREATE TABLE IF NOT EXISTS repository (
     search text NOT NULL DEFAULT '',
     PRIMARY KEY (did, name)
 );
-CREATE INDEX IF NOT EXISTS repository_name ON repository (lower(name) text_pattern_ops);
-CREATE INDEX IF NOT EXISTS repository_name_trgm ON repository USING gin (lower(name) gin_trgm_ops);
-CREATE INDEX IF NOT EXISTS repository_search_trgm ON repository USING gin (search gin_trgm_ops);
 CREATE INDEX IF NOT EXISTS repository_updated ON repository (updated_at DESC NULLS LAST, did, name) WHERE manifests > 0;
 CREATE INDEX IF NOT EXISTS repository_stars ON repository (stars DESC, did, name) WHERE manifests > 0;

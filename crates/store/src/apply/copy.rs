@@ -1,10 +1,8 @@
 use bytes::{BufMut as _, Bytes, BytesMut};
 use futures::{SinkExt as _, pin_mut};
-use tokio_postgres::{
-    Transaction,
-    types::{IsNull, ToSql, Type},
-};
+use tokio_postgres::types::{IsNull, ToSql, Type};
 
+use super::Transaction;
 use crate::StoreError;
 
 /// A value of a row that is copied.

@@ -34,3 +34,10 @@ SET pullable = excluded.pullable, manifests = excluded.manifests, tags = exclude
     title = excluded.title, summary = excluded.summary, licenses = excluded.licenses, source = excluded.source,
     avatar_cid = excluded.avatar_cid, latest_tag = excluded.latest_tag, latest_digest = excluded.latest_digest,
     created_at = excluded.created_at, updated_at = excluded.updated_at, search = excluded.search
+-- What comes to the same is not written again, nor are its indexes.
+WHERE (r.pullable, r.manifests, r.tags, r.pages, r.title, r.summary, r.licenses, r.source, r.avatar_cid, r.latest_tag,
+       r.latest_digest, r.created_at, r.updated_at, r.search)
+      IS DISTINCT FROM
+      (excluded.pullable, excluded.manifests, excluded.tags, excluded.pages, excluded.title, excluded.summary,
+       excluded.licenses, excluded.source, excluded.avatar_cid, excluded.latest_tag, excluded.latest_digest,
+       excluded.created_at, excluded.updated_at, excluded.search)

@@ -4,10 +4,9 @@
 use std::collections::BTreeMap;
 
 use sha2::{Digest as _, Sha256};
-use tokio_postgres::Transaction;
 use types::{Cid, RecordId};
 
-use super::ledger::Written;
+use super::{Transaction, ledger::Written};
 use crate::StoreError;
 
 /// A 256-bit sum, least significant byte first.

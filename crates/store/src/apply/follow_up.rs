@@ -3,10 +3,9 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use chrono::{Days, NaiveTime, Utc};
-use tokio_postgres::Transaction;
 use types::{Batch, Change, CursorMove, Did, Hint, Reject};
 
-use super::{holds, ledger::Written, projection::Touched, quota::Quotas};
+use super::{Transaction, holds, ledger::Written, projection::Touched, quota::Quotas};
 use crate::{
     CHANGES_CHANNEL, StoreError, crash,
     jobs::{JobKind, enqueue, enqueue_later},
@@ -90,12 +89,12 @@ async fn queue(
     // Those whom this batch is the first to name.
     hide(tx, changes).await?;
     let manifests: Vec<String> = touched.manifests.iter().map(|id| format!("{}/{}", id.did, id.rkey)).collect();
-    enqueue(tx, JobKind::Manifest, &manifests).await?;
-    enqueue(tx, JobKind::Actor, &looks.into_iter().collect::<Vec<_>>()).await?;
-    enqueue(tx, JobKind::Resync, &resyncs.into_iter().collect::<Vec<_>>()).await?;
+    enqueue(tx.inner(), JobKind::Manifest, &manifests).await?;
+    enqueue(tx.inner(), JobKind::Actor, &looks.into_iter().collect::<Vec<_>>()).await?;
+    enqueue(tx.inner(), JobKind::Resync, &resyncs.into_iter().collect::<Vec<_>>()).await?;
     let names = |dids: &BTreeSet<Did>| dids.iter().map(|did| did.as_str().to_owned()).collect::<Vec<_>>();
-    enqueue_later(tx, JobKind::Resync, &names(&written.unproved), PROOF_PAUSE).await?;
-    enqueue_later(tx, JobKind::Resync, &names(&written.put_off), tomorrow()).await
+    enqueue_later(tx.inner(), JobKind::Resync, &names(&written.unproved), PROOF_PAUSE).await?;
+    enqueue_later(tx.inner(), JobKind::Resync, &names(&written.put_off), tomorrow()).await
 }
 
 /// The time until some moment after midnight.

@@ -1,8 +1,6 @@
 //! Holds that a batch speaks of: each is read and followed at its own server.
 
-use tokio_postgres::Transaction;
-
-use super::projection::Touched;
+use super::{Transaction, projection::Touched};
 use crate::StoreError;
 
 /// A hold that took over from one that took over, and so on: beyond this nobody is followed. Whoever runs a host could name a

@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use tokio_postgres::{Transaction, types::Type};
+use tokio_postgres::types::Type;
 use types::{
     Change, Cid, Did, DropReason, Origin, Put, RecordId, Tid, UnknownVerification, Verification,
     records::{DECODER, Record},
 };
 
 use super::{
-    Verdict,
+    Transaction, Verdict,
     copy::{Table, Value, copy, row},
     decide::{Known, News, decide},
     quota::Quotas,

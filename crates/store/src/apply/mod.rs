@@ -17,9 +17,11 @@ mod quota;
 mod repository;
 mod silence;
 mod snapshot;
+mod transaction;
 mod writer;
 
 pub use decide::Verdict;
 pub(crate) use holds::MAX_SUCCESSORS;
 pub use quota::Caps;
+pub(crate) use transaction::Transaction;
 pub use writer::{Applied, Writer};

@@ -1,9 +1,11 @@
 //! The changes of a batch, or as many of them as Postgres takes at once.
 
-use tokio_postgres::Transaction;
 use types::{Batch, Change, DropReason, Origin, Reject, records::Refusal};
 
-use super::{Applied, Verdict, fingerprint, follow_up, ledger, projection, purge, quota::Quotas, repository, snapshot};
+use super::{
+    Applied, Transaction, Verdict, fingerprint, follow_up, ledger, projection, purge, quota::Quotas, repository,
+    snapshot,
+};
 use crate::{StoreError, crash};
 
 /// What changes came to.
@@ -87,8 +89,8 @@ pub(super) async fn write_what_can_be(
     let mut todo = Vec::from_iter(std::iter::once(0..batch.changes.len()));
     while let Some(range) = todo.pop() {
         let before = quotas.save_point();
-        let savepoint = tx.transaction().await?;
-        savepoint.batch_execute("DELETE FROM incoming").await?;
+        let savepoint = tx.savepoint().await?;
+        savepoint.execute("DELETE FROM incoming", &[]).await?;
         match write(&savepoint, generation, batch.origin, &batch.changes[range.clone()], quotas).await {
             Ok(part) => {
                 savepoint.commit().await?;

@@ -2,10 +2,10 @@
 //!
 //! What is left is the account's row with its status and its floor: late events are below it, and a return is above it.
 
-use tokio_postgres::Transaction;
 use types::{Change, Did, Tid};
 
 use super::{
+    Transaction,
     ledger::Written,
     projection::Touched,
     snapshot::{raise_floor, written},
@@ -38,7 +38,7 @@ pub(crate) async fn forget(tx: &Transaction<'_>, changes: &[Change], touched: &T
         return Ok(());
     }
     for did in &purged {
-        archive::scrub(tx, did).await?;
+        archive::scrub(tx.inner(), did).await?;
     }
     let purged: Vec<&str> = purged.into_iter().map(Did::as_str).collect();
     for statement in [

@@ -4,9 +4,10 @@
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::{Days, NaiveDate, Utc};
-use tokio_postgres::{Client, Transaction};
+use tokio_postgres::Client;
 use types::Did;
 
+use super::Transaction;
 use crate::StoreError;
 
 /// What one account may use up in a day.

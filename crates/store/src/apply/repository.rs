@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use tokio_postgres::Transaction;
 use types::RepositoryName;
 
-use super::projection::{StarMove, Touched};
+use super::{
+    Transaction,
+    projection::{StarMove, Touched},
+};
 use crate::StoreError;
 
 /// Moves the counts of stars, derives the touched repositories and removes those that nothing names any more.

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use tokio_postgres::{Row, Transaction};
+use tokio_postgres::Row;
 use types::{Cid, Collection, Did, RecordId, Rkey, Tid};
 
-use super::ledger::Written;
+use super::{Transaction, ledger::Written};
 use crate::StoreError;
 
 /// Turns rows that are not in the snapshot and not newer than it into tombstones, and raises the account's floor.

@@ -1,13 +1,14 @@
 use std::collections::BTreeMap;
 
 use chrono::{NaiveDate, Utc};
-use tokio_postgres::{Client, Transaction};
+use tokio_postgres::Client;
 use types::Batch;
 
 use super::{
     follow_up, part,
     quota::{Caps, Quotas},
     silence,
+    transaction::{Statements, Transaction},
 };
 use crate::{
     Connection, StoreError,
@@ -33,6 +34,7 @@ const SESSION: &str = "
 /// transaction checks that nobody has raised the epoch since.
 pub struct Writer {
     client: Client,
+    statements: Statements,
     tenure: Tenure,
     quotas: Quotas,
     archives: bool,
@@ -82,7 +84,8 @@ impl Writer {
         let epoch = client.query_one("UPDATE writer SET epoch = epoch + 1 RETURNING epoch", &[]).await?.get(0);
         let quotas = Quotas::load(&client, Caps::default()).await?;
         let tenure = Tenure { generation, epoch };
-        Ok(Some(Self { client, tenure, quotas, archives: true, prepared: None }))
+        let statements = Statements::default();
+        Ok(Some(Self { client, statements, tenure, quotas, archives: true, prepared: None }))
     }
 
     /// Whether events are archived; they are, unless told otherwise.
@@ -132,11 +135,13 @@ impl Writer {
         }
         let begun = self.quotas.save_point();
         let (tenure, quotas) = (self.tenure, &mut self.quotas);
-        let mut applied = match whole(&mut self.client, tenure, quotas, &batch, recording.as_mut()).await {
+        let tx = begin(&mut self.client, &self.statements).await?;
+        let mut applied = match whole(tx, tenure, quotas, &batch, recording.as_mut()).await {
             Err(StoreError::Data(error)) if !batch.changes.is_empty() => {
                 tracing::debug!(%error, changes = batch.changes.len(), "Postgres refused a batch");
                 quotas.restore(begun);
-                in_parts(&mut self.client, tenure, quotas, &mut batch, recording.as_mut()).await?
+                let tx = begin(&mut self.client, &self.statements).await?;
+                in_parts(tx, tenure, quotas, &mut batch, recording.as_mut()).await?
             }
             result => result?,
         };
@@ -152,13 +157,12 @@ async fn lock(client: &Client) -> Result<bool, StoreError> {
 
 /// The transaction of a batch, top to bottom.
 async fn whole(
-    client: &mut Client,
+    tx: Transaction<'_>,
     tenure: Tenure,
     quotas: &mut Quotas,
     batch: &Batch,
     recording: Option<&mut Recording>,
 ) -> Result<Applied, StoreError> {
-    let tx = client.transaction().await?;
     check_fence(&tx, tenure.epoch).await?;
     let part = part::write(&tx, tenure.generation, batch.origin, &batch.changes, quotas).await?;
     settle(&tx, batch, &part.verdicts, quotas, recording).await?;
@@ -169,13 +173,12 @@ async fn whole(
 
 /// The same for a batch of which Postgres refused something.
 async fn in_parts(
-    client: &mut Client,
+    mut tx: Transaction<'_>,
     tenure: Tenure,
     quotas: &mut Quotas,
     batch: &mut Batch,
     recording: Option<&mut Recording>,
 ) -> Result<Applied, StoreError> {
-    let mut tx = client.transaction().await?;
     check_fence(&tx, tenure.epoch).await?;
     let part = part::write_what_can_be(&mut tx, tenure.generation, batch, quotas).await?;
     settle(&tx, batch, &part.verdicts, quotas, recording).await?;
@@ -197,6 +200,10 @@ async fn settle(
     }
     follow_up::settle(tx, batch, quotas).await?;
     quotas.write(tx).await
+}
+
+async fn begin<'a>(client: &'a mut Client, statements: &'a Statements) -> Result<Transaction<'a>, StoreError> {
+    Ok(Transaction::new(client.transaction().await?, statements))
 }
 
 async fn check_fence(tx: &Transaction<'_>, ours: i64) -> Result<(), StoreError> {

@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use chrono::{NaiveDate, Utc};
 use tokio::task::{JoinHandle, spawn_blocking};
-use tokio_postgres::{GenericClient, Transaction};
+use tokio_postgres::GenericClient;
 use types::{Arrival, Batch, Change, DropReason};
 
 use super::{
     Entry, Part,
     chunk::{Packed, pack},
 };
-use crate::StoreError;
+use crate::{StoreError, apply::Transaction};
 
 /// Where the verdict of a part comes from.
 enum Fate {

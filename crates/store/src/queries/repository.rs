@@ -166,8 +166,8 @@ impl Reader {
         let sql = format!(
             "SELECT {ITEM} FROM star_edge e JOIN repository r ON r.did = e.owner AND r.name = e.repository
              JOIN actor a ON a.did = r.did AND a.active AND r.manifests > 0
-             LEFT JOIN LATERAL (SELECT max(created_at) AS at FROM star s
-                                WHERE s.did = e.did AND s.owner = e.owner AND s.repository = e.repository) given ON true
+             LEFT JOIN (SELECT owner, repository, max(created_at) AS at FROM star WHERE did = $1 GROUP BY owner, repository)
+                       given ON given.owner = e.owner AND given.repository = e.repository
              WHERE e.did = $1 ORDER BY given.at DESC NULLS LAST, r.did, r.name LIMIT $2"
         );
         self.all(&sql, vec![did.as_str().into(), limit.into()]).await

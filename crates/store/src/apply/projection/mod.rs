@@ -8,12 +8,12 @@ mod tag;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tokio_postgres::Transaction;
 use types::{Collection, Did, RecordId, records::Record};
 
 pub(crate) use star::StarMove;
 
 use super::{
+    Transaction,
     copy::{Table, Value, copy},
     ledger::Written,
 };

@@ -1,12 +1,15 @@
 use std::collections::{BTreeMap, HashSet};
 
-use tokio_postgres::{Transaction, types::Type};
+use tokio_postgres::types::Type;
 use types::{RecordId, records::Star};
 
 use super::Rows;
 use crate::{
     StoreError,
-    apply::copy::{Table, row},
+    apply::{
+        Transaction,
+        copy::{Table, row},
+    },
 };
 
 const STAR: Table = Table {

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use tokio_postgres::{Row, Transaction, types::Type};
+use tokio_postgres::{Row, types::Type};
 use types::{
     RecordId,
     records::{TagRecord, TagTarget},
@@ -10,7 +10,10 @@ use types::{
 use super::Rows;
 use crate::{
     StoreError,
-    apply::copy::{Table, row},
+    apply::{
+        Transaction,
+        copy::{Table, row},
+    },
 };
 
 const TAG: Table = Table {
