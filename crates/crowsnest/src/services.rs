@@ -179,6 +179,7 @@ impl Dial {
 }
 
 /// `crowsnest up`: everything in one process, on one origin.
+#[cfg_attr(not(feature = "devnet"), expect(unused_mut, reason = "only the demo has addresses of its own"))]
 pub async fn up(mut args: Up, stop: CancellationToken) -> Result<(), Failure> {
     indexer::check(&args.indexer.source.source).map_err(Failure::setup)?;
     let metrics = observe(&args.indexer.telemetry)?;
