@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use outbound::{OutboundError, WebSocket, tungstenite};
-use service::config::{SourceKind, SourceUrl};
+use service::{
+    Incident,
+    config::{SourceKind, SourceUrl},
+};
 use store::{StoreError, backfill, cursors, sources};
 use tokio::time::{Instant, sleep};
 use tokio_postgres::Client;
@@ -106,10 +109,11 @@ impl Reader {
         let names = all.iter().map(|source| (source.url().as_str(), source.kind().as_str()));
         sources::announce(&self.db, &names.collect::<Vec<_>>(), SourceState::Standby.as_str()).await?;
         let mut breaks = vec![Breaks::default(); all.len()];
+        let mut away: Vec<Incident> = all.iter().map(|_| Incident::default()).collect();
         let (mut turn, mut failures) = (0usize, 0u32);
         loop {
             let at = turn % all.len();
-            let followed = self.follow(at, breaks[at].times >= MOST_BREAKS).await;
+            let followed = self.follow(at, breaks[at].times >= MOST_BREAKS, &mut away[at]).await;
             breaks[at] = breaks[at].after(&followed);
             match followed.end {
                 End::Store(error) => return Err(error),
@@ -125,18 +129,24 @@ impl Reader {
                 End::Better(_) | End::TooOld => Duration::ZERO,
                 _ => pause(&self.config.timing, rounds),
             };
-            tracing::warn!(source = %all[at], reason = %chain(&end), pause_ms = pause.as_millis(), "A source was left");
+            if away[at].begins() {
+                tracing::warn!(source = %all[at], reason = %chain(&end), "A source was left");
+            } else {
+                tracing::debug!(source = %all[at], reason = %chain(&end), pause_ms = pause.as_millis(), "It is away still");
+            }
             sleep(pause).await;
         }
     }
 
     /// Follows a source until the connection ends.
-    async fn follow(&self, turn: usize, pass_over: bool) -> Followed {
+    async fn follow(&self, turn: usize, pass_over: bool, away: &mut Incident) -> Followed {
         let mut followed = Followed { end: End::Closed, lasted: Duration::ZERO, position: None };
         let (socket, plan, inflater) = match self.connect(turn, pass_over).await {
             Ok(opened) => opened,
             Err(end) => return Followed { end, ..followed },
         };
+        let (source, away_ms) = (&self.config.sources[turn], away.ends().map(|away| away.as_millis()));
+        tracing::info!(source = %source, kind = %source.kind(), start = ?plan.start, incident.ms = away_ms, "Connected to a source");
         let opened = Instant::now();
         let mut connection = Connection::new(self, turn, (plan.start, plan.since), inflater);
         followed.end = connection.read(socket).await;
@@ -174,7 +184,6 @@ impl Reader {
             backfill::start(&self.db).await?;
         }
         self.set_state(source, SourceState::Connected).await?;
-        tracing::info!(source = %source, kind = %source.kind(), start = ?plan.start, "Connected to a source");
         Ok((socket, plan, inflater))
     }
 
