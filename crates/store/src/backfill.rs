@@ -138,7 +138,7 @@ pub async fn refresh(client: &Client) -> Result<(), StoreError> {
             "UPDATE backfill SET done = greatest(total - waiting.all, 0), failed = waiting.failed,
                     finished_at = CASE WHEN waiting.all = waiting.failed THEN now() END
              FROM (SELECT count(*) AS all, count(*) FILTER (WHERE attempts >= $2) AS failed
-                   FROM job WHERE kind = $1) waiting
+                   FROM job WHERE kind = $1 AND (attempts > 0 OR run_at <= now() OR locked_until > now())) waiting
              WHERE listed_at IS NOT NULL AND finished_at IS NULL AND NOT EXISTS (SELECT FROM job WHERE kind = $3)",
             &[&JobKind::Resync.as_str(), &GIVEN_UP_AFTER, &JobKind::Discover.as_str()],
         )

@@ -34,8 +34,10 @@ impl From<tokio_postgres::Error> for StoreError {
         match state.code().get(..2) {
             // Data exceptions and integrity violations.
             Some("22" | "23") => Self::Data(error),
-            // Connection exceptions, deadlocks, a full disk, operator intervention, a server that starts or stops.
-            Some("08" | "40" | "53" | "57") => Self::Unavailable(Box::new(error)),
+            // Connection exceptions, deadlocks, a full disk, locks not had, operator intervention, a server that starts or stops.
+            Some("08" | "40" | "53" | "55" | "57") => Self::Unavailable(Box::new(error)),
+            // This process was stopped for longer than its session may be silent.
+            _ if *state == SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT => Self::Unavailable(Box::new(error)),
             // The row is too large for an index.
             _ if *state == SqlState::PROGRAM_LIMIT_EXCEEDED => Self::Data(error),
             _ => Self::Statement(Box::new(error)),

@@ -4,9 +4,9 @@ use anyhow::{Context as _, Result};
 use reqwest::StatusCode;
 use serde_json::Value;
 
-use crate::harness::demo::Demo;
+use crate::harness::demo::{Demo, PATIENCE};
 use crate::harness::http::{get, json};
-use crate::harness::passed;
+use crate::harness::{eventually, passed};
 
 #[tokio::test]
 async fn pages_are_html_and_say_what_they_are_about() -> Result<()> {
@@ -19,8 +19,12 @@ async fn pages_are_html_and_say_what_they_are_about() -> Result<()> {
         ("/u/alice.test", "hello"),
         ("/status", "jetstream"),
     ] {
-        let response = get(&demo.crowsnest.url(path)).await?;
-        assert_eq!(response.status(), StatusCode::OK, "{path}");
+        // Repositories are indexed, and handles verified, one after the other.
+        let ask = async || {
+            let response = get(&demo.crowsnest.url(path)).await?;
+            Ok((response.status() == StatusCode::OK).then_some(response))
+        };
+        let (response, _) = eventually(path, PATIENCE, ask).await?;
         let media_type = response.headers()["content-type"].to_str()?.to_owned();
         assert!(media_type.starts_with("text/html"), "{path}: {media_type}");
         assert!(response.text().await?.to_lowercase().contains(about), "{path} says nothing of {about}");

@@ -12,7 +12,7 @@ use super::scratch::Scratch;
 use super::xrpc::Account;
 use super::{eventually, http, publish};
 
-const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running demo. Fields are dropped in this order: the program first.
 pub struct Demo {
