@@ -84,7 +84,7 @@ pub async fn enqueue(client: &impl GenericClient, kind: JobKind, keys: &[String]
     }
     client
         .execute(
-            "INSERT INTO job (kind, key, priority) SELECT $1, key, $3 FROM unnest($2::text[]) key
+            "INSERT INTO job (kind, key, priority) SELECT DISTINCT $1::text, key, $3::smallint FROM unnest($2::text[]) key
              ON CONFLICT (kind, key) DO UPDATE
              SET again = coalesce(job.locked_until > now(), false), run_at = least(job.run_at, now())",
             &[&kind.as_str(), &keys, &kind.priority()],
@@ -111,7 +111,7 @@ pub async fn enqueue_later(
     client
         .execute(
             "INSERT INTO job (kind, key, priority, run_at)
-             SELECT $1, key, $3, now() + $4::float8 * interval '1 second' FROM unnest($2::text[]) key
+             SELECT DISTINCT $1::text, key, $3::smallint, now() + $4::float8 * interval '1 second' FROM unnest($2::text[]) key
              ON CONFLICT (kind, key) DO UPDATE
              SET again = coalesce(job.locked_until > now(), false),
                  run_at = CASE WHEN job.locked_until > now() AND NOT job.again THEN excluded.run_at

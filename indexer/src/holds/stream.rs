@@ -207,15 +207,13 @@ impl Reading<'_> {
 
     /// Takes a message and those that wait behind it, and has the writer apply what they say.
     async fn take_all(&mut self, first: Received, socket: &mut WebSocket) -> Result<(), End> {
-        let mut next = Some(first);
-        let mut end = Ok(());
-        for _ in 0..AT_ONCE {
-            let Some(message) = next else { break };
-            end = self.take(message);
+        let mut end = self.take(first);
+        for _ in 1..AT_ONCE {
             if end.is_err() {
                 break;
             }
-            next = socket.next().now_or_never();
+            let Some(message) = socket.next().now_or_never() else { break };
+            end = self.take(message);
         }
         let batch = std::mem::replace(&mut self.batch, Batch::new(Origin::Stream));
         if !batch.is_empty() {

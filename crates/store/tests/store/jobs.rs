@@ -13,7 +13,7 @@ use crate::harness::Index;
 async fn a_job_is_claimed_once_and_gone_when_done() {
     let index = Index::new().await;
     jobs::enqueue(&index.client, JobKind::Actor, &["did:plc:a".into(), "did:plc:b".into()]).await.unwrap();
-    jobs::enqueue(&index.client, JobKind::Actor, &["did:plc:a".into()]).await.unwrap();
+    jobs::enqueue(&index.client, JobKind::Actor, &["did:plc:a".into(), "did:plc:a".into()]).await.unwrap();
     let claimed = jobs::claim(&index.client, &JobKind::ALL, 10).await.unwrap();
     assert_eq!(claimed.len(), 2);
     assert!(jobs::claim(&index.client, &JobKind::ALL, 10).await.unwrap().is_empty());
