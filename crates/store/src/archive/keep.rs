@@ -36,11 +36,17 @@ const CHUNK_SIZE: &str = "octet_length(bytes) + pg_column_size(dids) + pg_column
 pub(crate) async fn make_partitions(client: &Client, day: NaiveDate) -> Result<(), StoreError> {
     for day in [day, day + Days::new(1)] {
         let (name, next) = (name(day), day + Days::new(1));
-        client
-            .batch_execute(&format!(
-                "CREATE TABLE IF NOT EXISTS ops.{name} PARTITION OF ops.archive FOR VALUES FROM ('{day}') TO ('{next}')"
-            ))
-            .await?;
+        let there: bool =
+            client.query_one("SELECT to_regclass($1) IS NOT NULL", &[&format!("ops.{name}")]).await?.get(0);
+        if !there {
+            // Attached, not made in place: that would wait for whoever reads the archive, a backup over midnight.
+            client
+                .batch_execute(&format!(
+                    "CREATE TABLE ops.{name} (LIKE ops.archive INCLUDING ALL);
+                     ALTER TABLE ops.archive ATTACH PARTITION ops.{name} FOR VALUES FROM ('{day}') TO ('{next}')"
+                ))
+                .await?;
+        }
     }
     Ok(())
 }

@@ -127,3 +127,15 @@ async fn age_and_size_have_limits() {
     index.apply(vec![put(99, id(BOB, Collection::Star, "t"), &star(ALICE, "app", true))]).await;
     assert_eq!(index.count(chunks).await, 0);
 }
+
+#[tokio::test]
+async fn a_backup_that_reads_over_midnight_does_not_hold_up_the_writer() {
+    let mut index = Index::new().await;
+    index.client.batch_execute("BEGIN; SELECT count(*) FROM ops.archive").await.unwrap();
+    // The first batch of a tenure makes the partitions that are not there.
+    let change = put(1, id(ALICE, Collection::Manifest, "m"), &manifest("app", 1));
+    let applied = tokio::time::timeout(std::time::Duration::from_secs(30), index.apply(vec![change]));
+    applied.await.expect("the writer waits for a reader");
+    index.client.batch_execute("COMMIT").await.unwrap();
+    assert_eq!(all(&index, None).await.len(), 1);
+}
