@@ -235,6 +235,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use indexer::Intake;
+    use service::config::SourceKind;
     use types::{Change, Verification};
 
     use super::Mix;
@@ -245,7 +246,7 @@ mod tests {
         let mut shares: BTreeMap<String, u32> = BTreeMap::new();
         let mut layers = 0;
         for n in 0..10_000 {
-            let step = intake.jetstream_v1(&mix.commit().frame(n), 1_800_000_000_000_000).unwrap();
+            let step = intake.text(SourceKind::JetstreamV1, &mix.commit().frame(n), 1_800_000_000_000_000).unwrap();
             match step.changes.as_slice() {
                 [Change::Put(put)] => {
                     assert_eq!((put.verification, put.record.as_ref().err()), (Verification::CidChecked, None));

@@ -26,11 +26,6 @@ impl Intake {
         intake
     }
 
-    /// What a text frame of Jetstream version 1 comes to; `None` when it is dropped. `now` is in microseconds since 1970.
-    pub fn jetstream_v1(&self, text: &str, now: u64) -> Option<Step> {
-        self.text(SourceKind::JetstreamV1, text, now)
-    }
-
     /// What a text frame of either version comes to; `None` when it is dropped. `now` is in microseconds since 1970.
     pub fn text(&self, kind: SourceKind, text: &str, now: u64) -> Option<Step> {
         let Some(Ok(Frame { position, time, event })) = decode(kind, Wire::Text(text)) else { return None };

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Instant};
 use anyhow::{Context as _, Result};
 use chrono::Utc;
 use indexer::{Intake, WAITING_STEPS, gather};
+use service::config::SourceKind;
 use store::Writer;
 use tokio::sync::mpsc;
 
@@ -61,7 +62,9 @@ async fn apply(writer: &mut Writer, frames: &Arc<Vec<String>>) -> Result<usize> 
     let decoding = tokio::spawn(async move {
         let intake = Intake::default();
         for frame in frames.iter() {
-            if let Some(step) = intake.jetstream_v1(frame, Utc::now().timestamp_micros().unsigned_abs()) {
+            if let Some(step) =
+                intake.text(SourceKind::JetstreamV1, frame, Utc::now().timestamp_micros().unsigned_abs())
+            {
                 sender.send(step).await.ok();
             }
         }

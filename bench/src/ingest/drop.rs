@@ -5,6 +5,7 @@ use std::hint::black_box;
 use indexer::Intake;
 use nix::time::{ClockId, clock_gettime};
 use serde_json::Value;
+use service::config::SourceKind;
 
 use super::load;
 use crate::{dice::Dice, mix::foreign, report::Measured};
@@ -18,7 +19,7 @@ pub fn measure() -> Measured {
     let mut dice = Dice::new(3);
     let frames: Vec<String> = (0..FRAMES as i64).map(|n| foreign(&mut dice, 1_790_000_000_000_000 + n)).collect();
     let intake = Intake::default();
-    let value = rate(&frames, |frame| intake.jetstream_v1(frame, 1_790_000_000_000_000).is_none());
+    let value = rate(&frames, |frame| intake.text(SourceKind::JetstreamV1, frame, 1_790_000_000_000_000).is_none());
     let reference = rate(&frames, |frame| serde_json::from_str::<Value>(frame).is_ok());
     Measured {
         bench: "ingest.drop",

@@ -28,6 +28,18 @@ pub enum StoreError {
     Url(String),
 }
 
+impl From<types::CidError> for StoreError {
+    fn from(error: types::CidError) -> Self {
+        Self::Statement(Box::new(error))
+    }
+}
+
+impl From<types::UnknownVerification> for StoreError {
+    fn from(error: types::UnknownVerification) -> Self {
+        Self::Statement(Box::new(error))
+    }
+}
+
 impl From<tokio_postgres::Error> for StoreError {
     fn from(error: tokio_postgres::Error) -> Self {
         let Some(state) = error.code() else { return Self::Unavailable(Box::new(error)) };

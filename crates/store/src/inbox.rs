@@ -1,9 +1,9 @@
 //! What other processes found, for the one writer to apply.
 
 use tokio_postgres::Client;
-use types::{Cid, Put, RecordId, Tid, UnknownVerification};
+use types::{Cid, Put, RecordId, Tid, Verification};
 
-use crate::{INBOX_CHANNEL, StoreError};
+use crate::{INBOX_CHANNEL, StoreError, records::record_id};
 
 /// A row of the inbox as a change, with its number.
 pub struct Found {
@@ -49,16 +49,10 @@ pub async fn pending(client: &Client, limit: i64) -> Result<Vec<Found>, StoreErr
         .await?;
     rows.iter()
         .map(|row| {
-            let id = RecordId {
-                did: row.get::<_, &str>("did").parse()?,
-                collection: row.get::<_, &str>("collection").parse()?,
-                rkey: row.get::<_, &str>("rkey").parse()?,
-            };
+            let id = record_id(row)?;
             let rev: Tid = row.get::<_, &str>("rev").parse()?;
-            let cid = Cid::from_bytes(row.get("cid")).map_err(|error| StoreError::Statement(Box::new(error)))?;
-            let verification = row.get::<_, &str>("verification").parse();
-            let verification =
-                verification.map_err(|error: UnknownVerification| StoreError::Statement(Box::new(error)))?;
+            let cid = Cid::from_bytes(row.get("cid"))?;
+            let verification: Verification = row.get::<_, &str>("verification").parse()?;
             let put = Put::decode(id, rev, cid, row.get::<_, &[u8]>("raw").into(), verification);
             Ok(Found { inbox_id: row.get("id"), put })
         })

@@ -1,9 +1,18 @@
 //! The ledger, read back.
 
-use tokio_postgres::Client;
+use tokio_postgres::{Client, Row};
 use types::{Cid, Collection, Did, RecordId, Rkey, Tid};
 
 use crate::StoreError;
+
+/// The address in a row's `did`, `collection` and `rkey`.
+pub(crate) fn record_id(row: &Row) -> Result<RecordId, StoreError> {
+    Ok(RecordId {
+        did: row.get::<_, &str>("did").parse()?,
+        collection: row.get::<_, &str>("collection").parse()?,
+        rkey: row.get::<_, &str>("rkey").parse()?,
+    })
+}
 
 /// The newest bytes of a record that counts; `None` when it is gone, refused, or was never seen.
 ///
@@ -44,7 +53,7 @@ pub async fn of_account(client: &Client, did: &Did) -> Result<Vec<LedgerRow>, St
     rows.iter()
         .map(|row| {
             let cid: Option<&[u8]> = row.get("cid");
-            let cid = cid.map(Cid::from_bytes).transpose().map_err(|error| StoreError::Statement(Box::new(error)))?;
+            let cid = cid.map(Cid::from_bytes).transpose()?;
             Ok(LedgerRow {
                 collection: row.get::<_, &str>("collection").parse()?,
                 rkey: row.get::<_, &str>("rkey").parse()?,

@@ -3,7 +3,7 @@
 use tokio_postgres::{Client, Row};
 use types::{Cid, Did, RecordId, Tid};
 
-use crate::StoreError;
+use crate::{StoreError, records::record_id};
 
 /// A record that stands, as the ledger has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,12 +39,8 @@ pub async fn unsigned_one(client: &Client, id: &RecordId) -> Result<Option<Stand
 }
 
 fn standing(row: &Row) -> Result<Standing, StoreError> {
-    let id = RecordId {
-        did: row.get::<_, &str>("did").parse()?,
-        collection: row.get::<_, &str>("collection").parse()?,
-        rkey: row.get::<_, &str>("rkey").parse()?,
-    };
-    let cid = Cid::from_bytes(row.get("cid")).map_err(|error| StoreError::Statement(Box::new(error)))?;
+    let id = record_id(row)?;
+    let cid = Cid::from_bytes(row.get("cid"))?;
     Ok(Standing { id, rev: row.get::<_, &str>("rev").parse()?, cid })
 }
 

@@ -3,8 +3,8 @@ use url::Url;
 
 use super::{decode, url};
 use crate::{
-    event::{Action, Body, Event, FrameError, Position},
-    source::start::Start,
+    event::Position,
+    source::{start::Start, told::told},
 };
 
 const TIME: i64 = 1_779_719_009_132_431;
@@ -16,29 +16,6 @@ fn commit(operation: &str, collection: &str, rkey: &str, rest: serde_json::Value
         commit.extend(rest.clone());
     }
     json!({"did": "did:plc:a", "time_us": TIME, "kind": "commit", "commit": commit}).to_string()
-}
-
-/// What an event is, in a word or two.
-fn told(text: &str) -> String {
-    match decode(text) {
-        Err(FrameError::Envelope(_)) => "envelope".into(),
-        Err(other) => format!("{other:?}"),
-        Ok(frame) => match frame.event {
-            Event::Commit(commit) => match commit.ops.as_slice() {
-                [] => "foreign".into(),
-                [op] => match &op.action {
-                    Action::Put { cid: Ok(_), body: Body::Json(_) } => format!("put {}", op.rkey),
-                    Action::Put { cid: Err(_), body: Body::Json(_) } => format!("put {} without CID", op.rkey),
-                    Action::Put { .. } => format!("put {} without record", op.rkey),
-                    Action::Delete => format!("delete {}", op.rkey),
-                    Action::Unknown(verb) => format!("{verb} {}", op.rkey),
-                },
-                more => format!("{} ops", more.len()),
-            },
-            Event::Account { active, .. } => format!("account {active}"),
-            event => event.label().into(),
-        },
-    }
 }
 
 #[test]
@@ -68,7 +45,7 @@ fn every_shape_of_a_line() {
         ("{".into(), "envelope"),
     ];
     for (text, expected) in cases {
-        assert_eq!(told(&text), expected, "{text}");
+        assert_eq!(told(decode(&text)), expected, "{text}");
     }
 }
 
@@ -97,7 +74,7 @@ fn a_hostile_record_still_has_its_key() {
             &format!(r#""record":{record},"cid""#),
             1,
         );
-        assert_eq!(told(&text), "put x", "{}", &record[..record.len().min(20)]);
+        assert_eq!(told(decode(&text)), "put x", "{}", &record[..record.len().min(20)]);
     }
 }
 

@@ -3,8 +3,8 @@ use url::Url;
 
 use super::{decode, url};
 use crate::{
-    event::{Action, Body, Event, FrameError, Position},
-    source::start::Start,
+    event::Position,
+    source::{start::Start, told::told},
 };
 
 const CID: &str = "bafyreidwaivazkwu67xztlmuobx35hs2lnfh3kolmgfmucldvhd3sgzcqi";
@@ -24,32 +24,6 @@ fn commit(operation: &str, collection: &str, rest: Value) -> String {
     let mut body = json!({"rev": "3mmoojp7vgo2g", "operation": operation, "collection": collection, "rkey": "x"});
     body.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
     frame("commit", body)
-}
-
-/// What an event is, in a word or two.
-fn told(text: &str) -> String {
-    match decode(text) {
-        Err(FrameError::Envelope(_)) => "envelope".into(),
-        Err(FrameError::Refused { name, .. }) => format!("refused {name}"),
-        Err(other) => format!("{other:?}"),
-        Ok(frame) => match frame.event {
-            Event::Commit(commit) => match commit.ops.as_slice() {
-                [] => "foreign".into(),
-                [op] => match &op.action {
-                    Action::Put { cid: Ok(_), body: Body::Json(_) } => format!("put {}", op.rkey),
-                    Action::Put { cid: Err(_), body: Body::Json(_) } => format!("put {} without CID", op.rkey),
-                    Action::Put { .. } => format!("put {} without record", op.rkey),
-                    Action::Delete => format!("delete {}", op.rkey),
-                    Action::Unknown(verb) => format!("{verb} {}", op.rkey),
-                },
-                more => format!("{} ops", more.len()),
-            },
-            Event::Account { active, .. } => format!("account {active}"),
-            Event::Sync { ours, .. } => format!("sync {ours}"),
-            Event::Info { name } => format!("info {name}"),
-            event => event.label().into(),
-        },
-    }
 }
 
 #[test]
@@ -93,7 +67,7 @@ fn every_shape_of_a_frame() {
         ("{".into(), "envelope"),
     ];
     for (text, expected) in cases {
-        assert_eq!(told(&text), expected, "{text}");
+        assert_eq!(told(decode(&text)), expected, "{text}");
     }
 }
 
@@ -114,7 +88,7 @@ fn a_hostile_record_still_has_its_key() {
             &format!(r#""record":{record},"cid""#),
             1,
         );
-        assert_eq!(told(&text), "put x", "{}", &record[..record.len().min(20)]);
+        assert_eq!(told(decode(&text)), "put x", "{}", &record[..record.len().min(20)]);
     }
 }
 

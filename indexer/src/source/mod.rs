@@ -15,6 +15,8 @@ pub mod jetstream_v2;
 pub mod probe;
 pub mod reader;
 pub mod start;
+#[cfg(test)]
+mod told;
 
 use outbound::tungstenite::Message;
 use service::config::{SourceKind, SourceUrl};

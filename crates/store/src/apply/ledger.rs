@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use tokio_postgres::types::Type;
 use types::{
-    Change, Cid, Did, DropReason, Origin, Put, RecordId, Tid, UnknownVerification, Verification,
+    Change, Cid, Did, DropReason, Origin, Put, RecordId, Tid, Verification,
     records::{DECODER, Record},
 };
 
@@ -14,7 +14,7 @@ use super::{
     decide::{Known, News, decide},
     quota::Quotas,
 };
-use crate::StoreError;
+use crate::{StoreError, records::record_id};
 
 const COLUMNS: &[(&str, Type)] = &[
     ("did", Type::TEXT),
@@ -192,17 +192,12 @@ async fn load(tx: &Transaction<'_>, candidates: &[Candidate<'_>]) -> Result<Hash
         .await?;
     rows.iter()
         .map(|row| {
-            let id = RecordId {
-                did: row.get::<_, &str>("did").parse()?,
-                collection: row.get::<_, &str>("collection").parse()?,
-                rkey: row.get::<_, &str>("rkey").parse()?,
-            };
+            let id = record_id(row)?;
             let cid: Option<&[u8]> = row.get("cid");
-            let cid = cid.map(Cid::from_bytes).transpose().map_err(|error| StoreError::Statement(Box::new(error)))?;
+            let cid = cid.map(Cid::from_bytes).transpose()?;
             let rev: Tid = row.get::<_, &str>("rev").parse()?;
-            let verification = row.get::<_, Option<&str>>("verification").map(str::parse).transpose();
-            let verification = verification
-                .map_err(|error: UnknownVerification| StoreError::Statement(Box::new(error)))?
+            let verification = row.get::<_, Option<&str>>("verification").map(str::parse).transpose()?;
+            let verification: Option<Verification> = verification
                 // A row that an earlier version wrote.
                 .or(cid.map(|_| Verification::Unverifiable));
             Ok((id, Known { rev, cid, decoder: row.get("decoder"), verification }))

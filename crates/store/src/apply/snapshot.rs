@@ -59,7 +59,7 @@ pub(super) fn written<'a>(did: &Did, met: bool, gone: &[Row]) -> Result<Written<
             collection: row.get::<_, &str>("collection").parse()?,
             rkey: row.get::<_, &str>("rkey").parse()?,
         };
-        let cid = Cid::from_bytes(row.get("cid")).map_err(|error| StoreError::Statement(Box::new(error)))?;
+        let cid = Cid::from_bytes(row.get("cid"))?;
         written.contents.insert(id.clone(), (Some(cid), None));
         written.projected.insert(id, None);
     }
