@@ -3,14 +3,20 @@
 use std::collections::BTreeSet;
 
 use chrono::Utc;
-use outbound::{Pds, PdsError, pds::RecordEntry};
-use store::{crash, jobs::JobKind};
+use outbound::{
+    IdentityError, Pds, PdsError,
+    pds::{RecordEntry, RecordPage},
+};
+use store::{backfill, crash, jobs::JobKind};
 use types::{
     Batch, Change, Cid, Collection, Did, DropReason, Origin, Put, RecordId, Rkey, Tid, Verification, record_cid,
 };
 
 use super::{Context, JobError};
-use crate::validate::{Checked, check, reject};
+use crate::{
+    source::reader::chain,
+    validate::{Checked, check, reject},
+};
 
 /// The most changes of a batch.
 const AT_ONCE: usize = 500;
@@ -29,41 +35,52 @@ pub async fn read(context: &Context, key: &str) -> Result<(), JobError> {
     let Ok(did) = key.parse::<Did>() else { return Ok(()) };
     let host = match context.repository_host(&did).await {
         Ok(host) => host,
-        Err(error) if error.is_transient() => return Err(JobError::later(&error)),
-        Err(error) => return gone(&did, &error),
+        Err(error @ IdentityError::Outbound(_)) => return Err(JobError::later(&error)),
+        Err(error) => return gone(context, &did, chain(&error)).await,
     };
     let _turn = context.turn(JobKind::Resync, &host).await?;
     let pds = context.pds(host);
     // Read before anything is listed: what is listed is at least as new.
     let rev = match pds.get_latest_commit(&did).await {
         Ok(commit) => commit.rev,
-        Err(error) => return unread(&did, error),
+        Err(error) => return unread(context, &did, error).await,
     };
     if rev.is_too_far_ahead(Utc::now().timestamp_micros().unsigned_abs()) {
         return Err(JobError::Later(format!("the revision {rev} is more than five minutes ahead")));
     }
-    let mut reading =
-        Reading { context, did: &did, rev, present: BTreeSet::new(), bytes: 0, batch: Batch::new(Origin::Backfill) };
+    let mut reading = Reading {
+        context,
+        did: &did,
+        rev,
+        present: BTreeSet::new(),
+        bytes: 0,
+        batch: Batch::new(Origin::Backfill),
+    };
     for collection in Collection::ALL {
         match reading.collection(&pds, collection).await? {
             Ok(()) => {}
-            Err(error) => return unread(&did, error),
+            Err(error) => return unread(context, &did, error).await,
         }
     }
     crash::point("before-snapshot");
     let Reading { present, mut batch, .. } = reading;
-    batch.changes.push(Change::Snapshot { did, rev, present });
-    context.apply(batch).await
+    batch.changes.push(Change::Snapshot { did: did.clone(), rev, present });
+    context.apply(batch).await?;
+    Ok(backfill::served(&context.store, did.as_str()).await?)
 }
 
-/// A repository that its host does not serve is nothing to come back for; an event will tell when it returns.
-fn unread(did: &Did, error: PdsError) -> Result<(), JobError> {
-    if error.is_transient() { Err(JobError::later(&error)) } else { gone(did, &error) }
+/// A repository of which its host says that it does not serve it is nothing to come back for; an event will tell when it
+/// returns. Any other answer says nothing of the repository.
+async fn unread(context: &Context, did: &Did, error: PdsError) -> Result<(), JobError> {
+    match error {
+        PdsError::Account { .. } => gone(context, did, chain(&error)).await,
+        error => Err(JobError::later(&error)),
+    }
 }
 
-fn gone(did: &Did, error: &dyn std::error::Error) -> Result<(), JobError> {
-    tracing::info!(did = %did, reason = %error, "A repository cannot be read");
-    Ok(())
+async fn gone(context: &Context, did: &Did, reason: String) -> Result<(), JobError> {
+    tracing::info!(did = %did, %reason, "A repository cannot be read");
+    Ok(backfill::unserved(&context.store, did.as_str(), &reason).await?)
 }
 
 struct Reading<'a> {
@@ -84,11 +101,10 @@ impl Reading<'_> {
                 Ok(page) => page,
                 Err(error) => return Ok(Err(error)),
             };
-            let last = page.records.is_empty() || page.cursor.is_none();
-            for entry in page.records {
-                self.bytes += entry.value.get().len();
-                self.take(collection, entry);
-            }
+            let RecordPage { records, cursor: next } = page;
+            let last = records.is_empty() || next.is_none();
+            self.bytes += records.iter().map(|entry| entry.value.get().len()).sum::<usize>();
+            records.into_iter().for_each(|entry| self.take(collection, entry));
             let most = self.context.most_records;
             if self.present.len() > most || self.bytes > MOST_BYTES {
                 return Err(JobError::Later(format!("more than {most} records or {MOST_BYTES} bytes")));
@@ -100,10 +116,10 @@ impl Reading<'_> {
             if last {
                 return Ok(Ok(()));
             }
-            if page.cursor == cursor {
+            if next == cursor {
                 return Err(JobError::Later(format!("the list of {collection} stands still")));
             }
-            cursor = page.cursor;
+            cursor = next;
         }
         Err(JobError::Later(format!("the list of {collection} does not end")))
     }
