@@ -12,7 +12,7 @@ use types::{
     Batch, Change, Cid, Collection, Did, DropReason, Origin, Put, RecordId, Rkey, Tid, Verification, record_cid,
 };
 
-use super::{Context, JobError};
+use super::{Context, JobError, deadline::Deadline};
 use crate::{
     source::reader::chain,
     validate::{Checked, check, reject},
@@ -30,7 +30,7 @@ const MOST_PAGES: usize = 5_000;
 const MOST_BYTES: usize = 1 << 30;
 
 /// Reads the repository that `key` names. Only a reading that missed nothing removes what it did not find.
-pub async fn read(context: &Context, key: &str) -> Result<(), JobError> {
+pub async fn read(context: &Context, key: &str, deadline: &Deadline) -> Result<(), JobError> {
     // Only DIDs are queued; a row that holds anything else is dropped.
     let Ok(did) = key.parse::<Did>() else { return Ok(()) };
     let host = match context.repository_host(&did).await {
@@ -50,6 +50,7 @@ pub async fn read(context: &Context, key: &str) -> Result<(), JobError> {
     }
     let mut reading = Reading {
         context,
+        deadline,
         did: &did,
         rev,
         present: BTreeSet::new(),
@@ -85,6 +86,7 @@ async fn gone(context: &Context, did: &Did, reason: String) -> Result<(), JobErr
 
 struct Reading<'a> {
     context: &'a Context,
+    deadline: &'a Deadline,
     did: &'a Did,
     rev: Tid,
     present: BTreeSet<(Collection, Rkey)>,
@@ -103,8 +105,11 @@ impl Reading<'_> {
             };
             let RecordPage { records, cursor: next } = page;
             let last = records.is_empty() || next.is_none();
+            let before = self.present.len();
             self.bytes += records.iter().map(|entry| entry.value.get().len()).sum::<usize>();
             records.into_iter().for_each(|entry| self.take(collection, entry));
+            let found = u32::try_from(self.present.len() - before).unwrap_or_default();
+            self.deadline.extend(self.context.timing.record * found);
             let most = self.context.most_records;
             if self.present.len() > most || self.bytes > MOST_BYTES {
                 return Err(JobError::Later(format!("more than {most} records or {MOST_BYTES} bytes")));
