@@ -7,6 +7,8 @@ mod deadline;
 mod discover;
 mod manifest;
 mod resync;
+#[cfg(test)]
+pub mod tests;
 mod verify;
 
 use std::{sync::Arc, time::Duration};

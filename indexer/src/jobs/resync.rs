@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chrono::Utc;
 use outbound::{
     IdentityError, Pds, PdsError,
-    pds::{RecordEntry, RecordPage},
+    pds::{PAGE_BYTES, RecordEntry, RecordPage},
 };
 use store::{backfill, crash, jobs::JobKind};
 use types::{
@@ -14,12 +14,14 @@ use types::{
 
 use super::{Context, JobError, deadline::Deadline};
 use crate::{
+    budget::Room,
     source::reader::chain,
     validate::{Checked, check, reject},
 };
 
-/// The most changes of a batch.
+/// The most changes of a batch, and the most bytes of JSON that they may come from; a page may go over it.
 const AT_ONCE: usize = 500;
+const BYTES_AT_ONCE: usize = 2 << 20;
 /// The most records of a page.
 const PAGE: u8 = 100;
 /// The most pages of a collection: a list that goes on and on is not read to its end.
@@ -56,6 +58,8 @@ pub async fn read(context: &Context, key: &str, deadline: &Deadline) -> Result<(
         present: BTreeSet::new(),
         bytes: 0,
         batch: Batch::new(Origin::Backfill),
+        batch_bytes: 0,
+        rooms: Vec::new(),
     };
     for collection in Collection::ALL {
         match reading.collection(&pds, collection).await? {
@@ -64,9 +68,10 @@ pub async fn read(context: &Context, key: &str, deadline: &Deadline) -> Result<(
         }
     }
     crash::point("before-snapshot");
-    let Reading { present, mut batch, .. } = reading;
+    let Reading { present, mut batch, rooms, .. } = reading;
     batch.changes.push(Change::Snapshot { did: did.clone(), rev, present });
     context.apply(batch).await?;
+    drop(rooms);
     Ok(backfill::served(&context.store, did.as_str()).await?)
 }
 
@@ -92,6 +97,9 @@ struct Reading<'a> {
     present: BTreeSet<(Collection, Rkey)>,
     bytes: usize,
     batch: Batch,
+    /// What the batch comes from, and its share of what may be held.
+    batch_bytes: usize,
+    rooms: Vec<Room>,
 }
 
 impl Reading<'_> {
@@ -99,14 +107,18 @@ impl Reading<'_> {
     async fn collection(&mut self, pds: &Pds, collection: Collection) -> Result<Result<(), PdsError>, JobError> {
         let mut cursor: Option<String> = None;
         for _ in 0..MOST_PAGES {
+            let mut room = self.room().await?;
             let page = match pds.list_records(self.did, collection, cursor.as_deref(), PAGE).await {
                 Ok(page) => page,
                 Err(error) => return Ok(Err(error)),
             };
             let RecordPage { records, cursor: next } = page;
             let last = records.is_empty() || next.is_none();
-            let before = self.present.len();
-            self.bytes += records.iter().map(|entry| entry.value.get().len()).sum::<usize>();
+            let (before, bytes) =
+                (self.present.len(), records.iter().map(|entry| entry.value.get().len()).sum::<usize>());
+            room.shrink(bytes);
+            self.rooms.push(room);
+            (self.bytes, self.batch_bytes) = (self.bytes + bytes, self.batch_bytes + bytes);
             records.into_iter().for_each(|entry| self.take(collection, entry));
             let found = u32::try_from(self.present.len() - before).unwrap_or_default();
             self.deadline.extend(self.context.timing.record * found);
@@ -114,9 +126,8 @@ impl Reading<'_> {
             if self.present.len() > most || self.bytes > MOST_BYTES {
                 return Err(JobError::Later(format!("more than {most} records or {MOST_BYTES} bytes")));
             }
-            if self.batch.changes.len() >= AT_ONCE {
-                let batch = std::mem::replace(&mut self.batch, Batch::new(Origin::Backfill));
-                self.context.apply(batch).await?;
+            if self.batch.changes.len() >= AT_ONCE || self.batch_bytes >= BYTES_AT_ONCE {
+                self.flush().await?;
             }
             if last {
                 return Ok(Ok(()));
@@ -127,6 +138,24 @@ impl Reading<'_> {
             cursor = next;
         }
         Err(JobError::Later(format!("the list of {collection} does not end")))
+    }
+
+    /// Room for a page. Who waits for it holds nothing: else all could wait for each other.
+    async fn room(&mut self) -> Result<Room, JobError> {
+        let budget = &self.context.budget;
+        if let Some(room) = budget.try_take(PAGE_BYTES as usize) {
+            return Ok(room);
+        }
+        self.flush().await?;
+        Ok(budget.take(PAGE_BYTES as usize).await)
+    }
+
+    async fn flush(&mut self) -> Result<(), JobError> {
+        let batch = std::mem::replace(&mut self.batch, Batch::new(Origin::Backfill));
+        self.context.apply(batch).await?;
+        self.batch_bytes = 0;
+        self.rooms.clear();
+        Ok(())
     }
 
     /// A record that is listed is there, even if it cannot be believed.

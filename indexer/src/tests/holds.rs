@@ -29,13 +29,17 @@ fn cbor(value: Value) -> Vec<u8> {
 }
 
 /// A `#commit` of one record.
-fn commit(seq: i64, did: &str, rev: Tid, path: &str, record: &Value) -> Message {
+pub fn commit(seq: i64, did: &str, rev: Tid, path: &str, record: &Value) -> Message {
     let block = record_block(record).unwrap();
     let cid = Cid::of_block(&block);
     let mut car = Vec::new();
     for section in [cbor(json!({"version": 1, "roots": []})), [cid.to_bytes().to_vec(), block].concat()] {
-        assert!(section.len() < 1 << 14);
-        car.extend([(section.len() & 0x7f) as u8 | 0x80, (section.len() >> 7) as u8]);
+        let mut length = section.len();
+        while length > 0x7f {
+            car.push(length as u8 | 0x80);
+            length >>= 7;
+        }
+        car.push(length as u8);
         car.extend(section);
     }
     let op = json!({"action": "update", "path": path});
