@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use chrono::Utc;
 use futures::{FutureExt as _, SinkExt as _, StreamExt as _};
 use outbound::{
@@ -18,11 +19,12 @@ use store::{
     observe::{self, HoldDue, HoldLeft},
 };
 use tokio::time::{Instant, interval_at, sleep_until};
-use types::{Batch, Did, DropReason, Origin};
+use types::{Arrival, Batch, Change, Did, DropReason, Form, Origin, Reject};
 use url::Url;
 
 use crate::{
     Timing,
+    batch::MOST_BYTES,
     event::{Event, FrameError, Position},
     jobs::{Context, JobError},
     known::Known,
@@ -86,9 +88,10 @@ impl Follower {
             Ok((socket, endpoint, at)) => {
                 let known = Known::default();
                 known.extend([hold.did.as_str()]);
-                let batch = Batch::new(Origin::Stream);
+                let batch = Batch::new(Origin::Hold);
+                let (hold, saved, foreign, waiting) = (&hold.did, at, 0, 0);
                 let mut reading =
-                    Reading { by: &self, hold: &hold.did, known, endpoint, at, saved: at, foreign: 0, opened, batch };
+                    Reading { by: &self, hold, known, endpoint, at, saved, foreign, opened, batch, waiting };
                 reading.read(socket).await
             }
             Err(end) => end,
@@ -166,6 +169,8 @@ struct Reading<'a> {
     foreign: usize,
     opened: Instant,
     batch: Batch,
+    /// The bytes of what is in the batch.
+    waiting: usize,
 }
 
 impl Reading<'_> {
@@ -209,13 +214,14 @@ impl Reading<'_> {
     async fn take_all(&mut self, first: Received, socket: &mut WebSocket) -> Result<(), End> {
         let mut end = self.take(first);
         for _ in 1..AT_ONCE {
-            if end.is_err() {
+            if end.is_err() || self.waiting >= MOST_BYTES {
                 break;
             }
             let Some(message) = socket.next().now_or_never() else { break };
             end = self.take(message);
         }
-        let batch = std::mem::replace(&mut self.batch, Batch::new(Origin::Stream));
+        let batch = std::mem::replace(&mut self.batch, Batch::new(Origin::Hold));
+        self.waiting = 0;
         if !batch.is_empty() {
             self.by.context.apply(batch).await.map_err(End::Ours)?;
             // Only what is applied is behind us.
@@ -236,7 +242,8 @@ impl Reading<'_> {
         let frame = match firehose::decode(&bytes) {
             Ok(frame) => frame,
             Err(FrameError::Envelope(why)) => {
-                self.batch.rejects.push(reject(Some(self.hold.clone()), DropReason::BadEnvelope, why, &bytes));
+                let reject = reject(Some(self.hold.clone()), DropReason::BadEnvelope, why, &bytes);
+                self.keep(bytes, Vec::new(), vec![reject]);
                 return Ok(());
             }
             Err(error) => return Err(End::OutOfStep(error.to_string())),
@@ -249,8 +256,7 @@ impl Reading<'_> {
             Some(event) => {
                 let now = Utc::now().timestamp_micros().unsigned_abs();
                 if let Outcome::Take { changes, rejects } = validate(event, &bytes, &self.known, now) {
-                    self.batch.changes.extend(changes);
-                    self.batch.rejects.extend(rejects);
+                    self.keep(bytes, changes, rejects);
                 }
                 Ok(())
             }
@@ -259,6 +265,13 @@ impl Reading<'_> {
                 if self.foreign > MOST_FOREIGN { Err(End::NoStream("it speaks of others".into())) } else { Ok(()) }
             }
         }
+    }
+
+    /// Puts a frame into the batch, with what it came to.
+    fn keep(&mut self, frame: Bytes, changes: Vec<Change>, rejects: Vec<Reject>) {
+        self.waiting += frame.len();
+        let event = Arrival::new(Form::Firehose, frame, Utc::now().timestamp_micros());
+        self.batch.take(Arrival { position: self.at, ..event }, changes, rejects);
     }
 
     async fn save(&mut self) -> Result<(), StoreError> {

@@ -2,17 +2,22 @@
 
 use std::collections::BTreeSet;
 
+use bytes::Bytes;
 use chrono::Utc;
 use outbound::{Pds, PdsError, pds::RecordEntry};
 use store::{crash, jobs::JobKind};
 use types::{
-    Batch, Change, Cid, Collection, Did, DropReason, Origin, Put, RecordId, Rkey, Tid, Verification, record_cid,
+    Arrival, Batch, Change, Cid, Collection, Did, DropReason, Form, Origin, Put, RecordId, Reject, Rkey, Tid,
+    Verification, record_cid,
 };
 
 use super::{Context, JobError};
-use crate::validate::{Checked, check, reject};
+use crate::{
+    batch::MOST_BYTES,
+    validate::{Checked, check, reject},
+};
 
-/// The most changes of a batch.
+/// The most items of a batch.
 const AT_ONCE: usize = 500;
 /// The most records of a page.
 const PAGE: u8 = 100;
@@ -21,7 +26,7 @@ const MOST_PAGES: usize = 5_000;
 
 /// The most bytes of JSON that are read of a repository: what is larger is never read to its end, so nothing that is stored of
 /// it is removed.
-const MOST_BYTES: usize = 1 << 30;
+const MOST_BYTES_OF_ALL: usize = 1 << 30;
 
 /// Reads the repository that `key` names. Only a reading that missed nothing removes what it did not find.
 pub async fn read(context: &Context, key: &str) -> Result<(), JobError> {
@@ -42,8 +47,16 @@ pub async fn read(context: &Context, key: &str) -> Result<(), JobError> {
     if rev.is_too_far_ahead(Utc::now().timestamp_micros().unsigned_abs()) {
         return Err(JobError::Later(format!("the revision {rev} is more than five minutes ahead")));
     }
-    let mut reading =
-        Reading { context, did: &did, rev, present: BTreeSet::new(), bytes: 0, batch: Batch::new(Origin::Backfill) };
+    let mut reading = Reading {
+        context,
+        did: &did,
+        rev,
+        present: BTreeSet::new(),
+        bytes: 0,
+        missed: 0,
+        batch: Batch::new(Origin::Backfill),
+        waiting: 0,
+    };
     for collection in Collection::ALL {
         match reading.collection(&pds, collection).await? {
             Ok(()) => {}
@@ -51,8 +64,13 @@ pub async fn read(context: &Context, key: &str) -> Result<(), JobError> {
         }
     }
     crash::point("before-snapshot");
-    let Reading { present, mut batch, .. } = reading;
-    batch.changes.push(Change::Snapshot { did, rev, present });
+    let Reading { present, missed, mut batch, .. } = reading;
+    if missed > 0 {
+        // What cannot be read may be anything that we have.
+        tracing::info!(did = %did, missed, "A repository was read, but for items that are no records");
+    } else {
+        batch.changes.push(Change::Snapshot { did, rev, present });
+    }
     context.apply(batch).await
 }
 
@@ -72,7 +90,11 @@ struct Reading<'a> {
     rev: Tid,
     present: BTreeSet<(Collection, Rkey)>,
     bytes: usize,
+    /// How many items were no records.
+    missed: usize,
     batch: Batch,
+    /// The bytes of what is in the batch.
+    waiting: usize,
 }
 
 impl Reading<'_> {
@@ -84,18 +106,21 @@ impl Reading<'_> {
                 Ok(page) => page,
                 Err(error) => return Ok(Err(error)),
             };
-            let last = page.records.is_empty() || page.cursor.is_none();
+            let last = page.is_last();
+            for item in page.unreadable {
+                self.missed += 1;
+                let reject =
+                    reject(Some(self.did.clone()), DropReason::BadEnvelope, "an item that is no record", &item);
+                self.keep(item, None, Some(reject));
+                self.apply_what_is_enough().await?;
+            }
             for entry in page.records {
-                self.bytes += entry.value.get().len();
                 self.take(collection, entry);
+                self.apply_what_is_enough().await?;
             }
             let most = self.context.most_records;
-            if self.present.len() > most || self.bytes > MOST_BYTES {
-                return Err(JobError::Later(format!("more than {most} records or {MOST_BYTES} bytes")));
-            }
-            if self.batch.changes.len() >= AT_ONCE {
-                let batch = std::mem::replace(&mut self.batch, Batch::new(Origin::Backfill));
-                self.context.apply(batch).await?;
+            if self.present.len() > most || self.bytes > MOST_BYTES_OF_ALL {
+                return Err(JobError::Later(format!("more than {most} records or {MOST_BYTES_OF_ALL} bytes")));
             }
             if last {
                 return Ok(Ok(()));
@@ -110,23 +135,50 @@ impl Reading<'_> {
 
     /// A record that is listed is there, even if it cannot be believed.
     fn take(&mut self, collection: Collection, entry: RecordEntry) {
-        let Ok(rkey) = entry.rkey().parse::<Rkey>() else { return };
+        let did = Some(self.did.clone());
+        let rkey = match entry.rkey().parse::<Rkey>() {
+            Ok(rkey) => rkey,
+            // No record of ours has such a key.
+            Err(error) => {
+                let reject = reject(did, DropReason::BadName, error, &entry.came);
+                return self.keep(entry.came, None, Some(reject));
+            }
+        };
         self.present.insert((collection, rkey.clone()));
         let id = RecordId { did: self.did.clone(), collection, rkey };
-        let json = entry.value.get();
-        let Some(cid) = named(entry.cid, json) else { return };
-        let verification = match check(json, cid) {
+        let json = entry.value();
+        let Some(cid) = named(entry.cid, json) else {
+            let reject = reject(did, DropReason::BadName, format!("{id} has no CID, and cannot have one"), &entry.came);
+            return self.keep(entry.came, None, Some(reject));
+        };
+        let (verification, reject) = match check(json, cid) {
             Checked::Other => {
                 let detail = format!("{id} does not hash to {cid}");
-                let did = Some(self.did.clone());
-                self.batch.rejects.push(reject(did, DropReason::CidMismatch, detail, json.as_bytes()));
-                Verification::Mismatch
+                (Verification::Mismatch, Some(reject(did, DropReason::CidMismatch, detail, json.as_bytes())))
             }
-            Checked::Fine => Verification::CidChecked,
-            Checked::Unverifiable | Checked::TooLarge => Verification::Unverifiable,
+            Checked::Fine => (Verification::CidChecked, None),
+            Checked::Unverifiable | Checked::TooLarge => (Verification::Unverifiable, None),
         };
         let put = Put::decode(id, self.rev, cid, json.as_bytes().into(), verification);
-        self.batch.changes.push(Change::Put(Box::new(put)));
+        self.keep(entry.came, Some(put), reject);
+    }
+
+    /// Puts an item into the batch, with what it came to.
+    fn keep(&mut self, item: Bytes, put: Option<Put>, reject: Option<Reject>) {
+        self.bytes += item.len();
+        self.waiting += item.len();
+        let event = Arrival::new(Form::Listed, item, Utc::now().timestamp_micros());
+        let event = Arrival { did: Some(self.did.clone()), rev: Some(self.rev), ..event };
+        let changes = put.map(|put| Change::Put(Box::new(put)));
+        self.batch.take(event, changes.into_iter().collect(), reject.into_iter().collect());
+    }
+
+    async fn apply_what_is_enough(&mut self) -> Result<(), JobError> {
+        if self.batch.arrivals.len() < AT_ONCE && self.waiting < MOST_BYTES {
+            return Ok(());
+        }
+        self.waiting = 0;
+        self.context.apply(std::mem::replace(&mut self.batch, Batch::new(Origin::Backfill))).await
     }
 }
 
