@@ -14,7 +14,7 @@ use tokio::{
     time::{Duration, MissedTickBehavior, interval, timeout},
 };
 use tokio_util::sync::CancellationToken;
-use types::{Batch, Change, Origin, Verification};
+use types::{Batch, Change, Verification};
 
 use crate::{
     IndexerConfig, IndexerError, Verify,
@@ -176,14 +176,9 @@ impl Desk {
     /// What other processes found is applied in the order in which they left it.
     async fn empty_inbox(&mut self) -> Result<(), StoreError> {
         loop {
-            let found = inbox::pending(self.writer.client(), INBOX_ROWS).await?;
-            if found.is_empty() {
+            let batch = inbox::pending(self.writer.client(), INBOX_ROWS).await?;
+            if batch.is_empty() {
                 return Ok(());
-            }
-            let mut batch = Batch::new(Origin::ReadThrough);
-            for found in found {
-                batch.inbox.push(found.inbox_id);
-                batch.changes.push(Change::Put(Box::new(found.put)));
             }
             self.apply(batch).await?;
         }

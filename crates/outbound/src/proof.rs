@@ -23,6 +23,8 @@ pub enum Proof {
         rev: Tid,
         /// The record's CID.
         cid: Cid,
+        /// The record's block, as it came.
+        block: Vec<u8>,
         /// The record as JSON.
         json: Vec<u8>,
     },
@@ -139,8 +141,9 @@ impl<'a> Signed<'a> {
         let key = format!("{}/{}", id.collection, id.rkey);
         let Some(link) = walk(&self.blocks, self.data, key.as_bytes())? else { return Ok(Proof::Absent) };
         let json = to_json(self.blocks.read(&link)?, MAX_DEPTH)?;
+        let block = self.blocks.0.get(&link).map(|block| block.to_vec()).unwrap_or_default();
         let cid = Cid::try_from(link).map_err(|_| Malformed("a record's CID is of another kind"))?;
-        Ok(Proof::Present { rev: self.rev, cid, json: json.to_string().into_bytes() })
+        Ok(Proof::Present { rev: self.rev, cid, block, json: json.to_string().into_bytes() })
     }
 }
 

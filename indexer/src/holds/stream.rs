@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use chrono::Utc;
 use futures::{FutureExt as _, SinkExt as _, StreamExt as _};
 use outbound::{
@@ -18,7 +19,7 @@ use store::{
     observe::{self, HoldDue, HoldLeft},
 };
 use tokio::time::{Instant, interval_at, sleep_until};
-use types::{Batch, Did, DropReason, Origin};
+use types::{Arrival, Batch, Change, Did, DropReason, Form, Origin, Reject};
 use url::Url;
 
 use crate::{
@@ -87,9 +88,9 @@ impl Follower {
             Ok((socket, endpoint, at)) => {
                 let known = Known::default();
                 known.extend([hold.did.as_str()]);
-                let batch = Batch::new(Origin::Stream);
-                let mut reading =
-                    Reading { by: &self, hold: &hold.did, known, endpoint, at, saved: at, foreign: 0, opened, batch };
+                let batch = Batch::new(Origin::Hold);
+                let (hold, saved, foreign) = (&hold.did, at, 0);
+                let mut reading = Reading { by: &self, hold, known, endpoint, at, saved, foreign, opened, batch };
                 reading.read(socket).await
             }
             Err(end) => end,
@@ -220,7 +221,7 @@ impl Reading<'_> {
             end = self.take(message);
         }
         room.shrink(bytes);
-        let batch = std::mem::replace(&mut self.batch, Batch::new(Origin::Stream));
+        let batch = std::mem::replace(&mut self.batch, Batch::new(Origin::Hold));
         if !batch.is_empty() {
             self.by.context.apply(batch).await.map_err(End::Ours)?;
             // Only what is applied is behind us.
@@ -241,7 +242,8 @@ impl Reading<'_> {
         let frame = match firehose::decode(&bytes) {
             Ok(frame) => frame,
             Err(FrameError::Envelope(why)) => {
-                self.batch.rejects.push(reject(Some(self.hold.clone()), DropReason::BadEnvelope, why, &bytes));
+                let reject = reject(Some(self.hold.clone()), DropReason::BadEnvelope, why, &bytes);
+                self.keep(bytes, Vec::new(), vec![reject]);
                 return Ok(());
             }
             Err(error) => return Err(End::OutOfStep(error.to_string())),
@@ -254,8 +256,7 @@ impl Reading<'_> {
             Some(event) => {
                 let now = Utc::now().timestamp_micros().unsigned_abs();
                 if let Outcome::Take { changes, rejects } = validate(event, &bytes, &self.known, now) {
-                    self.batch.changes.extend(changes);
-                    self.batch.rejects.extend(rejects);
+                    self.keep(bytes, changes, rejects);
                 }
                 Ok(())
             }
@@ -264,6 +265,12 @@ impl Reading<'_> {
                 if self.foreign > MOST_FOREIGN { Err(End::NoStream("it speaks of others".into())) } else { Ok(()) }
             }
         }
+    }
+
+    /// Puts a frame into the batch, with what it came to.
+    fn keep(&mut self, frame: Bytes, changes: Vec<Change>, rejects: Vec<Reject>) {
+        let event = Arrival::new(Form::Firehose, frame, Utc::now().timestamp_micros());
+        self.batch.take(Arrival { position: self.at, ..event }, changes, rejects);
     }
 
     async fn save(&mut self) -> Result<(), StoreError> {

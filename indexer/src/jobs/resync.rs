@@ -2,14 +2,16 @@
 
 use std::collections::BTreeSet;
 
+use bytes::Bytes;
 use chrono::Utc;
 use outbound::{
     IdentityError, Pds, PdsError,
-    pds::{PAGE_BYTES, RecordEntry, RecordPage},
+    pds::{PAGE_BYTES, RecordEntry},
 };
 use store::{backfill, crash, jobs::JobKind};
 use types::{
-    Batch, Change, Cid, Collection, Did, DropReason, Origin, Put, RecordId, Rkey, Tid, Verification, record_cid,
+    Arrival, Batch, Change, Cid, Collection, Did, DropReason, Form, Origin, Put, RecordId, Reject, Rkey, Tid,
+    Verification, record_cid,
 };
 
 use super::{Context, JobError, deadline::Deadline};
@@ -19,7 +21,7 @@ use crate::{
     validate::{Checked, check, reject},
 };
 
-/// The most changes of a batch, and the most bytes of JSON that they may come from; a page may go over it.
+/// The most items of a batch, and the most bytes of JSON that they may come from; a page may go over it.
 const AT_ONCE: usize = 500;
 const BYTES_AT_ONCE: usize = 2 << 20;
 /// The most records of a page.
@@ -57,6 +59,7 @@ pub async fn read(context: &Context, key: &str, deadline: &Deadline) -> Result<(
         rev,
         present: BTreeSet::new(),
         bytes: 0,
+        missed: 0,
         batch: Batch::new(Origin::Backfill),
         batch_bytes: 0,
         rooms: Vec::new(),
@@ -68,8 +71,13 @@ pub async fn read(context: &Context, key: &str, deadline: &Deadline) -> Result<(
         }
     }
     crash::point("before-snapshot");
-    let Reading { present, mut batch, rooms, .. } = reading;
-    batch.changes.push(Change::Snapshot { did: did.clone(), rev, present });
+    let Reading { present, missed, mut batch, rooms, .. } = reading;
+    if missed > 0 {
+        // What cannot be read may be anything that we have.
+        tracing::info!(did = %did, missed, "A repository was read, but for items that are no records");
+    } else {
+        batch.changes.push(Change::Snapshot { did: did.clone(), rev, present });
+    }
     context.apply(batch).await?;
     drop(rooms);
     Ok(backfill::served(&context.store, did.as_str()).await?)
@@ -96,6 +104,8 @@ struct Reading<'a> {
     rev: Tid,
     present: BTreeSet<(Collection, Rkey)>,
     bytes: usize,
+    /// How many items were no records.
+    missed: usize,
     batch: Batch,
     /// What the batch comes from, and its share of what may be held.
     batch_bytes: usize,
@@ -112,21 +122,24 @@ impl Reading<'_> {
                 Ok(page) => page,
                 Err(error) => return Ok(Err(error)),
             };
-            let RecordPage { records, cursor: next } = page;
-            let last = records.is_empty() || next.is_none();
-            let (before, bytes) =
-                (self.present.len(), records.iter().map(|entry| entry.value.get().len()).sum::<usize>());
-            room.shrink(bytes);
+            room.shrink(page.bytes());
             self.rooms.push(room);
-            (self.bytes, self.batch_bytes) = (self.bytes + bytes, self.batch_bytes + bytes);
-            records.into_iter().for_each(|entry| self.take(collection, entry));
+            let last = page.is_last();
+            for item in page.unreadable {
+                self.missed += 1;
+                let reject =
+                    reject(Some(self.did.clone()), DropReason::BadEnvelope, "an item that is no record", &item);
+                self.keep(item, None, Some(reject));
+            }
+            let before = self.present.len();
+            page.records.into_iter().for_each(|entry| self.take(collection, entry));
             let found = u32::try_from(self.present.len() - before).unwrap_or_default();
             self.deadline.extend(self.context.timing.record * found);
-            let most = self.context.most_records;
+            let (most, next) = (self.context.most_records, page.cursor);
             if self.present.len() > most || self.bytes > MOST_BYTES {
                 return Err(JobError::Later(format!("more than {most} records or {MOST_BYTES} bytes")));
             }
-            if self.batch.changes.len() >= AT_ONCE || self.batch_bytes >= BYTES_AT_ONCE {
+            if self.batch.arrivals.len() >= AT_ONCE || self.batch_bytes >= BYTES_AT_ONCE {
                 self.flush().await?;
             }
             if last {
@@ -160,23 +173,42 @@ impl Reading<'_> {
 
     /// A record that is listed is there, even if it cannot be believed.
     fn take(&mut self, collection: Collection, entry: RecordEntry) {
-        let Ok(rkey) = entry.rkey().parse::<Rkey>() else { return };
+        let did = Some(self.did.clone());
+        let rkey = match entry.rkey().parse::<Rkey>() {
+            Ok(rkey) => rkey,
+            // No record of ours has such a key.
+            Err(error) => {
+                let reject = reject(did, DropReason::BadName, error, &entry.came);
+                return self.keep(entry.came, None, Some(reject));
+            }
+        };
         self.present.insert((collection, rkey.clone()));
         let id = RecordId { did: self.did.clone(), collection, rkey };
-        let json = entry.value.get();
-        let Some(cid) = named(entry.cid, json) else { return };
-        let verification = match check(json, cid) {
+        let json = entry.value();
+        let Some(cid) = named(entry.cid, json) else {
+            let reject = reject(did, DropReason::BadName, format!("{id} has no CID, and cannot have one"), &entry.came);
+            return self.keep(entry.came, None, Some(reject));
+        };
+        let (verification, reject) = match check(json, cid) {
             Checked::Other => {
                 let detail = format!("{id} does not hash to {cid}");
-                let did = Some(self.did.clone());
-                self.batch.rejects.push(reject(did, DropReason::CidMismatch, detail, json.as_bytes()));
-                Verification::Mismatch
+                (Verification::Mismatch, Some(reject(did, DropReason::CidMismatch, detail, json.as_bytes())))
             }
-            Checked::Fine => Verification::CidChecked,
-            Checked::Unverifiable | Checked::TooLarge => Verification::Unverifiable,
+            Checked::Fine => (Verification::CidChecked, None),
+            Checked::Unverifiable | Checked::TooLarge => (Verification::Unverifiable, None),
         };
         let put = Put::decode(id, self.rev, cid, json.as_bytes().into(), verification);
-        self.batch.changes.push(Change::Put(Box::new(put)));
+        self.keep(entry.came, Some(put), reject);
+    }
+
+    /// Puts an item into the batch, with what it came to.
+    fn keep(&mut self, item: Bytes, put: Option<Put>, reject: Option<Reject>) {
+        self.bytes += item.len();
+        self.batch_bytes += item.len();
+        let event = Arrival::new(Form::Listed, item, Utc::now().timestamp_micros());
+        let event = Arrival { did: Some(self.did.clone()), rev: Some(self.rev), ..event };
+        let changes = put.map(|put| Change::Put(Box::new(put)));
+        self.batch.take(event, changes.into_iter().collect(), reject.into_iter().collect());
     }
 }
 

@@ -1,6 +1,7 @@
 //! The ledger, compared with what accounts have signed. A proof that contradicts it is believed, and put in its place.
 
 use bytes::Bytes;
+use chrono::Utc;
 use outbound::{
     Pds, PdsError,
     pds::RECORD_BYTES,
@@ -10,7 +11,7 @@ use store::{
     jobs::{Job, JobKind},
     signatures::{self, Standing},
 };
-use types::{Batch, Change, Did, DropReason, Origin, Put, RecordId, Verification};
+use types::{Arrival, Batch, Change, Did, DropReason, Form, Origin, Put, RecordId, Verification};
 
 use super::{Context, JobError};
 use crate::{measure, validate::reject};
@@ -73,16 +74,22 @@ struct Verifier<'a> {
     attempts: i32,
 }
 
+/// A record as its account signed it, and the block that it was read out of.
+struct Truth {
+    put: Put,
+    block: Bytes,
+}
+
 /// What a proof says of a record that stands in the ledger.
 enum Finding {
     /// It is signed as it stands.
     Same,
     /// The repository is at an older revision than the record is known of.
-    Behind(Option<Put>),
+    Behind(Option<Truth>),
     /// The repository has moved on since; this is what it holds now.
-    Moved(Option<Put>),
+    Moved(Option<Truth>),
     /// At the very revision that the record is known of, this is what was signed instead.
-    Other(Option<Put>),
+    Other(Option<Truth>),
 }
 
 impl Verifier<'_> {
@@ -98,12 +105,10 @@ impl Verifier<'_> {
                 Finding::Behind(_) if self.attempts < PATIENCE => {
                     return Err(JobError::Later(format!("the repository is behind {}", one.rev)));
                 }
-                Finding::Moved(truth) => self.settle(one, &signed, truth, "moved").await?,
+                Finding::Moved(truth) => self.settle(one, &signed, truth, false).await?,
                 Finding::Behind(truth) | Finding::Other(truth) => {
-                    let detail = format!("{} at {} is not what its account signed", one.id, one.rev);
                     tracing::error!(record = %one.id, rev = %one.rev, cid = %one.cid, "A record is not what its account signed");
-                    self.context.keep(reject(Some(self.did.clone()), DropReason::CidMismatch, detail, &[])).await?;
-                    self.settle(one, &signed, truth, "mismatch").await?;
+                    self.settle(one, &signed, truth, true).await?;
                 }
             }
         }
@@ -134,16 +139,27 @@ impl Verifier<'_> {
         &self,
         one: &Standing,
         signed: &Signed<'_>,
-        truth: Option<Put>,
-        outcome: &'static str,
+        truth: Option<Truth>,
+        is_mismatch: bool,
     ) -> Result<(), JobError> {
-        measure::verified(outcome);
+        measure::verified(if is_mismatch { "mismatch" } else { "moved" });
         let rev = one.rev.max(signed.rev());
-        let change = match truth {
-            Some(put) => Change::Put(Box::new(Put { rev, ..put })),
-            None => Change::Delete { id: one.id.clone(), rev },
-        };
-        self.context.apply(Batch { changes: vec![change], ..Batch::new(Origin::Backfill) }).await
+        let did = Some(self.did.clone());
+        let detail = || format!("{} at {} is not what its account signed", one.id, one.rev);
+        let reject = is_mismatch.then(|| reject(did.clone(), DropReason::CidMismatch, detail(), &[]));
+        let mut batch = Batch::new(Origin::Backfill);
+        match truth {
+            Some(Truth { put, block }) => {
+                let event = Arrival::new(Form::Block, block, Utc::now().timestamp_micros());
+                let event = Arrival { did, rev: Some(signed.rev()), ..event };
+                batch.take(event, vec![Change::Put(Box::new(Put { rev, ..put }))], reject.into_iter().collect());
+            }
+            None => {
+                batch.changes.push(Change::Delete { id: one.id.clone(), rev });
+                batch.rejects.extend(reject);
+            }
+        }
+        self.context.apply(batch).await
     }
 }
 
@@ -162,8 +178,9 @@ fn proof(answer: Result<Option<Bytes>, PdsError>) -> Result<Option<Bytes>, JobEr
 fn find(signed: &Signed<'_>, one: &Standing) -> Result<Finding, ProofError> {
     let truth = match signed.find(&one.id)? {
         Proof::Present { cid, .. } if cid == one.cid => return Ok(Finding::Same),
-        Proof::Present { rev, cid, json } => {
-            Some(Put::decode(one.id.clone(), rev, cid, json.into(), Verification::Signed))
+        Proof::Present { rev, cid, block, json } => {
+            let put = Put::decode(one.id.clone(), rev, cid, json.into(), Verification::Signed);
+            Some(Truth { put, block: block.into() })
         }
         Proof::Absent => None,
     };

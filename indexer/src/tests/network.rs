@@ -37,6 +37,8 @@ struct Inner {
     /// What is told for a CID or a digest, whatever it hashes to.
     blobs: HashMap<String, Vec<u8>>,
     revs: HashMap<String, Tid>,
+    /// What the first page of a collection lists besides: (did, collection, item).
+    odd: Vec<(String, String, Value)>,
     /// Accounts that are not active, with their status.
     inactive: HashMap<String, String>,
     /// What is answered in place of a document.
@@ -127,6 +129,11 @@ impl Network {
         let mut state = self.state.lock().unwrap();
         state.revs.insert(did.into(), rev);
         state.records.insert((did.into(), collection.into(), rkey.into()), record);
+    }
+
+    /// Puts an item into the lists of a collection that is no record.
+    pub fn list_too(&self, did: &str, collection: &str, item: Value) {
+        self.state.lock().unwrap().odd.push((did.into(), collection.into(), item));
     }
 
     /// The `did:web` of this host.
@@ -256,12 +263,14 @@ fn list_records(state: &Inner, params: &HashMap<String, String>) -> Response {
     let all = state.records.iter().filter(|((d, c, rkey), _)| d == did && c == collection && *rkey > after);
     let page: Vec<_> = all.take(2).collect();
     let cursor = page.last().filter(|_| page.len() == 2).map(|((_, _, rkey), _)| rkey);
+    let odd = state.odd.iter().filter(|(d, c, _)| d == did && c == collection && after.is_empty());
     let records: Vec<Value> = page
         .iter()
         .map(|((.., rkey), record)| {
             let cid = record_cid(record).unwrap().to_string();
             json!({"uri": format!("at://{did}/{collection}/{rkey}"), "cid": cid, "value": record})
         })
+        .chain(odd.map(|(.., item)| item.clone()))
         .collect();
     Json(json!({"records": records, "cursor": cursor})).into_response()
 }

@@ -66,6 +66,12 @@ async fn what_its_account_signed_is_found_and_put_in_the_place_of_anything_else(
     indexer.until("SELECT DISTINCT reason FROM reject", &["cid_mismatch"]).await;
     // The stream, read again from a little before, contradicts some of the lies by itself; of the one to come it says nothing.
     indexer.until("SELECT count(*) FROM reject WHERE detail LIKE '%/t05 at %'", &["1"]).await;
+    // What was put in their place is archived as it was signed: the records' blocks.
+    let found = indexer.archived().await;
+    let blocks = found.iter().filter(|found| found.entry.form == Some(types::Form::Block));
+    let named = blocks.map(|found| found.entry.parts[0].cid == Some(types::Cid::of_block(&found.entry.raw)));
+    let named: Vec<bool> = named.collect();
+    assert!(named.len() >= 2 && named.iter().all(|named| *named), "{named:?}");
     indexer.stop().await;
     devnet.shutdown().await;
 }

@@ -101,7 +101,10 @@ impl Pds {
     ) -> Result<Option<RecordEntry>, PdsError> {
         let params = [("repo", did.as_str()), ("collection", collection.as_str()), ("rkey", rkey.as_str())];
         let limits = Limits::SMALL.with_max_bytes(RECORD_BYTES);
-        found(self.query_json("com.atproto.repo.getRecord", did, &params, limits).await)
+        let Some(body) = found(self.query("com.atproto.repo.getRecord", did, &params, limits).await)? else {
+            return Ok(None);
+        };
+        RecordEntry::read(body).map(Some).map_err(|error| self.malformed("com.atproto.repo.getRecord", &error))
     }
 
     /// `com.atproto.repo.listRecords`, a page of up to `limit` (at most 100) records; of fewer where they are large.
@@ -121,9 +124,12 @@ impl Pds {
             let mut params = vec![("repo", did.as_str()), ("collection", collection.as_str()), ("limit", &records)];
             params.extend(cursor.map(|cursor| ("cursor", cursor)));
             let limits = Limits::SMALL.with_max_bytes(PAGE_BYTES).with_timeout(Duration::from_secs(30));
-            match self.query_json("com.atproto.repo.listRecords", did, &params, limits).await {
+            match self.query("com.atproto.repo.listRecords", did, &params, limits).await {
                 Err(PdsError::Outbound(OutboundError::TooLarge { .. })) if limit > 1 => limit = (limit / 10).max(1),
-                answer => return answer,
+                answer => {
+                    return RecordPage::read(&answer?)
+                        .map_err(|error| self.malformed("com.atproto.repo.listRecords", &error));
+                }
             }
         }
     }
@@ -206,8 +212,11 @@ impl Pds {
         limits: Limits,
     ) -> Result<T, PdsError> {
         let body = self.query(method, did, params, limits).await?;
-        serde_json::from_slice(&body)
-            .map_err(|error| OutboundError::malformed(&self.base, format!("{method}: {error}")).into())
+        serde_json::from_slice(&body).map_err(|error| self.malformed(method, &error))
+    }
+
+    fn malformed(&self, method: &str, error: &serde_json::Error) -> PdsError {
+        OutboundError::malformed(&self.base, format!("{method}: {error}")).into()
     }
 }
 
