@@ -1,6 +1,9 @@
 //! The ledger: which changes are news, and the newest bytes of every record.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+};
 
 use tokio_postgres::types::Type;
 use types::{
@@ -37,7 +40,7 @@ const INCOMING: Table = Table { name: "incoming", columns: COLUMNS };
 #[derive(Default)]
 pub(crate) struct Written<'a> {
     /// Records whose projection has to be made anew (`Some`) or removed (`None`).
-    pub projected: BTreeMap<RecordId, Option<&'a Record>>,
+    pub projected: BTreeMap<RecordId, Option<Cow<'a, Record>>>,
     /// What the fingerprint loses and gains: (before, after) of each record, `None` where there is none.
     pub contents: BTreeMap<RecordId, (Option<Cid>, Option<Cid>)>,
     /// Accounts whose repository has to be read again.
@@ -110,14 +113,39 @@ impl<'a> Candidate<'a> {
 /// The ledger's rows that a batch writes.
 #[derive(Default)]
 struct Rows<'a> {
-    whole: BTreeMap<&'a RecordId, (News, Option<&'a Put>)>,
+    whole: BTreeMap<&'a RecordId, (News, Option<Cow<'a, Put>>)>,
     /// Only the revision moves.
     revs: BTreeMap<&'a RecordId, Tid>,
 }
 
 /// What a record says, if it can be believed.
-fn readable(put: &Put) -> Option<&Record> {
-    if put.verification == Verification::Mismatch { None } else { put.record.as_ref().ok() }
+fn readable<'a>(put: &Cow<'a, Put>) -> Option<Cow<'a, Record>> {
+    if put.verification == Verification::Mismatch {
+        return None;
+    }
+    match put {
+        Cow::Borrowed(put) => put.record.as_ref().ok().map(Cow::Borrowed),
+        Cow::Owned(put) => put.record.as_ref().ok().cloned().map(Cow::Owned),
+    }
+}
+
+/// Content that is projected anew keeps the better check that it had. Where what came was not hashed itself, that check was
+/// not of its bytes: those of the ledger are read again in its place.
+fn keep_the_better<'a>(known: &Known, news: &mut News, put: &mut Option<Cow<'a, Put>>) {
+    if known.cid != news.cid || known.verification <= news.verification {
+        return;
+    }
+    let Some(came) = put.as_ref().filter(|put| put.verification < Verification::CidChecked) else {
+        news.verification = known.verification;
+        return;
+    };
+    // What is too large was not kept.
+    let kept = known.raw.clone().filter(|raw| !raw.is_empty());
+    if let (Some(raw), Some(verification)) = (kept, known.verification) {
+        let decoded = Put::decode(came.id.clone(), news.rev, came.cid, raw, verification);
+        news.verification = known.verification;
+        *put = Some(Cow::Owned(decoded));
+    }
 }
 
 /// Decides on every put and delete in order, and writes what is news. `verdicts` are told by the change's place.
@@ -137,16 +165,20 @@ pub(crate) async fn write<'a>(
     let old: HashSet<RecordId> = known.keys().cloned().collect();
     let floors = load_floors(tx, &candidates).await?;
     let mut rows = Rows::default();
-    for Candidate { at, id, news, put } in candidates {
+    for Candidate { at, id, mut news, put } in candidates {
         let old = known.get(id);
         let before = old.and_then(|known| known.cid);
+        let mut put = put.map(Cow::Borrowed);
         let mut verdict = decide(old, floors.get(id.did.as_str()).copied(), news, origin, DECODER);
         // A repository that is read has its own bounds.
         // The deletion of a known record leaves less than was there.
         let is_written = matches!(verdict, Verdict::Applied | Verdict::Verified) && (put.is_some() || old.is_none());
-        let bytes = put.map_or(0, |put| put.raw.len());
+        let bytes = put.as_ref().map_or(0, |put| put.raw.len());
         if is_written && origin == Origin::Stream && !quotas.take_record(&id.did, old.is_none(), bytes) {
             verdict = Verdict::Dropped(DropReason::Quota);
+        }
+        if let (Verdict::Applied, Some(old)) = (verdict, old) {
+            keep_the_better(old, &mut news, &mut put);
         }
         tell(at, verdict);
         written.note(&id.did, verdict, news, origin);
@@ -163,13 +195,13 @@ pub(crate) async fn write<'a>(
             }
             Verdict::Applied | Verdict::Verified => {
                 let News { rev, cid, verification } = news;
-                known.insert(id.clone(), Known { rev, cid, decoder: DECODER, verification });
-                rows.whole.insert(id, (news, put));
-                rows.revs.remove(id);
+                known.insert(id.clone(), Known { rev, cid, decoder: DECODER, verification, raw: None });
                 written.contents.entry(id.clone()).or_insert((before, None)).1 = news.cid;
                 if verdict == Verdict::Applied {
-                    written.projected.insert(id.clone(), put.and_then(readable));
+                    written.projected.insert(id.clone(), put.as_ref().and_then(readable));
                 }
+                rows.whole.insert(id, (news, put));
+                rows.revs.remove(id);
             }
         }
     }
@@ -185,9 +217,10 @@ async fn load(tx: &Transaction<'_>, candidates: &[Candidate<'_>]) -> Result<Hash
     let rkeys: Vec<&str> = ids.iter().map(|id| id.rkey.as_str()).collect();
     let rows = tx
         .query(
-            "SELECT did, collection, rkey, rev, cid, decoder, verification FROM record
+            "SELECT did, collection, rkey, rev, cid, decoder, verification, CASE WHEN decoder < $4 THEN raw END AS raw
+             FROM record
              JOIN unnest($1::text[], $2::text[], $3::text[]) AS key (did, collection, rkey) USING (did, collection, rkey)",
-            &[&dids, &collections, &rkeys],
+            &[&dids, &collections, &rkeys, &DECODER],
         )
         .await?;
     rows.iter()
@@ -200,7 +233,8 @@ async fn load(tx: &Transaction<'_>, candidates: &[Candidate<'_>]) -> Result<Hash
             let verification: Option<Verification> = verification
                 // A row that an earlier version wrote.
                 .or(cid.map(|_| Verification::Unverifiable));
-            Ok((id, Known { rev, cid, decoder: row.get("decoder"), verification }))
+            let raw = row.get::<_, Option<&[u8]>>("raw").map(Into::into);
+            Ok((id, Known { rev, cid, decoder: row.get("decoder"), verification, raw }))
         })
         .collect()
 }
@@ -241,13 +275,13 @@ async fn save_revs(tx: &Transaction<'_>, revs: &BTreeMap<&RecordId, Tid>) -> Res
 /// Writes rows of which the ledger has an older one (`old`), or none.
 async fn save(
     tx: &Transaction<'_>,
-    rows: &BTreeMap<&RecordId, (News, Option<&Put>)>,
+    rows: &BTreeMap<&RecordId, (News, Option<Cow<'_, Put>>)>,
     old: &HashSet<RecordId>,
 ) -> Result<(), StoreError> {
     let (mut new, mut moved) = (Vec::new(), Vec::new());
     for (id, (news, put)) in rows {
         let rows = if old.contains(*id) { &mut moved } else { &mut new };
-        rows.push(values(id, news, *put));
+        rows.push(values(id, news, put.as_deref()));
     }
     copy(tx, &RECORD, &new).await?;
     if moved.is_empty() {
@@ -283,6 +317,6 @@ fn values<'a>(id: &'a RecordId, news: &News, put: Option<&'a Put>) -> Vec<Value<
         DECODER,
         reason,
         put.map(|put| &*put.raw),
-        put.map(|put| put.verification.as_str()),
+        news.verification.map(Verification::as_str),
     ]
 }
