@@ -141,6 +141,8 @@ pub struct Timing {
     pub long_job: Duration,
     /// How long an account has to be deleted, by every answer, before what it left is removed.
     pub purge_after: Duration,
+    /// How long a PDS may be slow to follow what a stream told of it, before that is taken for wrong.
+    pub lag_patience: Duration,
 }
 
 impl Default for Timing {
@@ -162,6 +164,7 @@ impl Default for Timing {
             short_job: Duration::from_secs(60),
             long_job: Duration::from_secs(15 * 60),
             purge_after: Duration::from_secs(3600),
+            lag_patience: Duration::from_secs(15 * 60),
         }
     }
 }

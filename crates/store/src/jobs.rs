@@ -66,6 +66,8 @@ pub struct Job {
     pub key: String,
     /// How often it was tried, this time included.
     pub attempts: i32,
+    /// For how long it has been put off by [`wait`].
+    pub waited: Duration,
 }
 
 /// A claim's life: a worker that dies frees its job after this.
@@ -139,7 +141,8 @@ pub async fn claim(client: &Client, kinds: &[JobKind], limit: i64) -> Result<Vec
                  WHERE id IN (SELECT id FROM job WHERE kind = ANY($2) AND run_at <= now()
                                 AND coalesce(locked_until <= now(), true)
                               ORDER BY priority DESC, run_at LIMIT $1 FOR UPDATE SKIP LOCKED)
-                 RETURNING id, kind, key, attempts"
+                 RETURNING id, kind, key, attempts,
+                           coalesce(greatest(extract(epoch FROM now() - waits_since), 0), 0)::float8 AS waited"
             ),
             &[&limit, &names(kinds)],
         )
@@ -148,7 +151,8 @@ pub async fn claim(client: &Client, kinds: &[JobKind], limit: i64) -> Result<Vec
         .iter()
         .filter_map(|row| {
             let kind = JobKind::from_name(row.get("kind"))?;
-            Some(Job { id: row.get("id"), kind, key: row.get("key"), attempts: row.get("attempts") })
+            let waited = Duration::try_from_secs_f64(row.get("waited")).unwrap_or_default();
+            Some(Job { id: row.get("id"), kind, key: row.get("key"), attempts: row.get("attempts"), waited })
         })
         .collect())
 }
@@ -184,7 +188,7 @@ pub async fn finish(client: &impl GenericClient, job: &Job) -> Result<(), StoreE
         client
             .execute(
                 "UPDATE job SET locked_until = NULL, attempts = 0, again = false, run_at = greatest(run_at, now()),
-                        error = NULL WHERE id = $1",
+                        error = NULL, waits_since = NULL WHERE id = $1",
                 &[&job.id],
             )
             .await?;
@@ -222,6 +226,23 @@ pub async fn put_back(client: &Client, job: &Job, pause: Duration) -> Result<(),
                     run_at = now() + $2::float8 * interval '1 second'
              WHERE id = $1",
             &[&job.id, &pause.as_secs_f64()],
+        )
+        .await?;
+    Ok(())
+}
+
+/// The job waits for somebody else: it is claimed again after a pause, this counts as no attempt, and the time for which it
+/// has been waiting is kept ([`Job::waited`]).
+///
+/// # Errors
+/// When Postgres refuses, or is not there.
+pub async fn wait(client: &Client, job: &Job, pause: Duration, why: &str) -> Result<(), StoreError> {
+    client
+        .execute(
+            "UPDATE job SET locked_until = NULL, attempts = greatest(attempts - 1, 0), again = false, error = $3,
+                    waits_since = coalesce(waits_since, now()), run_at = now() + $2::float8 * interval '1 second'
+             WHERE id = $1",
+            &[&job.id, &pause.as_secs_f64(), &why],
         )
         .await?;
     Ok(())

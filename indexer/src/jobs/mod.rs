@@ -34,6 +34,8 @@ const LOOK: Duration = Duration::from_secs(5);
 const RENEW: Duration = Duration::from_secs(30);
 /// When a job is tried again whose host was busy with others.
 const BUSY: Duration = Duration::from_secs(5);
+/// When one is tried again that waits for somebody to follow: after as long as it has waited, but no sooner or later than this.
+const FOLLOWS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
 /// How long a job may take in all: a host that answers a byte at a time must not hold a worker.
 fn deadline(kind: JobKind, timing: &Timing) -> Duration {
@@ -57,6 +59,9 @@ pub enum JobError {
     /// The network is at fault: again later.
     #[error("{0}")]
     Later(String),
+    /// Whom it asked does not know yet what others told: again soon, for as long as the job itself has patience.
+    #[error("{0}")]
+    Behind(String),
     /// Nothing was asked: the host has enough to do with other jobs.
     #[error("its host is busy with other jobs")]
     Busy,
@@ -147,6 +152,10 @@ async fn work_on(context: Arc<Context>, job: Job) -> Result<(), StoreError> {
             measure::job(kind, "later");
             tracing::debug!(job.kind = kind, job.key = %job.key, job.attempts = job.attempts, reason = %why, "A job is put off");
             queue::retry(&context.store, &job, &why).await
+        }
+        Err(JobError::Behind(why)) => {
+            measure::job(kind, "later");
+            queue::wait(&context.store, &job, job.waited.clamp(FOLLOWS.0, FOLLOWS.1), &why).await
         }
         Err(JobError::Busy) => queue::put_back(&context.store, &job, BUSY).await,
         Err(JobError::Never(reject)) => {

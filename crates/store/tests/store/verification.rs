@@ -90,7 +90,8 @@ async fn what_cannot_be_hashed_is_served_and_asked_for_once() {
 #[tokio::test]
 async fn what_an_older_decoder_read_is_projected_anew_from_what_was_checked_less() {
     let stars = "SELECT coalesce(string_agg(name, ' '), '') FROM repository WHERE stars = 1";
-    let stands = "SELECT concat_ws(' ', verification, decoder > 0, convert_from(raw, 'UTF8')::jsonb #>> '{subject,repository}')
+    let stands =
+        "SELECT concat_ws(' ', verification, decoder > 0, convert_from(raw, 'UTF8')::jsonb #>> '{subject,repository}')
                   FROM record";
     for (known, came, repository, left) in [
         (Verification::Signed, Verification::CidChecked, "a", "signed t a"),
