@@ -19,15 +19,17 @@ pub enum JobKind {
     Discover,
     /// Compare the ledger with what an account has signed; the key is a DID, or `<did>/<collection>/<rkey>` for one record.
     Verify,
+    /// Take a purged account out of the archive; the key is a DID.
+    Scrub,
 }
 
 impl JobKind {
     /// Every kind.
-    pub const ALL: [Self; 5] = [Self::Actor, Self::Manifest, Self::Resync, Self::Discover, Self::Verify];
+    pub const ALL: [Self; 6] = [Self::Actor, Self::Manifest, Self::Resync, Self::Discover, Self::Verify, Self::Scrub];
     /// Those that are done in a moment, and that somebody waits for.
     pub const SHORT: [Self; 2] = [Self::Actor, Self::Manifest];
     /// Those that may take minutes.
-    pub const LONG: [Self; 3] = [Self::Resync, Self::Discover, Self::Verify];
+    pub const LONG: [Self; 4] = [Self::Resync, Self::Discover, Self::Verify, Self::Scrub];
 
     /// The name as it is stored.
     pub const fn as_str(self) -> &'static str {
@@ -37,6 +39,7 @@ impl JobKind {
             Self::Resync => "resync",
             Self::Discover => "discover",
             Self::Verify => "verify",
+            Self::Scrub => "scrub",
         }
     }
 
@@ -45,7 +48,7 @@ impl JobKind {
         match self {
             Self::Manifest => 3,
             Self::Actor => 2,
-            Self::Resync => 1,
+            Self::Resync | Self::Scrub => 1,
             Self::Discover | Self::Verify => 0,
         }
     }

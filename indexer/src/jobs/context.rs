@@ -35,6 +35,7 @@ pub struct Context {
     pub relay_url: Url,
     pub timing: Timing,
     pub most_records: usize,
+    database_url: String,
     writer: mpsc::Sender<Request>,
     hosts: SyncMutex<HashMap<(bool, String), Arc<Semaphore>>>,
 }
@@ -56,9 +57,15 @@ impl Context {
             relay_url: config.relay_url,
             timing: config.timing,
             most_records: config.most_records,
+            database_url: config.database_url,
             writer,
             hosts: SyncMutex::default(),
         })
+    }
+
+    /// A connection for what takes long.
+    pub async fn connect(&self) -> Result<Client, StoreError> {
+        Ok(store::connect(&self.database_url, Some(self.generation)).await?.client)
     }
 
     /// Has the writer apply a batch, and waits until it has.

@@ -6,6 +6,7 @@ mod context;
 mod discover;
 mod manifest;
 mod resync;
+mod scrub;
 mod verify;
 
 use std::{sync::Arc, time::Duration};
@@ -41,7 +42,7 @@ const FOLLOWS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_se
 fn deadline(kind: JobKind, timing: &Timing) -> Duration {
     match kind {
         JobKind::Manifest | JobKind::Actor => timing.short_job,
-        JobKind::Resync | JobKind::Verify => timing.long_job,
+        JobKind::Resync | JobKind::Verify | JobKind::Scrub => timing.long_job,
         // As many pages as the network has accounts.
         JobKind::Discover => timing.long_job * 2,
     }
@@ -180,6 +181,7 @@ async fn perform(context: &Context, job: &Job) -> Result<(), JobError> {
         JobKind::Resync => resync::read(context, &job.key).await,
         JobKind::Discover => discover::list(context).await,
         JobKind::Verify => Box::pin(verify::check(context, job)).await,
+        JobKind::Scrub => scrub::scrub(context, &job.key).await,
     }
 }
 

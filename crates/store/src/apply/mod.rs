@@ -9,6 +9,7 @@ mod decide;
 pub(crate) mod fingerprint;
 mod follow_up;
 mod holds;
+mod late;
 mod ledger;
 mod part;
 mod projection;
