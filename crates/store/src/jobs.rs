@@ -84,44 +84,40 @@ const MANY_ATTEMPTS: i32 = 10;
 /// # Errors
 /// When Postgres refuses, or is not there.
 pub async fn enqueue(client: &impl GenericClient, kind: JobKind, keys: &[String]) -> Result<(), StoreError> {
-    if keys.is_empty() {
-        return Ok(());
-    }
-    client
-        .execute(
-            "INSERT INTO job (kind, key, priority) SELECT DISTINCT $1::text, key, $3::smallint FROM unnest($2::text[]) key
-             ON CONFLICT (kind, key) DO UPDATE
-             SET again = coalesce(job.locked_until > now(), false), run_at = least(job.run_at, now())",
-            &[&kind.as_str(), &keys, &kind.priority()],
-        )
-        .await?;
-    client.execute("SELECT pg_notify($1, '')", &[&JOBS_CHANNEL]).await?;
-    Ok(())
+    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    queue(client, kind, &keys, &vec![0.0; keys.len()]).await
 }
 
-/// Queues jobs that have time: what is queued already stays due when it was, and a job that is being done is done once more
-/// after the pause.
+/// Queues jobs that have time, each after its own pause: what is queued already stays due when it was, and a job that is being
+/// done is done once more after the pause.
 ///
 /// # Errors
 /// When Postgres refuses, or is not there.
-pub async fn enqueue_later(
+pub async fn enqueue_each(
     client: &impl GenericClient,
     kind: JobKind,
-    keys: &[String],
-    pause: Duration,
+    jobs: &[(String, Duration)],
 ) -> Result<(), StoreError> {
+    let (keys, pauses): (Vec<&str>, Vec<f64>) =
+        jobs.iter().map(|(key, pause)| (key.as_str(), pause.as_secs_f64())).unzip();
+    queue(client, kind, &keys, &pauses).await
+}
+
+/// In the order of their keys: two who queue several of the same jobs at once wait for each other, not for ever.
+async fn queue(client: &impl GenericClient, kind: JobKind, keys: &[&str], pauses: &[f64]) -> Result<(), StoreError> {
     if keys.is_empty() {
         return Ok(());
     }
     client
         .execute(
             "INSERT INTO job (kind, key, priority, run_at)
-             SELECT DISTINCT $1::text, key, $3::smallint, now() + $4::float8 * interval '1 second' FROM unnest($2::text[]) key
+             SELECT $1::text, key, $3::smallint, now() + min(pause) * interval '1 second'
+             FROM unnest($2::text[], $4::float8[]) wanted (key, pause) GROUP BY key ORDER BY key COLLATE \"C\"
              ON CONFLICT (kind, key) DO UPDATE
              SET again = coalesce(job.locked_until > now(), false),
                  run_at = CASE WHEN job.locked_until > now() AND NOT job.again THEN excluded.run_at
                                ELSE least(job.run_at, excluded.run_at) END",
-            &[&kind.as_str(), &keys, &kind.priority(), &pause.as_secs_f64()],
+            &[&kind.as_str(), &keys, &kind.priority(), &pauses],
         )
         .await?;
     client.execute("SELECT pg_notify($1, '')", &[&JOBS_CHANNEL]).await?;
@@ -165,7 +161,9 @@ pub async fn claim(client: &Client, kinds: &[JobKind], limit: i64) -> Result<Vec
 /// # Errors
 /// When Postgres refuses, or is not there.
 pub async fn release_claims(client: &Client) -> Result<(), StoreError> {
-    client.execute("UPDATE job SET locked_until = NULL WHERE locked_until IS NOT NULL", &[]).await?;
+    let statement = "UPDATE job SET locked_until = NULL
+                     WHERE id IN (SELECT id FROM job WHERE locked_until IS NOT NULL ORDER BY kind, key FOR UPDATE)";
+    client.execute(statement, &[]).await?;
     Ok(())
 }
 

@@ -4,6 +4,7 @@
 //! [`fingerprint`] (what is derived from them), [`follow_up`] (jobs, change log, rejects, inbox, cursor); [`part`] puts these
 //! in order, [`quota`] bounds what one account may leave, and [`silence`] is how a standby sees that a writer is none.
 
+mod actors;
 mod copy;
 mod decide;
 pub(crate) mod fingerprint;

@@ -3,8 +3,8 @@
 use types::{Batch, Change, DropReason, Origin, Reject, records::Refusal};
 
 use super::{
-    Applied, Transaction, Verdict, fingerprint, follow_up, ledger, projection, purge, quota::Quotas, repository,
-    snapshot,
+    Applied, Transaction, Verdict, actors, fingerprint, follow_up, ledger, projection, purge, quota::Quotas,
+    repository, snapshot,
 };
 use crate::{StoreError, crash};
 
@@ -55,7 +55,7 @@ pub(super) async fn write(
         _ => LOOK,
     });
     let mut verdicts: Vec<&'static str> = verdicts.collect();
-    follow_up::hide(tx, changes).await?;
+    actors::hide(tx, changes).await?;
     crash::point("before-ledger");
     let tell = |at: usize, verdict: Verdict| verdicts[at] = verdict.as_str();
     let mut written = ledger::write(tx, origin, changes, quotas, tell).await?;
@@ -67,7 +67,7 @@ pub(super) async fn write(
             Change::Put(_) | Change::Delete { .. } | Change::Look { .. } => {}
         }
     }
-    let touched = projection::write(tx, &written).await?;
+    let touched = projection::write(tx, changes, &written).await?;
     crash::point("after-projection");
     repository::derive(tx, &touched).await?;
     fingerprint::write(tx, &written).await?;

@@ -44,6 +44,13 @@ pub async fn actor(client: &mut Client, seen: &ActorSeen, generation: i32) -> Re
     let tx = client.transaction().await?;
     // Two who prove the same handle at once: the second one waits, and then sees the first.
     tx.execute("SELECT pg_advisory_xact_lock($1, hashtext($2)) WHERE $2 IS NOT NULL", &[&HANDLE_LOCK, &handle]).await?;
+    // Whoever changes more than its own row, or moves stars, locks rows as the writer does: they take turns.
+    tx.execute(
+        "SELECT FROM writer WHERE coalesce($2, true) <> coalesce((SELECT active FROM actor WHERE did = $1), true)
+                                OR EXISTS (SELECT FROM actor WHERE handle = $3 AND did <> $1) FOR NO KEY UPDATE",
+        &[&did, &active, &handle],
+    )
+    .await?;
     let taken = tx
         .query("UPDATE actor SET handle = NULL WHERE handle = $2 AND did <> $1 RETURNING did", &[&did, &handle])
         .await?;

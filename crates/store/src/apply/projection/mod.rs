@@ -8,12 +8,12 @@ mod tag;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use types::{Collection, Did, RecordId, records::Record};
+use types::{Change, Collection, Did, RecordId, records::Record};
 
 pub(crate) use star::StarMove;
 
 use super::{
-    Transaction,
+    Transaction, actors,
     copy::{Table, Value, copy},
     ledger::Written,
 };
@@ -34,6 +34,8 @@ pub(crate) struct Touched {
     pub manifests: Vec<RecordId>,
     /// Accounts that the new records speak of.
     pub actors: BTreeSet<String>,
+    /// Those of them, and of the holds, that the index had not heard of before.
+    pub new_actors: Vec<String>,
     /// Holds that the new records speak of.
     pub holds: BTreeSet<String>,
     /// Those of them that somebody else than the hold names.
@@ -53,7 +55,11 @@ struct Moves {
 type Rows<'a> = Vec<(&'static Table, Vec<Value<'a>>)>;
 
 /// Makes the projections of all records that a batch changed.
-pub(crate) async fn write(tx: &Transaction<'_>, written: &Written<'_>) -> Result<Touched, StoreError> {
+pub(crate) async fn write(
+    tx: &Transaction<'_>,
+    changes: &[Change],
+    written: &Written<'_>,
+) -> Result<Touched, StoreError> {
     let mut touched = Touched::default();
     let mut moves = Moves::default();
     for collection in Collection::ALL {
@@ -75,6 +81,8 @@ pub(crate) async fn write(tx: &Transaction<'_>, written: &Written<'_>) -> Result
     for (table, rows) in rows.values() {
         copy(tx, table, rows).await?;
     }
+    touched.new_actors = actors::meet(tx, &touched).await?;
+    actors::hide(tx, changes).await?;
     touched.stars = moves.stars.write(tx).await?;
     moves.tags.write(tx).await?;
     touch_through_tags(tx, written, &mut touched).await?;
@@ -134,7 +142,7 @@ async fn remove(
     let rkeys: Vec<&str> = keys.iter().map(|id| id.rkey.as_str()).collect();
     for table in tables(collection) {
         let returning = match *table {
-            "manifest" => "RETURNING t.did, t.repository, t.digest",
+            "manifest" => "RETURNING t.did, t.repository, t.digest, t.rkey",
             "tag" => "RETURNING t.did, t.repository, t.rkey, t.tag, t.manifest_rkey, t.manifest_digest, t.updated_at",
             "page" => "RETURNING t.did, t.repository",
             "star" => "RETURNING t.did, t.owner, t.repository",
@@ -154,7 +162,10 @@ async fn remove(
             touched.repositories.insert(repository.clone());
             touched.lessened.insert(repository);
             match *table {
-                "manifest" => drop(touched.digests.insert((row.get(0), row.get(2)))),
+                "manifest" => {
+                    touched.digests.insert((row.get(0), row.get(2)));
+                    moves.tags.replaced(&row);
+                }
                 "tag" => moves.tags.removed(&row),
                 _ => {}
             }
