@@ -58,6 +58,10 @@ struct IngestArgs {
     only: Vec<String>,
 }
 
+/// As in crowsnest.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main]
 async fn main() -> ExitCode {
     let Cli { bench: Bench::Ingest(args) } = Cli::parse();

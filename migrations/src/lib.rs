@@ -18,6 +18,7 @@ mod m20261121_000006_actors;
 mod m20261121_000007_archive;
 mod m20261121_000008_indexes;
 mod m20261121_000009_jobs;
+mod m20261121_000012_plans;
 
 use sea_orm_migration::MigrationTrait;
 pub use sea_orm_migration::{MigratorTrait, sea_orm};
@@ -38,6 +39,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000007_archive::Migration),
             Box::new(m20261121_000008_indexes::Migration),
             Box::new(m20261121_000009_jobs::Migration),
+            Box::new(m20261121_000012_plans::Migration),
         ]
     }
 }

@@ -21,6 +21,10 @@ use cli::Command;
 use failure::Failure;
 use service::shutdown;
 
+/// Records are decoded on one thread and dropped on another, which the system's allocator is slow at.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let command = match cli::parse() {
         Ok(command) => command,

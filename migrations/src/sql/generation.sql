@@ -81,8 +81,9 @@ CREATE TABLE IF NOT EXISTS tag (
     PRIMARY KEY (did, rkey)
 );
 CREATE INDEX IF NOT EXISTS tag_name ON tag (did, repository, tag, updated_at DESC NULLS LAST, rkey DESC);
-CREATE INDEX IF NOT EXISTS tag_manifest ON tag (did, manifest_rkey);
-CREATE INDEX IF NOT EXISTS tag_digest ON tag (did, manifest_digest) WHERE manifest_digest IS NOT NULL;
+-- The account last: it alone must not look like a way to the tags of a repository.
+CREATE INDEX IF NOT EXISTS tag_manifest ON tag (manifest_rkey, did);
+CREATE INDEX IF NOT EXISTS tag_digest ON tag (manifest_digest, did) WHERE manifest_digest IS NOT NULL;
 
 CREATE TABLE IF NOT EXISTS star (
     did text COLLATE "C" NOT NULL,

@@ -5,20 +5,11 @@ use tokio_postgres::types::{IsNull, ToSql, Type};
 use super::Transaction;
 use crate::StoreError;
 
-/// A value of a row that is copied.
-pub(crate) type Value<'a> = Box<dyn ToSql + Sync + Send + 'a>;
-
 /// A table's columns and their types, in the order of the rows that are copied into it.
 pub(crate) struct Table {
     pub name: &'static str,
     pub columns: &'static [(&'static str, Type)],
 }
-
-/// Boxes the values of a row.
-macro_rules! row {
-    ($($value:expr),* $(,)?) => { vec![$(Box::new($value) as $crate::apply::copy::Value<'_>),*] };
-}
-pub(crate) use row;
 
 /// What the binary form begins with: the signature, no flags, no extension
 /// ([format](https://www.postgresql.org/docs/current/sql-copy.html#id-1.9.3.55.9.4)).
@@ -28,38 +19,69 @@ const END: i16 = -1;
 /// Rows leave in messages of about so many bytes: each wakes the task that drives the connection.
 const MESSAGE: usize = 256 << 10;
 
-/// Copies rows into a table, binary.
-pub(crate) async fn copy(tx: &Transaction<'_>, table: &Table, rows: &[Vec<Value<'_>>]) -> Result<(), StoreError> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let messages = encode(table, rows)?;
-    let names: Vec<&str> = table.columns.iter().map(|(name, _)| *name).collect();
-    let sink = tx.copy_in(&format!("COPY {} ({}) FROM STDIN BINARY", table.name, names.join(", "))).await?;
-    pin_mut!(sink);
-    for message in messages {
-        sink.feed(message).await?;
-    }
-    sink.finish().await?;
-    Ok(())
+/// Rows on their way into a table, in the binary form from the beginning: the server does not wait for it.
+pub(crate) struct Rows {
+    table: &'static Table,
+    full: Vec<Bytes>,
+    bytes: BytesMut,
 }
 
-/// The rows in the binary form, before anything is sent: the server does not wait for them.
-fn encode(table: &Table, rows: &[Vec<Value<'_>>]) -> Result<Vec<Bytes>, StoreError> {
-    let mut messages = Vec::new();
-    let mut bytes = BytesMut::from(HEADER);
-    for row in rows {
-        bytes.put_i16(table.columns.len() as i16);
-        for (value, (_, kind)) in row.iter().zip(table.columns) {
-            field(&**value, kind, &mut bytes)?;
-        }
-        if bytes.len() >= MESSAGE {
-            messages.push(bytes.split().freeze());
-        }
+impl Rows {
+    pub fn new(table: &'static Table) -> Self {
+        Self { table, full: Vec::new(), bytes: BytesMut::from(HEADER) }
     }
-    bytes.put_i16(END);
-    messages.push(bytes.freeze());
-    Ok(messages)
+
+    /// Adds a row, with a value for each of the table's columns.
+    pub fn push(&mut self, values: &[&(dyn ToSql + Sync)]) -> Result<(), StoreError> {
+        self.bytes.put_i16(self.table.columns.len() as i16);
+        for (value, (_, kind)) in values.iter().zip(self.table.columns) {
+            field(*value, kind, &mut self.bytes)?;
+        }
+        if self.bytes.len() >= MESSAGE {
+            self.full.push(self.bytes.split().freeze());
+        }
+        Ok(())
+    }
+
+    /// Copies them.
+    pub async fn copy(mut self, tx: &Transaction<'_>) -> Result<(), StoreError> {
+        if self.full.is_empty() && self.bytes.len() == HEADER.len() {
+            return Ok(());
+        }
+        self.bytes.put_i16(END);
+        let Table { name, columns } = self.table;
+        let columns: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
+        let sink = tx.copy_in(&format!("COPY {name} ({}) FROM STDIN BINARY", columns.join(", "))).await?;
+        pin_mut!(sink);
+        for message in self.full.into_iter().chain([self.bytes.freeze()]) {
+            sink.feed(message).await?;
+        }
+        sink.finish().await?;
+        Ok(())
+    }
+}
+
+/// Rows for several tables.
+#[derive(Default)]
+pub(crate) struct Copies(Vec<Rows>);
+
+impl Copies {
+    /// Adds a row to those of a table.
+    pub fn push(&mut self, table: &'static Table, values: &[&(dyn ToSql + Sync)]) -> Result<(), StoreError> {
+        let at = self.0.iter().position(|rows| rows.table.name == table.name).unwrap_or_else(|| {
+            self.0.push(Rows::new(table));
+            self.0.len() - 1
+        });
+        self.0[at].push(values)
+    }
+
+    /// Copies all of them.
+    pub async fn copy(self, tx: &Transaction<'_>) -> Result<(), StoreError> {
+        for rows in self.0 {
+            rows.copy(tx).await?;
+        }
+        Ok(())
+    }
 }
 
 /// A length and as many bytes; NULL is a length alone.

@@ -5,6 +5,7 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
 };
 
+use futures::future::try_join;
 use tokio_postgres::types::Type;
 use types::{
     Change, Cid, Did, DropReason, Origin, Put, RecordId, Tid, Verification,
@@ -13,7 +14,7 @@ use types::{
 
 use super::{
     Transaction, Verdict,
-    copy::{Table, Value, copy, row},
+    copy::{Rows, Table},
     decide::{Known, News, decide},
     quota::Quotas,
 };
@@ -112,10 +113,17 @@ impl<'a> Candidate<'a> {
 
 /// The ledger's rows that a batch writes.
 #[derive(Default)]
-struct Rows<'a> {
-    whole: BTreeMap<&'a RecordId, (News, Option<Cow<'a, Put>>)>,
+pub(crate) struct Entries<'a> {
+    whole: BTreeMap<&'a RecordId, Entry<'a>>,
     /// Only the revision moves.
     revs: BTreeMap<&'a RecordId, Tid>,
+}
+
+struct Entry<'a> {
+    news: News,
+    put: Option<Cow<'a, Put>>,
+    /// Whether the ledger had a row of it before the batch.
+    is_known: bool,
 }
 
 /// What a record says, if it can be believed.
@@ -148,23 +156,22 @@ fn keep_the_better<'a>(known: &Known, news: &mut News, put: &mut Option<Cow<'a, 
     }
 }
 
-/// Decides on every put and delete in order, and writes what is news. `verdicts` are told by the change's place.
-pub(crate) async fn write<'a>(
+/// Decides on every put and delete in order: what that means for the index, and the ledger's rows to [write](save). Verdicts
+/// are told by the change's place.
+pub(crate) async fn decide_all<'a>(
     tx: &Transaction<'_>,
     origin: Origin,
     changes: &'a [Change],
     quotas: &mut Quotas,
     mut tell: impl FnMut(usize, Verdict),
-) -> Result<Written<'a>, StoreError> {
+) -> Result<(Written<'a>, Entries<'a>), StoreError> {
     let candidates: Vec<Candidate<'a>> = changes.iter().enumerate().filter_map(Candidate::of).collect();
-    let mut written = Written::default();
+    let (mut written, mut entries) = (Written::default(), Entries::default());
     if candidates.is_empty() {
-        return Ok(written);
+        return Ok((written, entries));
     }
-    let mut known = load(tx, &candidates).await?;
-    let old: HashSet<RecordId> = known.keys().cloned().collect();
-    let floors = load_floors(tx, &candidates).await?;
-    let mut rows = Rows::default();
+    let (mut known, floors) = try_join(load(tx, &candidates), load_floors(tx, &candidates)).await?;
+    let is_old: HashSet<&RecordId> = known.keys().copied().collect();
     for Candidate { at, id, mut news, put } in candidates {
         let old = known.get(id);
         let before = old.and_then(|known| known.cid);
@@ -188,30 +195,31 @@ pub(crate) async fn write<'a>(
                 if let Some(known) = known.get_mut(id) {
                     known.rev = news.rev;
                 }
-                match rows.whole.get_mut(id) {
-                    Some((row, _)) => row.rev = news.rev,
-                    None => drop(rows.revs.insert(id, news.rev)),
+                match entries.whole.get_mut(id) {
+                    Some(entry) => entry.news.rev = news.rev,
+                    None => drop(entries.revs.insert(id, news.rev)),
                 }
             }
             Verdict::Applied | Verdict::Verified => {
                 let News { rev, cid, verification } = news;
-                known.insert(id.clone(), Known { rev, cid, decoder: DECODER, verification, raw: None });
+                known.insert(id, Known { rev, cid, decoder: DECODER, verification, raw: None });
                 written.contents.entry(id.clone()).or_insert((before, None)).1 = news.cid;
                 if verdict == Verdict::Applied {
                     written.projected.insert(id.clone(), put.as_ref().and_then(readable));
                 }
-                rows.whole.insert(id, (news, put));
-                rows.revs.remove(id);
+                entries.whole.insert(id, Entry { news, put, is_known: is_old.contains(id) });
+                entries.revs.remove(id);
             }
         }
     }
-    save(tx, &rows.whole, &old).await?;
-    save_revs(tx, &rows.revs).await?;
-    Ok(written)
+    Ok((written, entries))
 }
 
-async fn load(tx: &Transaction<'_>, candidates: &[Candidate<'_>]) -> Result<HashMap<RecordId, Known>, StoreError> {
-    let ids: BTreeSet<&RecordId> = candidates.iter().map(|candidate| candidate.id).collect();
+async fn load<'a>(
+    tx: &Transaction<'_>,
+    candidates: &[Candidate<'a>],
+) -> Result<HashMap<&'a RecordId, Known>, StoreError> {
+    let ids: BTreeSet<&'a RecordId> = candidates.iter().map(|candidate| candidate.id).collect();
     let dids: Vec<&str> = ids.iter().map(|id| id.did.as_str()).collect();
     let collections: Vec<&str> = ids.iter().map(|id| id.collection.as_str()).collect();
     let rkeys: Vec<&str> = ids.iter().map(|id| id.rkey.as_str()).collect();
@@ -224,8 +232,9 @@ async fn load(tx: &Transaction<'_>, candidates: &[Candidate<'_>]) -> Result<Hash
         )
         .await?;
     rows.iter()
-        .map(|row| {
-            let id = record_id(row)?;
+        .filter_map(|row| record_id(row).map(|id| Some((*ids.get(&id)?, row))).transpose())
+        .map(|found| {
+            let (id, row) = found?;
             let cid: Option<&[u8]> = row.get("cid");
             let cid = cid.map(Cid::from_bytes).transpose()?;
             let rev: Tid = row.get::<_, &str>("rev").parse()?;
@@ -272,51 +281,48 @@ async fn save_revs(tx: &Transaction<'_>, revs: &BTreeMap<&RecordId, Tid>) -> Res
     Ok(())
 }
 
-/// Writes rows of which the ledger has an older one (`old`), or none.
-async fn save(
-    tx: &Transaction<'_>,
-    rows: &BTreeMap<&RecordId, (News, Option<Cow<'_, Put>>)>,
-    old: &HashSet<RecordId>,
-) -> Result<(), StoreError> {
-    let (mut new, mut moved) = (Vec::new(), Vec::new());
-    for (id, (news, put)) in rows {
-        let rows = if old.contains(*id) { &mut moved } else { &mut new };
-        rows.push(values(id, news, put.as_deref()));
+/// Writes what [`decide_all`] found.
+pub(crate) async fn save(tx: &Transaction<'_>, entries: &Entries<'_>) -> Result<(), StoreError> {
+    let (mut new, mut moved) = (Rows::new(&RECORD), Rows::new(&INCOMING));
+    let mut moves = false;
+    for (id, entry) in &entries.whole {
+        moves |= entry.is_known;
+        push(if entry.is_known { &mut moved } else { &mut new }, id, entry)?;
     }
-    copy(tx, &RECORD, &new).await?;
-    if moved.is_empty() {
-        return Ok(());
+    new.copy(tx).await?;
+    if moves {
+        moved.copy(tx).await?;
+        tx.execute(
+            "UPDATE record r
+             SET rev = i.rev, cid = i.cid, state = i.state, decoder = i.decoder, reason = i.reason, raw = i.raw,
+                 verification = i.verification
+             FROM incoming i WHERE (r.did, r.collection, r.rkey) = (i.did, i.collection, i.rkey)",
+            &[],
+        )
+        .await?;
     }
-    copy(tx, &INCOMING, &moved).await?;
-    tx.execute(
-        "UPDATE record r
-         SET rev = i.rev, cid = i.cid, state = i.state, decoder = i.decoder, reason = i.reason, raw = i.raw,
-             verification = i.verification
-         FROM incoming i WHERE (r.did, r.collection, r.rkey) = (i.did, i.collection, i.rkey)",
-        &[],
-    )
-    .await?;
-    Ok(())
+    save_revs(tx, &entries.revs).await
 }
 
-/// A row of the ledger.
-fn values<'a>(id: &'a RecordId, news: &News, put: Option<&'a Put>) -> Vec<Value<'a>> {
+/// Adds a row of the ledger.
+fn push(rows: &mut Rows, id: &RecordId, Entry { news, put, .. }: &Entry<'_>) -> Result<(), StoreError> {
+    let put = put.as_deref();
     let reason = put.and_then(reason);
     let state = match (put, &reason) {
         (None, _) => "deleted",
         (Some(_), Some(_)) => "invalid",
         (Some(_), None) => "ok",
     };
-    row![
-        id.did.as_str(),
-        id.collection.as_str(),
-        id.rkey.as_str(),
-        news.rev.to_string(),
-        news.cid.map(Cid::to_bytes),
-        state,
-        DECODER,
-        reason,
-        put.map(|put| &*put.raw),
-        news.verification.map(Verification::as_str),
-    ]
+    rows.push(&[
+        &id.did.as_str(),
+        &id.collection.as_str(),
+        &id.rkey.as_str(),
+        &news.rev.to_string(),
+        &news.cid.map(Cid::to_bytes),
+        &state,
+        &DECODER,
+        &reason,
+        &put.map(|put| &*put.raw),
+        &news.verification.map(Verification::as_str),
+    ])
 }

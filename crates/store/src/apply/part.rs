@@ -1,5 +1,6 @@
 //! The changes of a batch, or as many of them as Postgres takes at once.
 
+use futures::future::try_join;
 use types::{Batch, Change, DropReason, Origin, Reject, records::Refusal};
 
 use super::{
@@ -58,21 +59,25 @@ pub(super) async fn write(
     actors::hide(tx, changes).await?;
     crash::point("before-ledger");
     let tell = |at: usize, verdict: Verdict| verdicts[at] = verdict.as_str();
-    let mut written = ledger::write(tx, origin, changes, quotas, tell).await?;
+    let (mut written, entries) = ledger::decide_all(tx, origin, changes, quotas, tell).await?;
+    // Where two things are joined, the server works on one while we make ready the other.
+    let ((), mut rows) = try_join(ledger::save(tx, &entries), projection::rows(&written)).await?;
     crash::point("after-ledger");
     for change in changes {
-        match change {
-            Change::Snapshot { did, rev, present } => written.merge(snapshot::sweep(tx, did, *rev, present).await?),
-            Change::Purge { did, rev } => written.merge(purge::remove(tx, did, *rev).await?),
-            Change::Put(_) | Change::Delete { .. } | Change::Look { .. } => {}
-        }
+        let swept = match change {
+            Change::Snapshot { did, rev, present } => snapshot::sweep(tx, did, *rev, present).await?,
+            Change::Purge { did, rev } => purge::remove(tx, did, *rev).await?,
+            Change::Put(_) | Change::Delete { .. } | Change::Look { .. } => continue,
+        };
+        written.merge(swept);
+        rows = projection::rows(&written).await?;
     }
-    let touched = projection::write(tx, changes, &written).await?;
+    let projecting = projection::write(tx, changes, &written, rows);
+    let (touched, ()) = try_join(projecting, fingerprint::write(tx, &written)).await?;
     crash::point("after-projection");
-    repository::derive(tx, &touched).await?;
-    fingerprint::write(tx, &written).await?;
     purge::forget(tx, changes, &touched).await?;
-    let new_actors = follow_up::write(tx, changes, &written, &touched, generation).await?;
+    let follow_up = follow_up::write(tx, changes, &written, &touched, generation);
+    let ((), new_actors) = try_join(repository::derive(tx, &touched), follow_up).await?;
     let forged = changes.iter().zip(&verdicts).filter(|(change, verdict)| is_forged(change, verdict)).count() as u64;
     Ok(Part { verdicts, new_actors, refused: 0, forged })
 }

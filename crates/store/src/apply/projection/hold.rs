@@ -6,8 +6,10 @@ use types::{
     records::{Crew, CrewOf, Hold, HoldStats, Member, Scan},
 };
 
-use super::Rows;
-use crate::apply::copy::{Table, row};
+use crate::{
+    StoreError,
+    apply::copy::{Copies, Table},
+};
 
 const HOLD: Table = Table {
     name: "hold",
@@ -77,27 +79,27 @@ const SCAN: Table = Table {
     ],
 };
 
-pub(super) fn rows<'a>(id: &'a RecordId, hold: &'a Hold) -> Rows<'a> {
-    vec![(
+pub(super) fn rows(copies: &mut Copies, id: &RecordId, hold: &Hold) -> Result<(), StoreError> {
+    copies.push(
         &HOLD,
-        row![
-            id.did.as_str(),
-            id.collection.as_str(),
-            id.rkey.as_str(),
-            hold.hold.as_str(),
-            hold.owner.as_str(),
-            hold.captain,
-            hold.endpoint.as_deref(),
-            hold.public,
-            hold.allow_all_crew,
-            hold.region.as_deref(),
-            hold.successor.as_ref().map(|successor| successor.as_str()),
-            hold.deployed_at,
+        &[
+            &id.did.as_str(),
+            &id.collection.as_str(),
+            &id.rkey.as_str(),
+            &hold.hold.as_str(),
+            &hold.owner.as_str(),
+            &hold.captain,
+            &hold.endpoint.as_deref(),
+            &hold.public,
+            &hold.allow_all_crew,
+            &hold.region.as_deref(),
+            &hold.successor.as_ref().map(|successor| successor.as_str()),
+            &hold.deployed_at,
         ],
-    )]
+    )
 }
 
-pub(super) fn crew_rows<'a>(id: &'a RecordId, crew: &'a Crew) -> Rows<'a> {
+pub(super) fn crew_rows(copies: &mut Copies, id: &RecordId, crew: &Crew) -> Result<(), StoreError> {
     let (hold, declaration) = match &crew.hold {
         CrewOf::Hold(did) => (Some(did.as_str()), None),
         CrewOf::Declaration(uri) => (None, Some(uri.rkey.as_str())),
@@ -106,58 +108,58 @@ pub(super) fn crew_rows<'a>(id: &'a RecordId, crew: &'a Crew) -> Rows<'a> {
         Member::Did(did) => (Some(did.as_str()), None),
         Member::Pattern(pattern) => (None, Some(pattern.as_str())),
     };
-    vec![(
+    copies.push(
         &CREW,
-        row![
-            id.did.as_str(),
-            id.rkey.as_str(),
-            hold,
-            declaration,
-            member,
-            pattern,
-            crew.role.as_deref(),
+        &[
+            &id.did.as_str(),
+            &id.rkey.as_str(),
+            &hold,
+            &declaration,
+            &member,
+            &pattern,
+            &crew.role.as_deref(),
             &crew.permissions,
-            crew.added_at,
-            crew.expires_at,
+            &crew.added_at,
+            &crew.expires_at,
         ],
-    )]
+    )
 }
 
-pub(super) fn stats_rows<'a>(id: &'a RecordId, stats: &'a HoldStats) -> Rows<'a> {
-    vec![(
+pub(super) fn stats_rows(copies: &mut Copies, id: &RecordId, stats: &HoldStats) -> Result<(), StoreError> {
+    copies.push(
         &STATS,
-        row![
-            id.did.as_str(),
-            id.rkey.as_str(),
-            stats.owner.as_str(),
-            stats.repository.as_str(),
-            stats.pulls,
-            stats.pushes,
-            stats.last_pull,
-            stats.updated_at,
+        &[
+            &id.did.as_str(),
+            &id.rkey.as_str(),
+            &stats.owner.as_str(),
+            &stats.repository.as_str(),
+            &stats.pulls,
+            &stats.pushes,
+            &stats.last_pull,
+            &stats.updated_at,
         ],
-    )]
+    )
 }
 
-pub(super) fn scan_rows<'a>(id: &'a RecordId, scan: &'a Scan) -> Rows<'a> {
+pub(super) fn scan_rows(copies: &mut Copies, id: &RecordId, scan: &Scan) -> Result<(), StoreError> {
     let found = scan.findings;
-    vec![(
+    copies.push(
         &SCAN,
-        row![
-            id.did.as_str(),
-            id.rkey.as_str(),
-            scan.digest.as_str(),
-            scan.owner.as_str(),
-            scan.manifest_rkey.as_str(),
-            scan.status.as_str(),
-            scan.reason.as_deref(),
-            found.critical,
-            found.high,
-            found.medium,
-            found.low,
-            found.total,
-            scan.scanner.as_deref(),
-            scan.scanned_at,
+        &[
+            &id.did.as_str(),
+            &id.rkey.as_str(),
+            &scan.digest.as_str(),
+            &scan.owner.as_str(),
+            &scan.manifest_rkey.as_str(),
+            &scan.status.as_str(),
+            &scan.reason.as_deref(),
+            &found.critical,
+            &found.high,
+            &found.medium,
+            &found.low,
+            &found.total,
+            &scan.scanner.as_deref(),
+            &scan.scanned_at,
         ],
-    )]
+    )
 }

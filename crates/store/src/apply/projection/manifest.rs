@@ -4,8 +4,10 @@ use types::{
     records::{BlobRef, Manifest},
 };
 
-use super::Rows;
-use crate::apply::copy::{Table, row};
+use crate::{
+    StoreError,
+    apply::copy::{Copies, Table},
+};
 
 const MANIFEST: Table = Table {
     name: "manifest",
@@ -55,53 +57,53 @@ const PLATFORM: Table = Table {
     ],
 };
 
-pub(super) fn rows<'a>(id: &'a RecordId, manifest: &'a Manifest) -> Rows<'a> {
+pub(super) fn rows(copies: &mut Copies, id: &RecordId, manifest: &Manifest) -> Result<(), StoreError> {
     let (did, rkey) = (id.did.as_str(), id.rkey.as_str());
     let config = manifest.config.as_ref();
     let kind = match manifest.kind() {
         ManifestKind::Image => "image",
         ManifestKind::Index => "index",
     };
-    let mut rows: Rows<'a> = vec![(
+    copies.push(
         &MANIFEST,
-        row![
-            did,
-            rkey,
-            manifest.repository.as_str(),
-            manifest.digest.as_str(),
-            manifest.media_type.as_str(),
-            kind,
-            manifest.hold.as_ref().map(|hold| hold.as_str()),
-            manifest.legacy_endpoint.as_deref(),
-            config.map(|config| config.digest.as_str()),
-            config.map(|config| config.media_type.as_str()),
-            manifest.subject.as_ref().map(|subject| subject.digest.as_str()),
-            manifest.size(),
-            manifest.blob.as_ref().map(|blob| blob.cid.to_string()),
-            Json(&manifest.annotations),
-            manifest.created_at,
+        &[
+            &did,
+            &rkey,
+            &manifest.repository.as_str(),
+            &manifest.digest.as_str(),
+            &manifest.media_type.as_str(),
+            &kind,
+            &manifest.hold.as_ref().map(|hold| hold.as_str()),
+            &manifest.legacy_endpoint.as_deref(),
+            &config.map(|config| config.digest.as_str()),
+            &config.map(|config| config.media_type.as_str()),
+            &manifest.subject.as_ref().map(|subject| subject.digest.as_str()),
+            &manifest.size(),
+            &manifest.blob.as_ref().map(|blob| blob.cid.to_string()),
+            &Json(&manifest.annotations),
+            &manifest.created_at,
         ],
-    )];
+    )?;
     for (position, BlobRef { digest, media_type, size }) in (0i32..).zip(&manifest.layers) {
-        rows.push((&LAYER, row![did, rkey, position, digest.as_str(), media_type.as_str(), *size]));
+        copies.push(&LAYER, &[&did, &rkey, &position, &digest.as_str(), &media_type.as_str(), size])?;
     }
     for (position, child) in (0i32..).zip(&manifest.children) {
         let BlobRef { digest, media_type, size } = &child.blob;
         let platform = child.platform.as_ref().filter(|platform| !platform.is_unknown());
-        rows.push((
+        copies.push(
             &PLATFORM,
-            row![
-                did,
-                rkey,
-                position,
-                digest.as_str(),
-                media_type.as_str(),
-                *size,
-                platform.map(|platform| platform.os.as_str()),
-                platform.map(|platform| platform.architecture.as_str()),
-                platform.and_then(|platform| platform.variant.as_deref()),
+            &[
+                &did,
+                &rkey,
+                &position,
+                &digest.as_str(),
+                &media_type.as_str(),
+                size,
+                &platform.map(|platform| platform.os.as_str()),
+                &platform.map(|platform| platform.architecture.as_str()),
+                &platform.and_then(|platform| platform.variant.as_deref()),
             ],
-        ));
+        )?;
     }
-    rows
+    Ok(())
 }

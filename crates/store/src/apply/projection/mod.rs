@@ -8,15 +8,12 @@ mod tag;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use tokio::task::yield_now;
 use types::{Change, Collection, Did, RecordId, records::Record};
 
 pub(crate) use star::StarMove;
 
-use super::{
-    Transaction, actors,
-    copy::{Table, Value, copy},
-    ledger::Written,
-};
+use super::{Transaction, actors, copy::Copies, ledger::Written};
 use crate::StoreError;
 
 /// What a batch changed beyond its own records, for the steps that derive and tell.
@@ -51,14 +48,28 @@ struct Moves {
     tags: tag::Moves,
 }
 
-/// A projection of one record: rows for tables.
-type Rows<'a> = Vec<(&'static Table, Vec<Value<'a>>)>;
+/// After so many records it is looked whether the server waits for us.
+const RECORDS_A_TURN: usize = 50;
 
-/// Makes the projections of all records that a batch changed.
+/// The rows of all records that a batch changed.
+pub(crate) async fn rows(written: &Written<'_>) -> Result<Copies, StoreError> {
+    let mut copies = Copies::default();
+    let records = written.projected.iter().filter_map(|(id, record)| Some((id, record.as_deref()?)));
+    for (n, (id, record)) in records.enumerate() {
+        project(&mut copies, id, record)?;
+        if n % RECORDS_A_TURN == 0 {
+            yield_now().await;
+        }
+    }
+    Ok(copies)
+}
+
+/// Puts [`rows`] in the place of those that the index has of the same records.
 pub(crate) async fn write(
     tx: &Transaction<'_>,
     changes: &[Change],
     written: &Written<'_>,
+    rows: Copies,
 ) -> Result<Touched, StoreError> {
     let mut touched = Touched::default();
     let mut moves = Moves::default();
@@ -69,18 +80,12 @@ pub(crate) async fn write(
             remove(tx, collection, &keys, &mut touched, &mut moves).await?;
         }
     }
-    let mut rows: BTreeMap<&'static str, (&'static Table, Vec<Vec<Value<'_>>>)> = BTreeMap::new();
     for (id, record) in &written.projected {
         touched.actors.insert(id.did.as_str().to_owned());
         let Some(record) = record else { continue };
         note(id, record, &mut touched, &mut moves);
-        for (table, row) in project(id, record) {
-            rows.entry(table.name).or_insert_with(|| (table, Vec::new())).1.push(row);
-        }
     }
-    for (table, rows) in rows.values() {
-        copy(tx, table, rows).await?;
-    }
+    rows.copy(tx).await?;
     touched.new_actors = actors::meet(tx, &touched).await?;
     actors::hide(tx, changes).await?;
     touched.stars = moves.stars.write(tx).await?;
@@ -219,17 +224,17 @@ fn name_hold(hold: Option<&Did>, touched: &mut Touched) {
     }
 }
 
-fn project<'a>(id: &'a RecordId, record: &'a Record) -> Rows<'a> {
+fn project(copies: &mut Copies, id: &RecordId, record: &Record) -> Result<(), StoreError> {
     match record {
-        Record::Manifest(manifest) => manifest::rows(id, manifest),
-        Record::Tag(record) => tag::rows(id, record),
-        Record::Star(record) => star::rows(id, record),
-        Record::Profile(profile) => page::profile_rows(id, profile),
-        Record::Page(record) => page::rows(id, record),
-        Record::Hold(record) => hold::rows(id, record),
-        Record::Crew(crew) => hold::crew_rows(id, crew),
-        Record::HoldLayer => Vec::new(),
-        Record::HoldStats(stats) => hold::stats_rows(id, stats),
-        Record::Scan(scan) => hold::scan_rows(id, scan),
+        Record::Manifest(manifest) => manifest::rows(copies, id, manifest),
+        Record::Tag(record) => tag::rows(copies, id, record),
+        Record::Star(record) => star::rows(copies, id, record),
+        Record::Profile(profile) => page::profile_rows(copies, id, profile),
+        Record::Page(record) => page::rows(copies, id, record),
+        Record::Hold(record) => hold::rows(copies, id, record),
+        Record::Crew(crew) => hold::crew_rows(copies, id, crew),
+        Record::HoldLayer => Ok(()),
+        Record::HoldStats(stats) => hold::stats_rows(copies, id, stats),
+        Record::Scan(scan) => hold::scan_rows(copies, id, scan),
     }
 }

@@ -4,8 +4,10 @@ use types::{
     records::{Page, Profile},
 };
 
-use super::Rows;
-use crate::apply::copy::{Table, row};
+use crate::{
+    StoreError,
+    apply::copy::{Copies, Table},
+};
 
 const PAGE: Table = Table {
     name: "page",
@@ -32,31 +34,31 @@ const PROFILE: Table = Table {
     ],
 };
 
-pub(super) fn rows<'a>(id: &'a RecordId, page: &'a Page) -> Rows<'a> {
-    vec![(
+pub(super) fn rows(copies: &mut Copies, id: &RecordId, page: &Page) -> Result<(), StoreError> {
+    copies.push(
         &PAGE,
-        row![
-            id.did.as_str(),
-            id.rkey.as_str(),
-            page.repository.as_str(),
-            page.description.as_deref(),
-            page.summary.as_deref(),
-            page.avatar.as_ref().map(|avatar| avatar.cid.to_string()),
-            page.avatar.as_ref().map(|avatar| avatar.mime_type.as_str()),
-            page.updated_at,
+        &[
+            &id.did.as_str(),
+            &id.rkey.as_str(),
+            &page.repository.as_str(),
+            &page.description.as_deref(),
+            &page.summary.as_deref(),
+            &page.avatar.as_ref().map(|avatar| avatar.cid.to_string()),
+            &page.avatar.as_ref().map(|avatar| avatar.mime_type.as_str()),
+            &page.updated_at,
         ],
-    )]
+    )
 }
 
-pub(super) fn profile_rows<'a>(id: &'a RecordId, profile: &'a Profile) -> Rows<'a> {
-    vec![(
+pub(super) fn profile_rows(copies: &mut Copies, id: &RecordId, profile: &Profile) -> Result<(), StoreError> {
+    copies.push(
         &PROFILE,
-        row![
-            id.did.as_str(),
-            id.rkey.as_str(),
-            profile.default_hold.as_ref().map(|hold| hold.as_str()),
-            profile.oci_client.as_deref(),
-            profile.registry_domain.as_deref(),
+        &[
+            &id.did.as_str(),
+            &id.rkey.as_str(),
+            &profile.default_hold.as_ref().map(|hold| hold.as_str()),
+            &profile.oci_client.as_deref(),
+            &profile.registry_domain.as_deref(),
         ],
-    )]
+    )
 }

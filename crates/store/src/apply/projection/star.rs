@@ -3,12 +3,11 @@ use std::collections::{BTreeMap, HashSet};
 use tokio_postgres::types::Type;
 use types::{RecordId, records::Star};
 
-use super::Rows;
 use crate::{
     StoreError,
     apply::{
         Transaction,
-        copy::{Table, row},
+        copy::{Copies, Table},
     },
 };
 
@@ -23,9 +22,9 @@ const STAR: Table = Table {
     ],
 };
 
-pub(super) fn rows<'a>(id: &'a RecordId, star: &'a Star) -> Rows<'a> {
+pub(super) fn rows(copies: &mut Copies, id: &RecordId, star: &Star) -> Result<(), StoreError> {
     let (owner, repository) = (star.owner.as_str(), star.repository.as_str());
-    vec![(&STAR, row![id.did.as_str(), id.rkey.as_str(), owner, repository, star.created_at])]
+    copies.push(&STAR, &[&id.did.as_str(), &id.rkey.as_str(), &owner, &repository, &star.created_at])
 }
 
 /// By how much a repository's counts of stars change.

@@ -7,12 +7,11 @@ use types::{
     records::{TagRecord, TagTarget},
 };
 
-use super::Rows;
 use crate::{
     StoreError,
     apply::{
         Transaction,
-        copy::{Table, row},
+        copy::{Copies, Table},
     },
 };
 
@@ -29,16 +28,16 @@ const TAG: Table = Table {
     ],
 };
 
-pub(super) fn rows<'a>(id: &'a RecordId, tag: &'a TagRecord) -> Rows<'a> {
+pub(super) fn rows(copies: &mut Copies, id: &RecordId, tag: &TagRecord) -> Result<(), StoreError> {
     let (manifest, digest) = match &tag.target {
         TagTarget::Manifest(rkey) => (Some(rkey.as_str()), None),
         TagTarget::Digest(digest) => (None, Some(digest.as_str())),
     };
     let repository = tag.repository.as_str();
-    vec![(
+    copies.push(
         &TAG,
-        row![id.did.as_str(), id.rkey.as_str(), repository, tag.tag.as_str(), manifest, digest, tag.updated_at],
-    )]
+        &[&id.did.as_str(), &id.rkey.as_str(), &repository, &tag.tag.as_str(), &manifest, &digest, &tag.updated_at],
+    )
 }
 
 /// What a tag's record said: repository, tag, the target's record, the target's digest, when.
