@@ -106,7 +106,8 @@ pub async fn some(client: &Client, dids: &[String]) -> Result<(), StoreError> {
 async fn again(client: &Client, kinds: &[JobKind], keys: Option<&[String]>) -> Result<(), StoreError> {
     let kinds: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
     let statement = "UPDATE job SET attempts = 0, error = NULL, run_at = now()
-                     WHERE kind = ANY($1) AND key = ANY(coalesce($2, ARRAY[key])) AND coalesce(locked_until <= now(), true)";
+                     WHERE id IN (SELECT id FROM job WHERE kind = ANY($1) AND key = ANY(coalesce($2, ARRAY[key]))
+                                     AND coalesce(locked_until <= now(), true) ORDER BY kind, key FOR UPDATE)";
     client.execute(statement, &[&kinds, &keys]).await?;
     client.execute("SELECT pg_notify($1, '')", &[&JOBS_CHANNEL]).await?;
     Ok(())

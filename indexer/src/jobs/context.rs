@@ -41,6 +41,7 @@ pub struct Context {
     pub most_records: usize,
     /// What may be held of others at once.
     pub budget: Budget,
+    database_url: String,
     writer: mpsc::Sender<Request>,
     hosts: SyncMutex<HashMap<(bool, String), Arc<Semaphore>>>,
 }
@@ -63,9 +64,15 @@ impl Context {
             timing: config.timing,
             most_records: config.most_records,
             budget: Budget::new(budget::WHOLE),
+            database_url: config.database_url,
             writer,
             hosts: SyncMutex::default(),
         })
+    }
+
+    /// A connection for what takes long.
+    pub async fn connect(&self) -> Result<Client, StoreError> {
+        Ok(store::connect(&self.database_url, Some(self.generation)).await?.client)
     }
 
     /// Has the writer apply a batch, and waits until it has.

@@ -7,6 +7,7 @@ mod deadline;
 mod discover;
 mod manifest;
 mod resync;
+mod scrub;
 #[cfg(test)]
 pub mod tests;
 mod verify;
@@ -38,13 +39,15 @@ const LOOK: Duration = Duration::from_secs(5);
 const RENEW: Duration = Duration::from_secs(30);
 /// When a job is tried again whose host was busy with others.
 const BUSY: Duration = Duration::from_secs(5);
+/// When one is tried again that waits for somebody to follow: after as long as it has waited, but no sooner or later than this.
+const FOLLOWS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
 /// How long a job may take in all: a host that answers a byte at a time must not hold a worker. A reading has more time for
 /// each record that it brings.
 fn deadline(kind: JobKind, timing: &Timing) -> Deadline {
     Deadline::after(match kind {
         JobKind::Manifest | JobKind::Actor => timing.short_job,
-        JobKind::Resync | JobKind::Verify => timing.long_job,
+        JobKind::Resync | JobKind::Verify | JobKind::Scrub => timing.long_job,
         // As many pages as the network has accounts.
         JobKind::Discover => timing.long_job * 2,
     })
@@ -62,6 +65,9 @@ pub enum JobError {
     /// The network is at fault: again later.
     #[error("{0}")]
     Later(String),
+    /// Whom it asked does not know yet what others told: again soon, for as long as the job itself has patience.
+    #[error("{0}")]
+    Behind(String),
     /// Nothing was asked: the host has enough to do with other jobs.
     #[error("its host is busy with other jobs")]
     Busy,
@@ -152,6 +158,10 @@ async fn work_on(context: Arc<Context>, job: Job) -> Result<(), StoreError> {
             tracing::debug!(job.kind = kind, job.key = %job.key, job.attempts = job.attempts, reason = %why, "A job is put off");
             queue::retry(&context.store, &job, &why).await
         }
+        Err(JobError::Behind(why)) => {
+            measure::job(kind, "later");
+            queue::wait(&context.store, &job, job.waited.clamp(FOLLOWS.0, FOLLOWS.1), &why).await
+        }
         Err(JobError::Busy) => queue::put_back(&context.store, &job, BUSY).await,
         Err(JobError::Never(reject)) => {
             measure::job(kind, "never");
@@ -175,6 +185,7 @@ async fn perform(context: &Context, job: &Job, deadline: &Deadline) -> Result<()
         JobKind::Resync => resync::read(context, &job.key, deadline).await,
         JobKind::Discover => discover::list(context).await,
         JobKind::Verify => Box::pin(verify::check(context, job)).await,
+        JobKind::Scrub => scrub::scrub(context, &job.key).await,
     }
 }
 

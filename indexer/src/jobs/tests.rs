@@ -83,7 +83,7 @@ async fn a_proof_that_finds_no_room_comes_later() {
         )
         .await
         .unwrap();
-    let job = Job { id: 1, kind: JobKind::Verify, key: ALICE.into(), attempts: 1 };
+    let job = Job { id: 1, kind: JobKind::Verify, key: ALICE.into(), attempts: 1, waited: Duration::ZERO };
     let others = context.budget.try_take(WHOLE / 2).unwrap();
     assert!(matches!(verify::check(&context, &job).await, Err(JobError::Busy)));
     assert_eq!(network.asked("com.atproto.sync.getRepo"), 0);

@@ -136,6 +136,33 @@ async fn readings_that_do_not_end_leave_workers_for_manifests() {
     indexer.stop().await;
 }
 
+/// Nor is its identity, by an account that is not looked at in the end.
+#[tokio::test]
+async fn while_a_host_is_busy_nobody_else_is_asked_in_vain() {
+    let database = TestDatabase::create().await.unwrap();
+    let (stream, network) = (Stream::jetstream().await, Network::start().await);
+    let indexer = Indexer::start(&database, &stream, &network).await;
+    stream.line(&put(ALICE, rev(1), "io.atcr.tag", "x", &super::tag("a")));
+    indexer.until("SELECT active || ' ' || handle FROM actor WHERE pds IS NOT NULL", &["true alice.test"]).await;
+    indexer.until("SELECT key FROM job", &[]).await;
+    let status = "com.atproto.sync.getRepoStatus";
+    let (statuses, stuck) = (network.asked(status), (0..4).map(|n| format!("did:plc:stuck{n}")));
+    let stuck: Vec<String> = stuck.collect();
+    stuck.iter().for_each(|did| network.stick(did));
+    enqueue(&indexer.db, JobKind::Actor, &stuck).await.unwrap();
+    eventually("all turns are taken", || network.asked(status) == statuses + 4).await;
+    let documents = network.asked(ALICE);
+    for _ in 0..3 {
+        enqueue(&indexer.db, JobKind::Actor, &[ALICE.into()]).await.unwrap();
+        // It was tried, and waits for its host.
+        let put_off =
+            format!("SELECT attempts FROM job WHERE key = '{ALICE}' AND locked_until IS NULL AND run_at > now()");
+        indexer.until(&put_off, &["0"]).await;
+    }
+    assert_eq!(network.asked(ALICE), documents);
+    indexer.stop().await;
+}
+
 #[tokio::test]
 async fn only_an_answer_takes_a_handle_away() {
     let database = TestDatabase::create().await.unwrap();

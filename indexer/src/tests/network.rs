@@ -172,7 +172,7 @@ impl Network {
         self.state.lock().unwrap().page_takes = takes;
     }
 
-    /// How often a method was asked.
+    /// How often a method was asked, or for whose document.
     pub fn asked(&self, method: &str) -> usize {
         self.state.lock().unwrap().asked.iter().filter(|asked| *asked == method).count()
     }
@@ -180,7 +180,8 @@ impl Network {
 
 /// `did:plc:alice` is `alice.test`, and so on.
 async fn document(State(state): State<Arc<Mutex<Inner>>>, Path(did): Path<String>) -> Response {
-    let state = state.lock().unwrap();
+    let mut state = state.lock().unwrap();
+    state.asked.push(did.clone());
     if let Some(status) = state.refusals.get(&did) {
         return status.into_response();
     }

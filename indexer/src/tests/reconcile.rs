@@ -75,7 +75,7 @@ async fn what_was_planted_is_found_and_mended() {
          DELETE FROM tag WHERE did = 'did:plc:alice' AND rkey = 't1';
          INSERT INTO record (did, collection, rkey, rev, cid, state, decoder, raw)
          SELECT did, collection, 'extra', rev, cid, state, decoder, raw FROM record WHERE did = 'did:plc:bob' AND rkey = 't0';
-         UPDATE record SET state = 'invalid' WHERE did = 'did:plc:bob' AND rkey = 't2';
+         UPDATE record SET state = 'invalid', verification = 'signed' WHERE did = 'did:plc:bob' AND rkey = 't2';
          DELETE FROM tag WHERE did = 'did:plc:bob' AND rkey = 't2'",
     )
     .await
@@ -88,6 +88,8 @@ async fn what_was_planted_is_found_and_mended() {
     assert_eq!(mended.repaired.len(), 4);
     assert!(compare(&config, true).await.is_equal());
     assert_eq!(fingerprint::take(&mut db).await.unwrap().tables["tag"], before.tables["tag"]);
+    let signed = "SELECT rkey FROM record WHERE verification = 'signed'";
+    assert_eq!(db.query_one(signed, &[]).await.unwrap().get::<_, &str>(0), "t2", "a listing proves no less");
 }
 
 #[tokio::test]

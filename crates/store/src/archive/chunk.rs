@@ -48,6 +48,9 @@ pub(crate) fn pack(entries: &[Entry]) -> std::io::Result<Packed> {
 
 /// Unpacks a chunk; `verdicts` are those of all parts in order.
 pub(crate) fn unpack(bytes: &[u8], raw_size: usize, verdicts: &[String]) -> Result<Vec<Entry>, Damaged> {
+    if u32::try_from(raw_size).is_err() {
+        return Err(Damaged("it claims to be larger than any"));
+    }
     let plain = zstd::bulk::decompress(bytes, raw_size).map_err(|_| Damaged("it does not unpack"))?;
     let mut rest = Cursor { all: Bytes::from(plain), at: 0 };
     let has_forms = match rest.byte()? {

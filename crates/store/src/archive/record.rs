@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use chrono::{NaiveDate, Utc};
 use tokio::task::{JoinHandle, spawn_blocking};
-use tokio_postgres::GenericClient;
+use tokio_postgres::Client;
 use types::{Arrival, Batch, Change, DropReason, Form};
 
 use super::{
@@ -103,24 +103,26 @@ impl Recording {
     }
 }
 
-/// Puts other events into the place of a chunk's; no events, no chunk.
+/// Puts other events into the place of a chunk's; no events, no chunk. Nothing happens, and the answer is `false`, if it is not
+/// the chunk that was read any more: `seen` is whose events were in it.
 pub(super) async fn rewrite(
-    client: &impl GenericClient,
+    client: &Client,
     (day, seq): (NaiveDate, i64),
+    seen: &[String],
     entries: &[Entry],
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     if entries.is_empty() {
-        client.execute("DELETE FROM archive WHERE (day, seq) = ($1, $2)", &[&day, &seq]).await?;
-        return Ok(());
+        let gone = "DELETE FROM archive WHERE (day, seq) = ($1, $2) AND dids = $3";
+        return Ok(client.execute(gone, &[&day, &seq, &seen]).await? == 1);
     }
     let packed = pack(entries).map_err(|error| StoreError::Statement(Box::new(error)))?;
     let fates = entries.iter().flat_map(|entry| entry.parts.iter().map(|part| part.verdict.as_str()));
     let (verdict_names, verdicts) = index(fates);
     let events = i32::try_from(entries.len()).unwrap_or(i32::MAX);
-    client
+    let written = client
         .execute(
             "UPDATE archive SET events = $3, dids = $4, verdict_names = $5, verdicts = $6, raw_size = $7, bytes = $8
-             WHERE (day, seq) = ($1, $2)",
+             WHERE (day, seq) = ($1, $2) AND dids = $9",
             &[
                 &day,
                 &seq,
@@ -130,10 +132,11 @@ pub(super) async fn rewrite(
                 &verdicts,
                 &(packed.raw_size as i64),
                 &packed.bytes,
+                &seen,
             ],
         )
         .await?;
-    Ok(())
+    Ok(written == 1)
 }
 
 /// Whose the events are; the empty name stands for those of nobody.

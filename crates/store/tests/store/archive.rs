@@ -88,15 +88,57 @@ async fn a_purge_takes_an_account_out_and_leaves_the_others() {
     let star_of = |did: &str, n| put(n, id(did, Collection::Star, "s"), &star(ALICE, "app", true));
     index.apply(vec![star_of(ALICE, 1), star_of(BOB, 1)]).await;
     index.apply(vec![star_of(ALICE, 2)]).await;
-    let mut client = store::connect(index.database.url(), Some(1)).await.unwrap().client;
-    let tx = client.transaction().await.unwrap();
-    assert_eq!(archive::scrub(&tx, &ALICE.parse().unwrap()).await.unwrap(), 2);
-    tx.commit().await.unwrap();
+    assert_eq!(archive::scrub(&index.client, &ALICE.parse().unwrap()).await.unwrap(), 2);
     let found = all(&index, None).await;
     assert_eq!(found.iter().map(|found| found.entry.did.as_ref().unwrap().as_str()).collect::<Vec<_>>(), [BOB]);
     assert_eq!(found[0].entry.parts[0].verdict, "applied");
     assert_eq!(index.count("SELECT count(*) FROM archive WHERE 'did:plc:alice' = ANY (dids)").await, 0);
     assert_eq!(archive::scrub(&index.client, &ALICE.parse().unwrap()).await.unwrap(), 0);
+}
+
+/// Whatever it was, it can be served to nobody.
+#[tokio::test]
+async fn a_damaged_chunk_stops_neither_the_writer_nor_the_purge() {
+    let mut index = Index::new().await;
+    let star_of = |did: &str, n| put(n, id(did, Collection::Star, "s"), &star(ALICE, "app", true));
+    for n in 0..3 {
+        index.apply(vec![star_of(ALICE, n), star_of(BOB, n)]).await;
+    }
+    for damage in ["bytes = substr(bytes, 2)", "raw_size = 1 << 40"] {
+        let some = "WHERE (day, seq) = (SELECT day, seq FROM archive ORDER BY raw_size, seq LIMIT 1)";
+        index.client.batch_execute(&format!("UPDATE archive SET {damage}, dids = dids {some}")).await.unwrap();
+    }
+    let did: Did = ALICE.parse().unwrap();
+    let purge = Change::Purge { did: did.clone(), rev: crate::harness::rev(9) };
+    index.apply(vec![purge]).await;
+    assert_eq!(index.count("SELECT count(*) FROM record WHERE did = 'did:plc:alice'").await, 0);
+    archive::scrub(&index.client, &did).await.unwrap();
+    let left = all(&index, None).await;
+    assert!(left.iter().all(|found| found.entry.did.as_ref().unwrap().as_str() == BOB), "{left:?}");
+    assert_eq!(index.count("SELECT count(*) FROM archive WHERE 'did:plc:alice' = ANY (dids)").await, 0);
+}
+
+/// Two accounts that are purged at once share their chunks.
+#[tokio::test]
+async fn purges_do_not_undo_each_other() {
+    let mut index = Index::new().await;
+    let dids: Vec<String> = (0..6).map(|n| format!("did:plc:gone{n}")).collect();
+    for n in 0..8 {
+        let events = dids.iter().map(|did| put(n, id(did, Collection::Star, "s"), &star(ALICE, "app", true)));
+        index.apply(events.chain([put(n, id(BOB, Collection::Star, "s"), &star(ALICE, "app", true))]).collect()).await;
+    }
+    let scrubs = dids.iter().map(|did| {
+        let (url, did): (String, Did) = (index.database.url().into(), did.parse().unwrap());
+        tokio::spawn(async move {
+            let client = store::connect(&url, Some(1)).await.unwrap().client;
+            archive::scrub(&client, &did).await.unwrap()
+        })
+    });
+    for scrub in scrubs.collect::<Vec<_>>() {
+        assert_eq!(scrub.await.unwrap(), 8);
+    }
+    let left = all(&index, None).await;
+    assert_eq!(left.iter().map(|found| found.entry.did.as_ref().unwrap().as_str()).collect::<Vec<_>>(), [BOB; 8]);
 }
 
 #[tokio::test]

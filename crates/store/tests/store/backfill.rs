@@ -140,7 +140,7 @@ async fn what_became_of_those_that_were_asked_for() {
     // One is over its quota: it is read, and again on another day.
     let alice = index.claim(ALICE).await;
     let day = std::time::Duration::from_secs(86_400);
-    jobs::enqueue_later(&index.client, JobKind::Resync, &dids[..1], day).await.unwrap();
+    jobs::enqueue_each(&index.client, JobKind::Resync, &[(dids[0].clone(), day)]).await.unwrap();
     jobs::finish(&index.client, &alice).await.unwrap();
     let bob = index.claim(BOB).await;
     backfill::unserved(&index.client, BOB, "it does not exist").await.unwrap();

@@ -14,6 +14,7 @@ mod histories;
 mod history;
 mod holds;
 mod jobs;
+mod locks;
 mod purge;
 mod queries;
 mod quota;
