@@ -16,7 +16,7 @@ use types::{Arrival, Batch, Change, CursorMove, Form, Origin, Reject};
 /// The most changes of a batch; one step may go over it.
 const MOST_CHANGES: usize = 2_000;
 /// The most bytes of records in a batch; one step may go over it.
-pub const MOST_BYTES: usize = 8 << 20;
+const MOST_BYTES: usize = 8 << 20;
 /// How many bytes of frames the steps may come from that wait for the writer; then the source waits.
 const WAITING_BYTES: usize = 8 << 20;
 /// The longest that a batch is gathered while more keeps coming.

@@ -215,9 +215,10 @@ async fn keep_house(config: IndexerConfig, generation: i32) -> Result<(), StoreE
         measure::lag(config.status.lag_ms().unwrap_or_else(|| Utc::now().timestamp_millis() - began));
         sources::heard(&db, config.status.heard_at()).await?;
         backfill::refresh(&db).await?;
-        gaps::settle(&db).await?;
+        gaps::settle(&db).await?.iter().for_each(tell_gap);
         if second.is_multiple_of(PRUNE_EVERY) {
             archive::prune(&db, config.archive).await?;
+            backfill::forget_unread(&db).await?;
         }
         if second.is_multiple_of(STALE_HANDLES_EVERY) && jobs::due(&db, jobs::JobKind::Actor).await? < STALE_HANDLES {
             let age = config.timing.handle_age.as_secs_f64();
@@ -226,4 +227,16 @@ async fn keep_house(config: IndexerConfig, generation: i32) -> Result<(), StoreE
         }
     }
     Ok(())
+}
+
+/// A gap's end is told once, and so is that it does not end yet.
+fn tell_gap(gap: &gaps::Settled) {
+    match (gap.missing, gap.before) {
+        (0, _) => tracing::info!(source = %gap.source, "A gap is repaired: every repository was read in its place"),
+        (missing, None) => {
+            tracing::warn!(source = %gap.source, accounts = missing,
+                "A gap is not repaired: some accounts could not be read, and are tried again");
+        }
+        (missing, Some(_)) => tracing::debug!(source = %gap.source, accounts = missing, "A gap is not repaired yet"),
+    }
 }

@@ -153,12 +153,14 @@ pub async fn claim(client: &Client, kinds: &[JobKind], limit: i64) -> Result<Vec
         .collect())
 }
 
-/// Frees every claim: for the one process that works on jobs, when it begins.
+/// Frees every claim: for the one process that works on jobs, when it begins. An attempt that was cut off is none.
 ///
 /// # Errors
 /// When Postgres refuses, or is not there.
 pub async fn release_claims(client: &Client) -> Result<(), StoreError> {
-    client.execute("UPDATE job SET locked_until = NULL WHERE locked_until IS NOT NULL", &[]).await?;
+    let release =
+        "UPDATE job SET locked_until = NULL, attempts = greatest(attempts - 1, 0) WHERE locked_until IS NOT NULL";
+    client.execute(release, &[]).await?;
     Ok(())
 }
 

@@ -24,7 +24,6 @@ use url::Url;
 
 use crate::{
     Timing,
-    batch::MOST_BYTES,
     event::{Event, FrameError, Position},
     jobs::{Context, JobError},
     known::Known,
@@ -39,8 +38,9 @@ use crate::{
 /// The largest frame that is taken of a hold, which commits a record at a time; there may be as many at once as there are
 /// places.
 const MAX_FRAME: usize = 2 << 20;
-/// The most messages of a batch.
+/// The most messages of a batch, and the most bytes of them; the last message may go over it.
 const AT_ONCE: usize = 500;
+const BYTES_AT_ONCE: usize = 1 << 20;
 /// Whoever hosts others too is no hold's own server: after so many events of others it is left, and asked now and then.
 const MOST_FOREIGN: usize = 200;
 /// A connection that did not last so long failed.
@@ -89,9 +89,8 @@ impl Follower {
                 let known = Known::default();
                 known.extend([hold.did.as_str()]);
                 let batch = Batch::new(Origin::Hold);
-                let (hold, saved, foreign, waiting) = (&hold.did, at, 0, 0);
-                let mut reading =
-                    Reading { by: &self, hold, known, endpoint, at, saved, foreign, opened, batch, waiting };
+                let (hold, saved, foreign) = (&hold.did, at, 0);
+                let mut reading = Reading { by: &self, hold, known, endpoint, at, saved, foreign, opened, batch };
                 reading.read(socket).await
             }
             Err(end) => end,
@@ -169,8 +168,6 @@ struct Reading<'a> {
     foreign: usize,
     opened: Instant,
     batch: Batch,
-    /// The bytes of what is in the batch.
-    waiting: usize,
 }
 
 impl Reading<'_> {
@@ -212,16 +209,19 @@ impl Reading<'_> {
 
     /// Takes a message and those that wait behind it, and has the writer apply what they say.
     async fn take_all(&mut self, first: Received, socket: &mut WebSocket) -> Result<(), End> {
+        let mut room = self.by.context.budget.take(BYTES_AT_ONCE + MAX_FRAME).await;
+        let mut bytes = length(&first);
         let mut end = self.take(first);
         for _ in 1..AT_ONCE {
-            if end.is_err() || self.waiting >= MOST_BYTES {
+            if end.is_err() || bytes >= BYTES_AT_ONCE {
                 break;
             }
             let Some(message) = socket.next().now_or_never() else { break };
+            bytes += length(&message);
             end = self.take(message);
         }
+        room.shrink(bytes);
         let batch = std::mem::replace(&mut self.batch, Batch::new(Origin::Hold));
-        self.waiting = 0;
         if !batch.is_empty() {
             self.by.context.apply(batch).await.map_err(End::Ours)?;
             // Only what is applied is behind us.
@@ -269,7 +269,6 @@ impl Reading<'_> {
 
     /// Puts a frame into the batch, with what it came to.
     fn keep(&mut self, frame: Bytes, changes: Vec<Change>, rejects: Vec<Reject>) {
-        self.waiting += frame.len();
         let event = Arrival::new(Form::Firehose, frame, Utc::now().timestamp_micros());
         self.batch.take(Arrival { position: self.at, ..event }, changes, rejects);
     }
@@ -284,6 +283,10 @@ impl Reading<'_> {
 }
 
 type Received = Option<Result<Message, tungstenite::Error>>;
+
+fn length(message: &Received) -> usize {
+    message.as_ref().and_then(|message| message.as_ref().ok()).map_or(0, Message::len)
+}
 
 /// What a hold says of itself: of its own repository, and only in the collections in which a hold is believed.
 fn own<'a>(event: Event<'a>, hold: &Did) -> Option<Event<'a>> {
@@ -312,31 +315,5 @@ fn stream_url(host: &Url) -> Option<Url> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{own, stream_url};
-    use crate::event::{Action, Commit, Event, Op};
-
-    #[test]
-    fn only_a_holds_word_about_itself_counts() {
-        let hold = "did:web:hold.example".parse().unwrap();
-        let op =
-            |collection: &'static str| Op { collection: collection.into(), rkey: "x".into(), action: Action::Delete };
-        let commit = |did: &'static str| {
-            let ops = vec![op("io.atcr.hold.captain"), op("io.atcr.tag"), op("io.atcr.hold"), op("io.atcr.hold.scan")];
-            Event::Commit(Commit { did: did.into(), rev: "x".into(), ops })
-        };
-        let Some(Event::Commit(kept)) = own(commit("did:web:hold.example"), &hold) else { panic!() };
-        let kept: Vec<&str> = kept.ops.iter().map(|op| &*op.collection).collect();
-        assert_eq!(kept, ["io.atcr.hold.captain", "io.atcr.hold.scan"]);
-        assert!(own(commit("did:plc:alice"), &hold).is_none());
-        assert!(own(Event::Account { did: "did:plc:alice".into(), active: false }, &hold).is_none());
-        assert!(own(Event::Account { did: "did:web:hold.example".into(), active: false }, &hold).is_some());
-    }
-
-    #[test]
-    fn streams_are_where_the_repository_is() {
-        let at = |host: &str| stream_url(&host.parse().unwrap()).unwrap().to_string();
-        assert_eq!(at("https://hold.example:8443/"), "wss://hold.example:8443/xrpc/com.atproto.sync.subscribeRepos");
-        assert_eq!(at("http://127.0.0.1:3000/"), "ws://127.0.0.1:3000/xrpc/com.atproto.sync.subscribeRepos");
-    }
-}
+#[path = "stream_tests.rs"]
+mod tests;

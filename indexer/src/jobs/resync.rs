@@ -4,21 +4,26 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use chrono::Utc;
-use outbound::{Pds, PdsError, pds::RecordEntry};
-use store::{crash, jobs::JobKind};
+use outbound::{
+    IdentityError, Pds, PdsError,
+    pds::{PAGE_BYTES, RecordEntry},
+};
+use store::{backfill, crash, jobs::JobKind};
 use types::{
     Arrival, Batch, Change, Cid, Collection, Did, DropReason, Form, Origin, Put, RecordId, Reject, Rkey, Tid,
     Verification, record_cid,
 };
 
-use super::{Context, JobError};
+use super::{Context, JobError, deadline::Deadline};
 use crate::{
-    batch::MOST_BYTES,
+    budget::Room,
+    source::reader::chain,
     validate::{Checked, check, reject},
 };
 
-/// The most items of a batch.
+/// The most items of a batch, and the most bytes of JSON that they may come from; a page may go over it.
 const AT_ONCE: usize = 500;
+const BYTES_AT_ONCE: usize = 2 << 20;
 /// The most records of a page.
 const PAGE: u8 = 100;
 /// The most pages of a collection: a list that goes on and on is not read to its end.
@@ -26,66 +31,75 @@ const MOST_PAGES: usize = 5_000;
 
 /// The most bytes of JSON that are read of a repository: what is larger is never read to its end, so nothing that is stored of
 /// it is removed.
-const MOST_BYTES_OF_ALL: usize = 1 << 30;
+const MOST_BYTES: usize = 1 << 30;
 
 /// Reads the repository that `key` names. Only a reading that missed nothing removes what it did not find.
-pub async fn read(context: &Context, key: &str) -> Result<(), JobError> {
+pub async fn read(context: &Context, key: &str, deadline: &Deadline) -> Result<(), JobError> {
     // Only DIDs are queued; a row that holds anything else is dropped.
     let Ok(did) = key.parse::<Did>() else { return Ok(()) };
     let host = match context.repository_host(&did).await {
         Ok(host) => host,
-        Err(error) if error.is_transient() => return Err(JobError::later(&error)),
-        Err(error) => return gone(&did, &error),
+        Err(error @ IdentityError::Outbound(_)) => return Err(JobError::later(&error)),
+        Err(error) => return gone(context, &did, chain(&error)).await,
     };
     let _turn = context.turn(JobKind::Resync, &host).await?;
     let pds = context.pds(host);
     // Read before anything is listed: what is listed is at least as new.
     let rev = match pds.get_latest_commit(&did).await {
         Ok(commit) => commit.rev,
-        Err(error) => return unread(&did, error),
+        Err(error) => return unread(context, &did, error).await,
     };
     if rev.is_too_far_ahead(Utc::now().timestamp_micros().unsigned_abs()) {
         return Err(JobError::Later(format!("the revision {rev} is more than five minutes ahead")));
     }
     let mut reading = Reading {
         context,
+        deadline,
         did: &did,
         rev,
         present: BTreeSet::new(),
         bytes: 0,
         missed: 0,
         batch: Batch::new(Origin::Backfill),
-        waiting: 0,
+        batch_bytes: 0,
+        rooms: Vec::new(),
     };
     for collection in Collection::ALL {
         match reading.collection(&pds, collection).await? {
             Ok(()) => {}
-            Err(error) => return unread(&did, error),
+            Err(error) => return unread(context, &did, error).await,
         }
     }
     crash::point("before-snapshot");
-    let Reading { present, missed, mut batch, .. } = reading;
+    let Reading { present, missed, mut batch, rooms, .. } = reading;
     if missed > 0 {
         // What cannot be read may be anything that we have.
         tracing::info!(did = %did, missed, "A repository was read, but for items that are no records");
     } else {
-        batch.changes.push(Change::Snapshot { did, rev, present });
+        batch.changes.push(Change::Snapshot { did: did.clone(), rev, present });
     }
-    context.apply(batch).await
+    context.apply(batch).await?;
+    drop(rooms);
+    Ok(backfill::served(&context.store, did.as_str()).await?)
 }
 
-/// A repository that its host does not serve is nothing to come back for; an event will tell when it returns.
-fn unread(did: &Did, error: PdsError) -> Result<(), JobError> {
-    if error.is_transient() { Err(JobError::later(&error)) } else { gone(did, &error) }
+/// A repository of which its host says that it does not serve it is nothing to come back for; an event will tell when it
+/// returns. Any other answer says nothing of the repository.
+async fn unread(context: &Context, did: &Did, error: PdsError) -> Result<(), JobError> {
+    match error {
+        PdsError::Account { .. } => gone(context, did, chain(&error)).await,
+        error => Err(JobError::later(&error)),
+    }
 }
 
-fn gone(did: &Did, error: &dyn std::error::Error) -> Result<(), JobError> {
-    tracing::info!(did = %did, reason = %error, "A repository cannot be read");
-    Ok(())
+async fn gone(context: &Context, did: &Did, reason: String) -> Result<(), JobError> {
+    tracing::info!(did = %did, %reason, "A repository cannot be read");
+    Ok(backfill::unserved(&context.store, did.as_str(), &reason).await?)
 }
 
 struct Reading<'a> {
     context: &'a Context,
+    deadline: &'a Deadline,
     did: &'a Did,
     rev: Tid,
     present: BTreeSet<(Collection, Rkey)>,
@@ -93,8 +107,9 @@ struct Reading<'a> {
     /// How many items were no records.
     missed: usize,
     batch: Batch,
-    /// The bytes of what is in the batch.
-    waiting: usize,
+    /// What the batch comes from, and its share of what may be held.
+    batch_bytes: usize,
+    rooms: Vec<Room>,
 }
 
 impl Reading<'_> {
@@ -102,35 +117,58 @@ impl Reading<'_> {
     async fn collection(&mut self, pds: &Pds, collection: Collection) -> Result<Result<(), PdsError>, JobError> {
         let mut cursor: Option<String> = None;
         for _ in 0..MOST_PAGES {
+            let mut room = self.room().await?;
             let page = match pds.list_records(self.did, collection, cursor.as_deref(), PAGE).await {
                 Ok(page) => page,
                 Err(error) => return Ok(Err(error)),
             };
+            room.shrink(page.bytes());
+            self.rooms.push(room);
             let last = page.is_last();
             for item in page.unreadable {
                 self.missed += 1;
                 let reject =
                     reject(Some(self.did.clone()), DropReason::BadEnvelope, "an item that is no record", &item);
                 self.keep(item, None, Some(reject));
-                self.apply_what_is_enough().await?;
             }
-            for entry in page.records {
-                self.take(collection, entry);
-                self.apply_what_is_enough().await?;
+            let before = self.present.len();
+            page.records.into_iter().for_each(|entry| self.take(collection, entry));
+            let found = u32::try_from(self.present.len() - before).unwrap_or_default();
+            self.deadline.extend(self.context.timing.record * found);
+            let (most, next) = (self.context.most_records, page.cursor);
+            if self.present.len() > most || self.bytes > MOST_BYTES {
+                return Err(JobError::Later(format!("more than {most} records or {MOST_BYTES} bytes")));
             }
-            let most = self.context.most_records;
-            if self.present.len() > most || self.bytes > MOST_BYTES_OF_ALL {
-                return Err(JobError::Later(format!("more than {most} records or {MOST_BYTES_OF_ALL} bytes")));
+            if self.batch.arrivals.len() >= AT_ONCE || self.batch_bytes >= BYTES_AT_ONCE {
+                self.flush().await?;
             }
             if last {
                 return Ok(Ok(()));
             }
-            if page.cursor == cursor {
+            if next == cursor {
                 return Err(JobError::Later(format!("the list of {collection} stands still")));
             }
-            cursor = page.cursor;
+            cursor = next;
         }
         Err(JobError::Later(format!("the list of {collection} does not end")))
+    }
+
+    /// Room for a page. Who waits for it holds nothing: else all could wait for each other.
+    async fn room(&mut self) -> Result<Room, JobError> {
+        let budget = &self.context.budget;
+        if let Some(room) = budget.try_take(PAGE_BYTES as usize) {
+            return Ok(room);
+        }
+        self.flush().await?;
+        Ok(budget.take(PAGE_BYTES as usize).await)
+    }
+
+    async fn flush(&mut self) -> Result<(), JobError> {
+        let batch = std::mem::replace(&mut self.batch, Batch::new(Origin::Backfill));
+        self.context.apply(batch).await?;
+        self.batch_bytes = 0;
+        self.rooms.clear();
+        Ok(())
     }
 
     /// A record that is listed is there, even if it cannot be believed.
@@ -166,19 +204,11 @@ impl Reading<'_> {
     /// Puts an item into the batch, with what it came to.
     fn keep(&mut self, item: Bytes, put: Option<Put>, reject: Option<Reject>) {
         self.bytes += item.len();
-        self.waiting += item.len();
+        self.batch_bytes += item.len();
         let event = Arrival::new(Form::Listed, item, Utc::now().timestamp_micros());
         let event = Arrival { did: Some(self.did.clone()), rev: Some(self.rev), ..event };
         let changes = put.map(|put| Change::Put(Box::new(put)));
         self.batch.take(event, changes.into_iter().collect(), reject.into_iter().collect());
-    }
-
-    async fn apply_what_is_enough(&mut self) -> Result<(), JobError> {
-        if self.batch.arrivals.len() < AT_ONCE && self.waiting < MOST_BYTES {
-            return Ok(());
-        }
-        self.waiting = 0;
-        self.context.apply(std::mem::replace(&mut self.batch, Batch::new(Origin::Backfill))).await
     }
 }
 

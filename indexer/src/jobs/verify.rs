@@ -4,6 +4,7 @@ use bytes::Bytes;
 use chrono::Utc;
 use outbound::{
     Pds, PdsError,
+    pds::RECORD_BYTES,
     proof::{Proof, ProofError, Signed},
 };
 use store::{
@@ -31,12 +32,15 @@ pub async fn check(context: &Context, job: &Job) -> Result<(), JobError> {
     let _turn = context.turn(JobKind::Verify, &host).await?;
     let verifier = Verifier { context, pds: context.pds(host), did, attempts: job.attempts };
     if standing.len() > ONE_BY_ONE {
+        // It is not waited for: who waits for so much holds up all others.
+        let _room = context.budget.try_take(MAX_REPOSITORY as usize).ok_or(JobError::Busy)?;
         let Some(car) = proof(verifier.pds.get_repo(&verifier.did, MAX_REPOSITORY).await.map(Some))? else {
             return Ok(());
         };
         return verifier.compare(&car, &standing).await;
     }
     for one in &standing {
+        let _room = context.budget.take(RECORD_BYTES as usize).await;
         let answer = verifier.pds.sync_get_record(&verifier.did, one.id.collection, &one.id.rkey).await;
         if let Some(car) = proof(answer)? {
             verifier.compare(&car, std::slice::from_ref(one)).await?;

@@ -32,8 +32,12 @@ fn cbor(value: Value) -> Vec<u8> {
 pub fn car(cid: Cid, block: Vec<u8>) -> Vec<u8> {
     let mut car = Vec::new();
     for section in [cbor(json!({"version": 1, "roots": []})), [cid.to_bytes().to_vec(), block].concat()] {
-        assert!(section.len() < 1 << 14);
-        car.extend([(section.len() & 0x7f) as u8 | 0x80, (section.len() >> 7) as u8]);
+        let mut length = section.len();
+        while length > 0x7f {
+            car.push(length as u8 | 0x80);
+            length >>= 7;
+        }
+        car.push(length as u8);
         car.extend(section);
     }
     car

@@ -50,6 +50,8 @@ struct Inner {
     /// The handles and PDSs of documents, where they are others.
     claims: HashMap<String, String>,
     hosts: HashMap<String, Url>,
+    /// How long a page of records takes.
+    page_takes: Duration,
     /// Whether nothing answers at all.
     down: bool,
     /// What was asked, by method.
@@ -165,6 +167,11 @@ impl Network {
         self.state.lock().unwrap().stuck.remove(did);
     }
 
+    /// From here on every page of records takes its time.
+    pub fn slow_pages(&self, takes: Duration) {
+        self.state.lock().unwrap().page_takes = takes;
+    }
+
     /// How often a method was asked.
     pub fn asked(&self, method: &str) -> usize {
         self.state.lock().unwrap().asked.iter().filter(|asked| *asked == method).count()
@@ -212,6 +219,10 @@ async fn xrpc(State(state): State<Arc<Mutex<Inner>>>, Path(method): Path<String>
     let stuck = params.get("did").is_some_and(|did| state.lock().unwrap().stuck.contains(did));
     if stuck {
         std::future::pending::<()>().await;
+    }
+    if method == "com.atproto.repo.listRecords" {
+        let takes = state.lock().unwrap().page_takes;
+        tokio::time::sleep(takes).await;
     }
     let state = state.lock().unwrap();
     let param = |name: &str| params.get(name).cloned().unwrap_or_default();

@@ -80,6 +80,11 @@ impl RecordPage {
         Ok(page)
     }
 
+    /// How many bytes its items have.
+    pub fn bytes(&self) -> usize {
+        self.records.iter().map(|entry| &entry.came).chain(&self.unreadable).map(Bytes::len).sum()
+    }
+
     /// Whether the list ends here.
     pub fn is_last(&self) -> bool {
         self.cursor.is_none() || self.records.is_empty() && self.unreadable.is_empty()

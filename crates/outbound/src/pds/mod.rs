@@ -16,10 +16,10 @@ pub use answers::{LatestCommit, RecordEntry, RecordPage, RepoDescription, RepoSt
 
 use crate::{Limits, Outbound, OutboundError, error::shown, xrpc};
 
-/// A page of a hundred records of up to 1 MB of CBOR, which grow as JSON: more than any page in practice.
-const PAGE_BYTES: u64 = 32 << 20;
-/// A record's JSON, or its proof as a CAR.
-const RECORD_BYTES: u64 = 4 << 20;
+/// The most bytes of a page of records: one of up to 1 MB of CBOR, which grows as JSON, and any usual page.
+pub const PAGE_BYTES: u64 = 8 << 20;
+/// The most bytes of a record's JSON, or of its proof as a CAR.
+pub const RECORD_BYTES: u64 = 4 << 20;
 
 /// A PDS, by its base URL. A hold is one too.
 #[derive(Clone)]
@@ -107,7 +107,7 @@ impl Pds {
         RecordEntry::read(body).map(Some).map_err(|error| self.malformed("com.atproto.repo.getRecord", &error))
     }
 
-    /// `com.atproto.repo.listRecords`, a page of up to `limit` (at most 100) records.
+    /// `com.atproto.repo.listRecords`, a page of up to `limit` (at most 100) records; of fewer where they are large.
     ///
     /// # Errors
     /// Any [`PdsError`] but [`PdsError::WrongHash`].
@@ -118,12 +118,20 @@ impl Pds {
         cursor: Option<&str>,
         limit: u8,
     ) -> Result<RecordPage, PdsError> {
-        let limit = limit.clamp(1, 100).to_string();
-        let mut params = vec![("repo", did.as_str()), ("collection", collection.as_str()), ("limit", &limit)];
-        params.extend(cursor.map(|cursor| ("cursor", cursor)));
-        let limits = Limits::SMALL.with_max_bytes(PAGE_BYTES).with_timeout(Duration::from_secs(30));
-        let body = self.query("com.atproto.repo.listRecords", did, &params, limits).await?;
-        RecordPage::read(&body).map_err(|error| self.malformed("com.atproto.repo.listRecords", &error))
+        let mut limit = limit.clamp(1, 100);
+        loop {
+            let records = limit.to_string();
+            let mut params = vec![("repo", did.as_str()), ("collection", collection.as_str()), ("limit", &records)];
+            params.extend(cursor.map(|cursor| ("cursor", cursor)));
+            let limits = Limits::SMALL.with_max_bytes(PAGE_BYTES).with_timeout(Duration::from_secs(30));
+            match self.query("com.atproto.repo.listRecords", did, &params, limits).await {
+                Err(PdsError::Outbound(OutboundError::TooLarge { .. })) if limit > 1 => limit = (limit / 10).max(1),
+                answer => {
+                    return RecordPage::read(&answer?)
+                        .map_err(|error| self.malformed("com.atproto.repo.listRecords", &error));
+                }
+            }
+        }
     }
 
     /// `com.atproto.repo.describeRepo`

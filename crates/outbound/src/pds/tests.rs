@@ -10,7 +10,7 @@ use axum::{
 use serde_json::json;
 use types::{Cid, Collection, Did};
 
-use super::{AccountState, Pds, PdsError};
+use super::{AccountState, PAGE_BYTES, Pds, PdsError};
 use crate::{
     relay::list_repos_by_collection,
     testing::{outbound, serve},
@@ -46,6 +46,11 @@ async fn answer(Path(method): Path<String>, Query(query): Query<HashMap<String, 
             "missing" => refusal(404, "NotFound", ""),
             _ => refusal(400, "InvalidRequest", "no such parameter"),
         },
+        // Its records are large.
+        ("com.atproto.repo.listRecords", "did:plc:large") if param("limit") != "10" => {
+            vec![b' '; PAGE_BYTES as usize + 1].into_response()
+        }
+        ("com.atproto.repo.listRecords", "did:plc:large") => Json(json!({ "records": [] })).into_response(),
         ("com.atproto.repo.listRecords", _) => {
             assert_eq!((param("limit"), param("cursor")), ("100", "x&y"));
             Json(json!({ "records": [entry("team/app", &blob), { "uri": 7 }, entry("b", "nonsense")], "cursor": "b" }))
@@ -101,6 +106,9 @@ async fn pages() {
     assert_eq!(page.cursor.as_deref(), Some("b"));
     let read: Vec<_> = page.records.iter().map(|record| (record.rkey(), record.cid.is_some())).collect();
     assert_eq!(read, [("team/app", true), ("b", false)]);
+    // What is too large as one page comes in smaller ones.
+    assert!(pds.list_records(&did("large"), Collection::Page, None, 100).await.unwrap().records.is_empty());
+    assert!(!pds.list_records(&did("large"), Collection::Page, None, 1).await.unwrap_err().is_transient());
     assert_eq!(page.records[1].came, entry("b", "nonsense").to_string());
     assert_eq!((page.records[1].value(), &*page.unreadable), (r#"{"a":[],"b":1}"#, &["{\"uri\":7}".into()][..]));
     let relay = list_repos_by_collection(&outbound(), &pds.base, Collection::Tag, None).await.unwrap();
