@@ -8,6 +8,7 @@ mod archive;
 mod authority;
 mod convergence;
 mod fingerprint;
+mod freshness;
 mod harness;
 mod histories;
 mod history;
