@@ -67,7 +67,7 @@ async fn tenure(
     let Some(turn) = shutdown.run_until_cancelled(waiting).await else { return Ok(()) };
     let (writer, generation) = turn?;
     tracing::info!(generation, "This process is the writer");
-    tenure::serve(config, writer, generation, shutdown).await
+    Box::pin(tenure::serve(config, writer, generation, shutdown)).await
 }
 
 async fn become_writer(database_url: &str, generation: i32) -> Result<Writer, StoreError> {

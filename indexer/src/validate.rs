@@ -158,7 +158,7 @@ fn put(id: RecordId, rev: Tid, cid: Cid, body: Body<'_>) -> Result<Put, Fault> {
 }
 
 /// A record that stands so but counts for nothing: what it replaces must go.
-fn refused(id: RecordId, rev: Tid, cid: Cid, raw: &[u8], why: &str) -> Put {
+pub fn refused(id: RecordId, rev: Tid, cid: Cid, raw: &[u8], why: &str) -> Put {
     // What was not kept was not hashed.
     let verification = if raw.is_empty() { Verification::Unverifiable } else { Verification::CidChecked };
     let error = DecodeError { field: "$".to_owned(), why: why.to_owned() };

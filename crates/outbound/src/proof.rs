@@ -23,6 +23,8 @@ pub enum Proof {
         rev: Tid,
         /// The record's CID.
         cid: Cid,
+        /// The record's block, as it came.
+        block: Vec<u8>,
         /// The record as JSON.
         json: Vec<u8>,
     },
@@ -95,7 +97,7 @@ struct Entry {
 /// # Errors
 /// Any [`ProofError`].
 pub fn check(car: &[u8], id: &RecordId, signing_key: Option<&str>) -> Result<Proof, ProofError> {
-    Signed::open(car, &id.did, signing_key)?.find(id)
+    Signed::open(car, &id.did, signing_key)?.prove(id)
 }
 
 /// A repository, or a part of one, under a commit whose signature was checked.
@@ -131,16 +133,29 @@ impl<'a> Signed<'a> {
         self.rev
     }
 
-    /// Goes down the tree to a record, or to where it would be.
+    /// Goes down the tree to a record, or to where it would be (`None`). The record itself need not be there.
     ///
     /// # Errors
     /// [`ProofError::Missing`] when the CAR does not hold the way there; [`ProofError::Malformed`].
-    pub fn find(&self, id: &RecordId) -> Result<Proof, ProofError> {
+    pub fn find(&self, id: &RecordId) -> Result<Option<Cid>, ProofError> {
         let key = format!("{}/{}", id.collection, id.rkey);
-        let Some(link) = walk(&self.blocks, self.data, key.as_bytes())? else { return Ok(Proof::Absent) };
-        let json = to_json(self.blocks.read(&link)?, MAX_DEPTH)?;
-        let cid = Cid::try_from(link).map_err(|_| Malformed("a record's CID is of another kind"))?;
-        Ok(Proof::Present { rev: self.rev, cid, json: json.to_string().into_bytes() })
+        let Some(link) = walk(&self.blocks, self.data, key.as_bytes())? else { return Ok(None) };
+        Cid::try_from(link).map(Some).map_err(|_| Malformed("a record's CID is of another kind"))
+    }
+
+    /// The DAG-CBOR of a record.
+    ///
+    /// # Errors
+    /// [`ProofError::Missing`] when the CAR does not hold it.
+    pub fn block(&self, cid: Cid) -> Result<&'a [u8], ProofError> {
+        self.blocks.get(&cid.inner())
+    }
+
+    fn prove(&self, id: &RecordId) -> Result<Proof, ProofError> {
+        let Some(cid) = self.find(id)? else { return Ok(Proof::Absent) };
+        let block = self.block(cid)?.to_vec();
+        let json = to_json(self.blocks.read(&cid.inner())?, MAX_DEPTH)?;
+        Ok(Proof::Present { rev: self.rev, cid, block, json: json.to_string().into_bytes() })
     }
 }
 
@@ -181,10 +196,13 @@ fn walk(blocks: &Blocks<'_>, root: Link, key: &[u8]) -> Result<Option<Link>, Pro
 /// The blocks of a CAR, each hashed.
 struct Blocks<'a>(HashMap<Link, &'a [u8]>);
 
-impl Blocks<'_> {
+impl<'a> Blocks<'a> {
+    fn get(&self, link: &Link) -> Result<&'a [u8], ProofError> {
+        self.0.get(link).copied().ok_or(Missing(*link))
+    }
+
     fn read<T: serde::de::DeserializeOwned>(&self, link: &Link) -> Result<T, ProofError> {
-        let bytes = self.0.get(link).ok_or(Missing(*link))?;
-        serde_ipld_dagcbor::from_slice(bytes).map_err(|_| Malformed("a block is not what it should be"))
+        serde_ipld_dagcbor::from_slice(self.get(link)?).map_err(|_| Malformed("a block is not what it should be"))
     }
 }
 

@@ -19,15 +19,17 @@ pub enum JobKind {
     Discover,
     /// Compare the ledger with what an account has signed; the key is a DID, or `<did>/<collection>/<rkey>` for one record.
     Verify,
+    /// Take a purged account out of the archive; the key is a DID.
+    Scrub,
 }
 
 impl JobKind {
     /// Every kind.
-    pub const ALL: [Self; 5] = [Self::Actor, Self::Manifest, Self::Resync, Self::Discover, Self::Verify];
+    pub const ALL: [Self; 6] = [Self::Actor, Self::Manifest, Self::Resync, Self::Discover, Self::Verify, Self::Scrub];
     /// Those that are done in a moment, and that somebody waits for.
     pub const SHORT: [Self; 2] = [Self::Actor, Self::Manifest];
     /// Those that may take minutes.
-    pub const LONG: [Self; 3] = [Self::Resync, Self::Discover, Self::Verify];
+    pub const LONG: [Self; 4] = [Self::Resync, Self::Discover, Self::Verify, Self::Scrub];
 
     /// The name as it is stored.
     pub const fn as_str(self) -> &'static str {
@@ -37,6 +39,7 @@ impl JobKind {
             Self::Resync => "resync",
             Self::Discover => "discover",
             Self::Verify => "verify",
+            Self::Scrub => "scrub",
         }
     }
 
@@ -45,7 +48,7 @@ impl JobKind {
         match self {
             Self::Manifest => 3,
             Self::Actor => 2,
-            Self::Resync => 1,
+            Self::Resync | Self::Scrub => 1,
             Self::Discover | Self::Verify => 0,
         }
     }
@@ -66,6 +69,8 @@ pub struct Job {
     pub key: String,
     /// How often it was tried, this time included.
     pub attempts: i32,
+    /// For how long it has been put off by [`wait`].
+    pub waited: Duration,
 }
 
 /// A claim's life: a worker that dies frees its job after this.
@@ -79,44 +84,40 @@ const MANY_ATTEMPTS: i32 = 10;
 /// # Errors
 /// When Postgres refuses, or is not there.
 pub async fn enqueue(client: &impl GenericClient, kind: JobKind, keys: &[String]) -> Result<(), StoreError> {
-    if keys.is_empty() {
-        return Ok(());
-    }
-    client
-        .execute(
-            "INSERT INTO job (kind, key, priority) SELECT DISTINCT $1::text, key, $3::smallint FROM unnest($2::text[]) key
-             ON CONFLICT (kind, key) DO UPDATE
-             SET again = coalesce(job.locked_until > now(), false), run_at = least(job.run_at, now())",
-            &[&kind.as_str(), &keys, &kind.priority()],
-        )
-        .await?;
-    client.execute("SELECT pg_notify($1, '')", &[&JOBS_CHANNEL]).await?;
-    Ok(())
+    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    queue(client, kind, &keys, &vec![0.0; keys.len()]).await
 }
 
-/// Queues jobs that have time: what is queued already stays due when it was, and a job that is being done is done once more
-/// after the pause.
+/// Queues jobs that have time, each after its own pause: what is queued already stays due when it was, and a job that is being
+/// done is done once more after the pause.
 ///
 /// # Errors
 /// When Postgres refuses, or is not there.
-pub async fn enqueue_later(
+pub async fn enqueue_each(
     client: &impl GenericClient,
     kind: JobKind,
-    keys: &[String],
-    pause: Duration,
+    jobs: &[(String, Duration)],
 ) -> Result<(), StoreError> {
+    let (keys, pauses): (Vec<&str>, Vec<f64>) =
+        jobs.iter().map(|(key, pause)| (key.as_str(), pause.as_secs_f64())).unzip();
+    queue(client, kind, &keys, &pauses).await
+}
+
+/// In the order of their keys: two who queue several of the same jobs at once wait for each other, not for ever.
+async fn queue(client: &impl GenericClient, kind: JobKind, keys: &[&str], pauses: &[f64]) -> Result<(), StoreError> {
     if keys.is_empty() {
         return Ok(());
     }
     client
         .execute(
             "INSERT INTO job (kind, key, priority, run_at)
-             SELECT DISTINCT $1::text, key, $3::smallint, now() + $4::float8 * interval '1 second' FROM unnest($2::text[]) key
+             SELECT $1::text, key, $3::smallint, now() + min(pause) * interval '1 second'
+             FROM unnest($2::text[], $4::float8[]) wanted (key, pause) GROUP BY key ORDER BY key COLLATE \"C\"
              ON CONFLICT (kind, key) DO UPDATE
              SET again = coalesce(job.locked_until > now(), false),
                  run_at = CASE WHEN job.locked_until > now() AND NOT job.again THEN excluded.run_at
                                ELSE least(job.run_at, excluded.run_at) END",
-            &[&kind.as_str(), &keys, &kind.priority(), &pause.as_secs_f64()],
+            &[&kind.as_str(), &keys, &kind.priority(), &pauses],
         )
         .await?;
     client.execute("SELECT pg_notify($1, '')", &[&JOBS_CHANNEL]).await?;
@@ -139,7 +140,8 @@ pub async fn claim(client: &Client, kinds: &[JobKind], limit: i64) -> Result<Vec
                  WHERE id IN (SELECT id FROM job WHERE kind = ANY($2) AND run_at <= now()
                                 AND coalesce(locked_until <= now(), true)
                               ORDER BY priority DESC, run_at LIMIT $1 FOR UPDATE SKIP LOCKED)
-                 RETURNING id, kind, key, attempts"
+                 RETURNING id, kind, key, attempts,
+                           coalesce(greatest(extract(epoch FROM now() - waits_since), 0), 0)::float8 AS waited"
             ),
             &[&limit, &names(kinds)],
         )
@@ -148,17 +150,20 @@ pub async fn claim(client: &Client, kinds: &[JobKind], limit: i64) -> Result<Vec
         .iter()
         .filter_map(|row| {
             let kind = JobKind::from_name(row.get("kind"))?;
-            Some(Job { id: row.get("id"), kind, key: row.get("key"), attempts: row.get("attempts") })
+            let waited = Duration::try_from_secs_f64(row.get("waited")).unwrap_or_default();
+            Some(Job { id: row.get("id"), kind, key: row.get("key"), attempts: row.get("attempts"), waited })
         })
         .collect())
 }
 
-/// Frees every claim: for the one process that works on jobs, when it begins.
+/// Frees every claim: for the one process that works on jobs, when it begins. An attempt that was cut off is none.
 ///
 /// # Errors
 /// When Postgres refuses, or is not there.
 pub async fn release_claims(client: &Client) -> Result<(), StoreError> {
-    client.execute("UPDATE job SET locked_until = NULL WHERE locked_until IS NOT NULL", &[]).await?;
+    let statement = "UPDATE job SET locked_until = NULL, attempts = greatest(attempts - 1, 0)
+                     WHERE id IN (SELECT id FROM job WHERE locked_until IS NOT NULL ORDER BY kind, key FOR UPDATE)";
+    client.execute(statement, &[]).await?;
     Ok(())
 }
 
@@ -184,7 +189,7 @@ pub async fn finish(client: &impl GenericClient, job: &Job) -> Result<(), StoreE
         client
             .execute(
                 "UPDATE job SET locked_until = NULL, attempts = 0, again = false, run_at = greatest(run_at, now()),
-                        error = NULL WHERE id = $1",
+                        error = NULL, waits_since = NULL WHERE id = $1",
                 &[&job.id],
             )
             .await?;
@@ -222,6 +227,23 @@ pub async fn put_back(client: &Client, job: &Job, pause: Duration) -> Result<(),
                     run_at = now() + $2::float8 * interval '1 second'
              WHERE id = $1",
             &[&job.id, &pause.as_secs_f64()],
+        )
+        .await?;
+    Ok(())
+}
+
+/// The job waits for somebody else: it is claimed again after a pause, this counts as no attempt, and the time for which it
+/// has been waiting is kept ([`Job::waited`]).
+///
+/// # Errors
+/// When Postgres refuses, or is not there.
+pub async fn wait(client: &Client, job: &Job, pause: Duration, why: &str) -> Result<(), StoreError> {
+    client
+        .execute(
+            "UPDATE job SET locked_until = NULL, attempts = greatest(attempts - 1, 0), again = false, error = $3,
+                    waits_since = coalesce(waits_since, now()), run_at = now() + $2::float8 * interval '1 second'
+             WHERE id = $1",
+            &[&job.id, &pause.as_secs_f64(), &why],
         )
         .await?;
     Ok(())

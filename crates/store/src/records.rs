@@ -70,6 +70,11 @@ pub async fn of_account(client: &Client, did: &Did) -> Result<Vec<LedgerRow>, St
 /// # Errors
 /// When Postgres refuses, or is not there.
 pub async fn distrust(client: &Client, dids: &[String]) -> Result<(), StoreError> {
-    client.execute("UPDATE record SET decoder = 0 WHERE did = ANY($1) AND state <> 'deleted'", &[&dids]).await?;
+    // The writer locks rows in another order: they take turns.
+    let statement = "WITH turn AS (SELECT FROM writer FOR NO KEY UPDATE)
+                     UPDATE record SET decoder = 0 WHERE did = $1 AND state <> 'deleted' AND EXISTS (SELECT FROM turn)";
+    for did in dids {
+        client.execute(statement, &[did]).await?;
+    }
     Ok(())
 }

@@ -16,6 +16,9 @@ pub struct Standing {
     pub cid: Cid,
 }
 
+/// How many rows are marked at once: the writer waits so long.
+const AT_ONCE: usize = 500;
+
 const UNSIGNED: &str = "SELECT did, collection, rkey, rev, cid FROM record
                         WHERE did = $1 AND state <> 'deleted' AND verification IS DISTINCT FROM 'signed'";
 
@@ -59,13 +62,23 @@ pub async fn unsigned_accounts(client: &Client) -> Result<Vec<String>, StoreErro
 /// # Errors
 /// When Postgres refuses, or is not there.
 pub async fn signed(client: &Client, records: &[&Standing]) -> Result<(), StoreError> {
+    for some in records.chunks(AT_ONCE) {
+        mark(client, some).await?;
+    }
+    Ok(())
+}
+
+/// The writer locks rows in another order: they take turns.
+async fn mark(client: &Client, records: &[&Standing]) -> Result<(), StoreError> {
     let texts = |text: fn(&Standing) -> String| records.iter().map(|record| text(record)).collect::<Vec<String>>();
     let cids: Vec<Vec<u8>> = records.iter().map(|record| record.cid.to_bytes().to_vec()).collect();
     client
         .execute(
-            "UPDATE record r SET verification = 'signed'
+            "WITH turn AS (SELECT FROM writer FOR NO KEY UPDATE)
+             UPDATE record r SET verification = 'signed'
              FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bytea[]) s (did, collection, rkey, rev, cid)
-             WHERE (r.did, r.collection, r.rkey, r.rev, r.cid) = (s.did, s.collection, s.rkey, s.rev, s.cid)",
+             WHERE (r.did, r.collection, r.rkey, r.rev, r.cid) = (s.did, s.collection, s.rkey, s.rev, s.cid)
+               AND EXISTS (SELECT FROM turn)",
             &[
                 &texts(|record| record.id.did.to_string()),
                 &texts(|record| record.id.collection.to_string()),

@@ -11,6 +11,7 @@ use store::{
     jobs::{JobKind, enqueue},
     observe::{self, ActorSeen, KnownActor, Status},
 };
+use tokio::sync::OwnedSemaphorePermit;
 use types::{Batch, Change, Did, Origin, Tid};
 use url::Url;
 
@@ -26,7 +27,13 @@ pub async fn look(context: &Context, key: &str) -> Result<(), JobError> {
     // Only DIDs are queued; a row that holds anything else is dropped.
     let Ok(did) = key.parse::<Did>() else { return Ok(()) };
     let before = observe::known_actor(&context.store, &did).await?;
-    let (seen, unanswered) = match see(context, did.clone()).await {
+    // First: while its host is busy, nobody else is asked about it either.
+    let known = before.as_ref().and_then(|before| before.pds.as_deref()?.parse::<Url>().ok());
+    let turn = match known {
+        Some(pds) => Some((context.turn(JobKind::Actor, &pds).await?, pds)),
+        None => None,
+    };
+    let (seen, unanswered) = match see(context, did.clone(), turn).await {
         Ok(seen) => seen,
         Err(error) => {
             if !error.is_transient() {
@@ -62,8 +69,7 @@ async fn purge(context: &Context, did: &Did) -> Result<(), JobError> {
     tracing::info!(did = %did, "An account was deleted for good: what it left is removed");
     let rev = Tid::from_micros(Utc::now().timestamp_micros().unsigned_abs(), 0);
     let changes = vec![Change::Purge { did: did.clone(), rev }];
-    context.apply(Batch { changes, ..Batch::new(Origin::Backfill) }).await?;
-    Ok(observe::purged(&context.store, did).await?)
+    context.apply(Batch { changes, ..Batch::new(Origin::Backfill) }).await
 }
 
 /// A legacy hold is a host without a document.
@@ -74,8 +80,13 @@ async fn legacy_hold(context: &Context, did: &Did) -> Result<(), StoreError> {
     }
 }
 
-/// Asks the directory and the PDS. The second part says that the PDS did not answer; an error says nothing of the account.
-async fn see(context: &Context, did: Did) -> Result<(ActorSeen, Option<JobError>), IdentityError> {
+/// Asks the directory and the PDS, where there may be a turn already. The second part says that the PDS did not answer; an error
+/// says nothing of the account.
+async fn see(
+    context: &Context,
+    did: Did,
+    turn: Option<(OwnedSemaphorePermit, Url)>,
+) -> Result<(ActorSeen, Option<JobError>), IdentityError> {
     let mut seen = ActorSeen { did, handle: None, pds: None, hold_endpoint: None, status: None };
     let identity = match context.resolver.renew(&seen.did).await {
         Ok(identity) => identity,
@@ -94,9 +105,16 @@ async fn see(context: &Context, did: Did) -> Result<(ActorSeen, Option<JobError>
     seen.pds = pds.as_ref().map(text);
     seen.hold_endpoint = identity.document.hold().as_ref().map(text);
     let Some(pds) = pds else { return Ok((seen, None)) };
-    let _turn = match context.turn(JobKind::Actor, &pds).await {
-        Ok(turn) => turn,
-        Err(busy) => return Ok((seen, Some(busy))),
+    let _turn = match turn {
+        Some((turn, host)) if host.host_str() == pds.host_str() => turn,
+        // It is known by now where to take the next one.
+        elsewhere => {
+            drop(elsewhere);
+            match context.turn(JobKind::Actor, &pds).await {
+                Ok(turn) => turn,
+                Err(busy) => return Ok((seen, Some(busy))),
+            }
+        }
     };
     match context.pds(pds).get_repo_status(&seen.did).await {
         Ok(answer) => seen.status = Some(status(answer)),

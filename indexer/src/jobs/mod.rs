@@ -3,9 +3,13 @@
 
 mod actor;
 mod context;
+mod deadline;
 mod discover;
 mod manifest;
 mod resync;
+mod scrub;
+#[cfg(test)]
+pub mod tests;
 mod verify;
 
 use std::{sync::Arc, time::Duration};
@@ -17,7 +21,7 @@ use store::{
 use tokio::{
     sync::Semaphore,
     task::JoinSet,
-    time::{interval, sleep, timeout},
+    time::{interval, sleep},
 };
 use tokio_util::sync::CancellationToken;
 use types::{DropReason, Reject};
@@ -27,6 +31,7 @@ pub use discover::everyone;
 pub use resync::named;
 
 use crate::{Timing, measure, tenure::Wake};
+use deadline::Deadline;
 
 /// The longest time between two looks at the queue.
 const LOOK: Duration = Duration::from_secs(5);
@@ -34,15 +39,18 @@ const LOOK: Duration = Duration::from_secs(5);
 const RENEW: Duration = Duration::from_secs(30);
 /// When a job is tried again whose host was busy with others.
 const BUSY: Duration = Duration::from_secs(5);
+/// When one is tried again that waits for somebody to follow: after as long as it has waited, but no sooner or later than this.
+const FOLLOWS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
-/// How long a job may take in all: a host that answers a byte at a time must not hold a worker.
-fn deadline(kind: JobKind, timing: &Timing) -> Duration {
-    match kind {
+/// How long a job may take in all: a host that answers a byte at a time must not hold a worker. A reading has more time for
+/// each record that it brings.
+fn deadline(kind: JobKind, timing: &Timing) -> Deadline {
+    Deadline::after(match kind {
         JobKind::Manifest | JobKind::Actor => timing.short_job,
-        JobKind::Resync | JobKind::Verify => timing.long_job,
+        JobKind::Resync | JobKind::Verify | JobKind::Scrub => timing.long_job,
         // As many pages as the network has accounts.
         JobKind::Discover => timing.long_job * 2,
-    }
+    })
 }
 
 /// Why a job is not done.
@@ -57,6 +65,9 @@ pub enum JobError {
     /// The network is at fault: again later.
     #[error("{0}")]
     Later(String),
+    /// Whom it asked does not know yet what others told: again soon, for as long as the job itself has patience.
+    #[error("{0}")]
+    Behind(String),
     /// Nothing was asked: the host has enough to do with other jobs.
     #[error("its host is busy with other jobs")]
     Busy,
@@ -131,9 +142,8 @@ impl Jobs {
 async fn work_on(context: Arc<Context>, job: Job) -> Result<(), StoreError> {
     let deadline = deadline(job.kind, &context.timing);
     let result = tokio::select! {
-        result = timeout(deadline, perform(&context, &job)) => result.unwrap_or_else(|_| {
-            Err(JobError::Later(format!("it is not done after {deadline:?}")))
-        }),
+        result = perform(&context, &job, &deadline) => result,
+        allowed = deadline.passed() => Err(JobError::Later(format!("it is not done after {allowed:?}"))),
         error = keep_claim(&context, &job) => return Err(error),
     };
     let kind = job.kind.as_str();
@@ -147,6 +157,10 @@ async fn work_on(context: Arc<Context>, job: Job) -> Result<(), StoreError> {
             measure::job(kind, "later");
             tracing::debug!(job.kind = kind, job.key = %job.key, job.attempts = job.attempts, reason = %why, "A job is put off");
             queue::retry(&context.store, &job, &why).await
+        }
+        Err(JobError::Behind(why)) => {
+            measure::job(kind, "later");
+            queue::wait(&context.store, &job, job.waited.clamp(FOLLOWS.0, FOLLOWS.1), &why).await
         }
         Err(JobError::Busy) => queue::put_back(&context.store, &job, BUSY).await,
         Err(JobError::Never(reject)) => {
@@ -164,13 +178,14 @@ async fn work_on(context: Arc<Context>, job: Job) -> Result<(), StoreError> {
     }
 }
 
-async fn perform(context: &Context, job: &Job) -> Result<(), JobError> {
+async fn perform(context: &Context, job: &Job, deadline: &Deadline) -> Result<(), JobError> {
     match job.kind {
         JobKind::Actor => actor::look(context, &job.key).await,
         JobKind::Manifest => manifest::fetch(context, &job.key).await,
-        JobKind::Resync => resync::read(context, &job.key).await,
+        JobKind::Resync => resync::read(context, &job.key, deadline).await,
         JobKind::Discover => discover::list(context).await,
         JobKind::Verify => Box::pin(verify::check(context, job)).await,
+        JobKind::Scrub => scrub::scrub(context, &job.key).await,
     }
 }
 

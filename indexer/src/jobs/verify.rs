@@ -1,26 +1,32 @@
 //! The ledger, compared with what accounts have signed. A proof that contradicts it is believed, and put in its place.
 
+use std::time::Duration;
+
 use bytes::Bytes;
+use chrono::Utc;
 use outbound::{
     Pds, PdsError,
-    proof::{Proof, ProofError, Signed},
+    pds::RECORD_BYTES,
+    proof::{ProofError, Signed},
 };
 use store::{
     jobs::{Job, JobKind},
     signatures::{self, Standing},
 };
-use types::{Batch, Change, Did, DropReason, Origin, Put, RecordId, Verification};
+use types::{Arrival, Batch, Change, Cid, Did, DropReason, Form, Origin, Put, RecordId, Tid, Verification};
 
 use super::{Context, JobError};
-use crate::{measure, validate::reject};
+use crate::{
+    measure,
+    source::cbor::block_to_json,
+    validate::{refused, reject},
+};
 
 /// So many records are asked for one by one; more are read with their whole repository, of at most so many bytes.
 const ONE_BY_ONE: usize = 8;
 const MAX_REPOSITORY: u64 = 64 << 20;
 /// The most records of one job.
 const AT_ONCE: i64 = 100_000;
-/// A PDS whose repository is older than an event may lag; after so many attempts the event is what was wrong.
-const PATIENCE: i32 = 6;
 
 /// Compares what the job's key names.
 pub async fn check(context: &Context, job: &Job) -> Result<(), JobError> {
@@ -28,20 +34,23 @@ pub async fn check(context: &Context, job: &Job) -> Result<(), JobError> {
     let (Some(did), false) = (did, standing.is_empty()) else { return Ok(()) };
     let host = context.repository_host(&did).await.map_err(|error| JobError::later(&error))?;
     let _turn = context.turn(JobKind::Verify, &host).await?;
-    let verifier = Verifier { context, pds: context.pds(host), did, attempts: job.attempts };
+    let mut verifier = Verifier { context, pds: context.pds(host), did, waited: job.waited, left: None };
     if standing.len() > ONE_BY_ONE {
-        let Some(car) = proof(verifier.pds.get_repo(&verifier.did, MAX_REPOSITORY).await.map(Some))? else {
-            return Ok(());
-        };
-        return verifier.compare(&car, &standing).await;
-    }
-    for one in &standing {
-        let answer = verifier.pds.sync_get_record(&verifier.did, one.id.collection, &one.id.rkey).await;
-        if let Some(car) = proof(answer)? {
-            verifier.compare(&car, std::slice::from_ref(one)).await?;
+        // It is not waited for: who waits for so much holds up all others.
+        let _room = context.budget.try_take(MAX_REPOSITORY as usize).ok_or(JobError::Busy)?;
+        if let Some(car) = proof(verifier.pds.get_repo(&verifier.did, MAX_REPOSITORY).await.map(Some))? {
+            verifier.compare(&car, &standing).await?;
+        }
+    } else {
+        for one in &standing {
+            let _room = context.budget.take(RECORD_BYTES as usize).await;
+            let answer = verifier.pds.sync_get_record(&verifier.did, one.id.collection, &one.id.rkey).await;
+            if let Some(car) = proof(answer)? {
+                verifier.compare(&car, std::slice::from_ref(one)).await?;
+            }
         }
     }
-    Ok(())
+    verifier.left.map_or(Ok(()), Err)
 }
 
 /// What a key names, if it is still there and nobody has compared it.
@@ -66,7 +75,17 @@ struct Verifier<'a> {
     context: &'a Context,
     pds: Pds,
     did: Did,
-    attempts: i32,
+    /// How long the job has been waiting for the PDS to follow.
+    waited: Duration,
+    /// Why the job does not end well, though everything was looked at: what has to be asked again, or else what will never
+    /// be proved.
+    left: Option<JobError>,
+}
+
+/// A record as its account signed it, and the block that it was read out of.
+struct Truth {
+    put: Put,
+    block: Bytes,
 }
 
 /// What a proof says of a record that stands in the ledger.
@@ -74,37 +93,48 @@ enum Finding {
     /// It is signed as it stands.
     Same,
     /// The repository is at an older revision than the record is known of.
-    Behind(Option<Put>),
+    Behind(Option<Truth>),
     /// The repository has moved on since; this is what it holds now.
-    Moved(Option<Put>),
+    Moved(Option<Truth>),
     /// At the very revision that the record is known of, this is what was signed instead.
-    Other(Option<Put>),
+    Other(Option<Truth>),
 }
 
 impl Verifier<'_> {
-    async fn compare(&self, car: &[u8], standing: &[Standing]) -> Result<(), JobError> {
+    /// Each record is judged alone, whatever is wrong with the others.
+    async fn compare(&mut self, car: &[u8], standing: &[Standing]) -> Result<(), JobError> {
         let signed = match self.open(car).await? {
             Ok(signed) => signed,
-            Err(error) => return Err(self.unproved(&error)),
+            Err(error) => {
+                self.unproved(&error);
+                return Ok(());
+            }
         };
         let mut same = Vec::new();
         for one in standing {
-            match find(&signed, one).map_err(|error| self.unproved(&error))? {
-                Finding::Same => same.push(one),
-                Finding::Behind(_) if self.attempts < PATIENCE => {
-                    return Err(JobError::Later(format!("the repository is behind {}", one.rev)));
+            match find(&signed, one) {
+                Ok(Finding::Same) => same.push(one),
+                Ok(Finding::Behind(_)) if self.is_patient(one.rev) => {
+                    self.left = Some(JobError::Behind(format!("the repository is behind {}", one.rev)));
                 }
-                Finding::Moved(truth) => self.settle(one, &signed, truth, "moved").await?,
-                Finding::Behind(truth) | Finding::Other(truth) => {
-                    let detail = format!("{} at {} is not what its account signed", one.id, one.rev);
+                Ok(Finding::Moved(truth)) => self.settle(one, &signed, truth, false).await?,
+                Ok(Finding::Behind(truth) | Finding::Other(truth)) => {
                     tracing::error!(record = %one.id, rev = %one.rev, cid = %one.cid, "A record is not what its account signed");
-                    self.context.keep(reject(Some(self.did.clone()), DropReason::CidMismatch, detail, &[])).await?;
-                    self.settle(one, &signed, truth, "mismatch").await?;
+                    self.settle(one, &signed, truth, true).await?;
                 }
+                Err(error) => self.unproved(&error),
             }
         }
         same.iter().for_each(|_| measure::verified("signed"));
         Ok(signatures::signed(&self.context.store, &same).await?)
+    }
+
+    /// A PDS whose repository is older than an event may be slow to follow; in the end the event is what was wrong. Neither
+    /// what was queued long before it was asked for nor what the job waits for besides shortens that.
+    fn is_patient(&self, rev: Tid) -> bool {
+        let patience = self.context.timing.lag_patience;
+        let now = Utc::now().timestamp_micros().unsigned_abs();
+        self.waited < patience || Duration::from_micros(now.saturating_sub(rev.micros())) < patience
     }
 
     /// The key may have been changed since it was looked up.
@@ -119,9 +149,10 @@ impl Verifier<'_> {
         Ok(Signed::open(car, &self.did, renewed.document.signing_key().as_deref()))
     }
 
-    fn unproved(&self, error: &ProofError) -> JobError {
+    fn unproved(&mut self, error: &ProofError) {
         measure::verified("unproved");
-        JobError::never(&self.did, format!("a proof by the PDS of {}: {error}", self.did), &[])
+        let detail = format!("a proof by the PDS of {}: {error}", self.did);
+        self.left.get_or_insert_with(|| JobError::never(&self.did, detail, &[]));
     }
 
     /// Has the writer put what was signed in the place of what stands. Nothing is news to the ledger below the revision that
@@ -130,16 +161,27 @@ impl Verifier<'_> {
         &self,
         one: &Standing,
         signed: &Signed<'_>,
-        truth: Option<Put>,
-        outcome: &'static str,
+        truth: Option<Truth>,
+        is_mismatch: bool,
     ) -> Result<(), JobError> {
-        measure::verified(outcome);
+        measure::verified(if is_mismatch { "mismatch" } else { "moved" });
         let rev = one.rev.max(signed.rev());
-        let change = match truth {
-            Some(put) => Change::Put(Box::new(Put { rev, ..put })),
-            None => Change::Delete { id: one.id.clone(), rev },
-        };
-        self.context.apply(Batch { changes: vec![change], ..Batch::new(Origin::Backfill) }).await
+        let did = Some(self.did.clone());
+        let detail = || format!("{} at {} is not what its account signed", one.id, one.rev);
+        let reject = is_mismatch.then(|| reject(did.clone(), DropReason::CidMismatch, detail(), &[]));
+        let mut batch = Batch::new(Origin::Backfill);
+        match truth {
+            Some(Truth { put, block }) => {
+                let event = Arrival::new(Form::Block, block, Utc::now().timestamp_micros());
+                let event = Arrival { did, rev: Some(signed.rev()), ..event };
+                batch.take(event, vec![Change::Put(Box::new(Put { rev, ..put }))], reject.into_iter().collect());
+            }
+            None => {
+                batch.changes.push(Change::Delete { id: one.id.clone(), rev });
+                batch.rejects.extend(reject);
+            }
+        }
+        self.context.apply(batch).await
     }
 }
 
@@ -155,17 +197,28 @@ fn proof(answer: Result<Option<Bytes>, PdsError>) -> Result<Option<Bytes>, JobEr
     }
 }
 
+/// CIDs are compared before anything is read: what a record says is asked only where another one has to be put in its place.
 fn find(signed: &Signed<'_>, one: &Standing) -> Result<Finding, ProofError> {
     let truth = match signed.find(&one.id)? {
-        Proof::Present { cid, .. } if cid == one.cid => return Ok(Finding::Same),
-        Proof::Present { rev, cid, json } => {
-            Some(Put::decode(one.id.clone(), rev, cid, json.into(), Verification::Signed))
-        }
-        Proof::Absent => None,
+        Some(cid) if cid == one.cid => return Ok(Finding::Same),
+        Some(cid) => Some(truth(&one.id, signed.rev(), cid, signed.block(cid)?)),
+        None => None,
     };
     Ok(match signed.rev().cmp(&one.rev) {
         std::cmp::Ordering::Less => Finding::Behind(truth),
         std::cmp::Ordering::Equal => Finding::Other(truth),
         std::cmp::Ordering::Greater => Finding::Moved(truth),
     })
+}
+
+/// What JSON cannot tell stands there all the same, and counts for nothing.
+fn truth(id: &RecordId, rev: Tid, cid: Cid, block: &[u8]) -> Truth {
+    let put = match block_to_json(block) {
+        Ok(json) => Put::decode(id.clone(), rev, cid, json.into(), Verification::Signed),
+        Err(error) => {
+            let put = refused(id.clone(), rev, cid, block, &error.to_string());
+            Put { verification: Verification::Signed, ..put }
+        }
+    };
+    Truth { put, block: Bytes::copy_from_slice(block) }
 }

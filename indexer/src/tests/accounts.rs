@@ -115,7 +115,14 @@ async fn what_a_deleted_account_left_is_removed_when_that_was_said_twice() {
     indexer.execute(long_ago, &[]).await;
     look(&indexer, ALICE).await;
     assert_eq!(indexer.rows("SELECT rkey FROM record").await, [""; 0]);
-    assert_eq!(indexer.rows("SELECT purged_at IS NOT NULL FROM actor").await, ["true"]);
+    let stands = "SELECT concat_ws(' ', did, handle, pds, purged_at IS NOT NULL) FROM actor";
+    assert_eq!(indexer.rows(stands).await, [format!("{ALICE} t")]);
+    // Nor does the archive have anything of it, nor what is late; and a look gives nothing back.
+    indexer.until("SELECT kind FROM job", &[]).await;
+    stream.line(&put(ALICE, rev(2), "io.atcr.tag", "x", &tag("a")));
+    look(&indexer, ALICE).await;
+    assert_eq!(indexer.rows("SELECT dids FROM archive").await, [""; 0]);
+    assert_eq!(indexer.rows(stands).await, [format!("{ALICE} t")]);
     // Even so it may return.
     network.status(ALICE, None);
     network.put(ALICE, Tid::from_micros(Utc::now().timestamp_micros().unsigned_abs(), 0), "io.atcr.tag", "y", tag("b"));

@@ -136,6 +136,33 @@ async fn readings_that_do_not_end_leave_workers_for_manifests() {
     indexer.stop().await;
 }
 
+/// Nor is its identity, by an account that is not looked at in the end.
+#[tokio::test]
+async fn while_a_host_is_busy_nobody_else_is_asked_in_vain() {
+    let database = TestDatabase::create().await.unwrap();
+    let (stream, network) = (Stream::jetstream().await, Network::start().await);
+    let indexer = Indexer::start(&database, &stream, &network).await;
+    stream.line(&put(ALICE, rev(1), "io.atcr.tag", "x", &super::tag("a")));
+    indexer.until("SELECT active || ' ' || handle FROM actor WHERE pds IS NOT NULL", &["true alice.test"]).await;
+    indexer.until("SELECT key FROM job", &[]).await;
+    let status = "com.atproto.sync.getRepoStatus";
+    let (statuses, stuck) = (network.asked(status), (0..4).map(|n| format!("did:plc:stuck{n}")));
+    let stuck: Vec<String> = stuck.collect();
+    stuck.iter().for_each(|did| network.stick(did));
+    enqueue(&indexer.db, JobKind::Actor, &stuck).await.unwrap();
+    eventually("all turns are taken", || network.asked(status) == statuses + 4).await;
+    let documents = network.asked(ALICE);
+    for _ in 0..3 {
+        enqueue(&indexer.db, JobKind::Actor, &[ALICE.into()]).await.unwrap();
+        // It was tried, and waits for its host.
+        let put_off =
+            format!("SELECT attempts FROM job WHERE key = '{ALICE}' AND locked_until IS NULL AND run_at > now()");
+        indexer.until(&put_off, &["0"]).await;
+    }
+    assert_eq!(network.asked(ALICE), documents);
+    indexer.stop().await;
+}
+
 #[tokio::test]
 async fn only_an_answer_takes_a_handle_away() {
     let database = TestDatabase::create().await.unwrap();
@@ -172,5 +199,31 @@ async fn a_job_that_does_not_end_is_put_off_at_its_deadline() {
     enqueue(&indexer.db, JobKind::Resync, &[ALICE.into()]).await.unwrap();
     let expected = ["actor it is not done after 300ms", "resync it is not done after 900ms"];
     indexer.until("SELECT kind || ' ' || error FROM job WHERE error IS NOT NULL ORDER BY kind", &expected).await;
+    indexer.stop().await;
+}
+
+/// A reading begins with nothing each time: as long as it brings records it goes on.
+#[tokio::test]
+async fn a_reading_that_brings_records_has_more_time() {
+    let database = TestDatabase::create().await.unwrap();
+    let (stream, network) = (Stream::jetstream().await, Network::start().await);
+    let indexer = Indexer::start_timed(&database, vec![stream.url.clone()], &network, |timing| {
+        // Its pages alone take longer, and there are two records on each.
+        (timing.long_job, timing.record) = (Duration::from_millis(1_000), Duration::from_millis(500));
+    })
+    .await;
+    indexer.until("SELECT finished_at IS NOT NULL FROM backfill", &["true"]).await;
+    network.slow_pages(Duration::from_millis(100));
+    for n in 0..8 {
+        network.put(ALICE, rev(9), "io.atcr.tag", &format!("t{n}"), super::tag("a"));
+    }
+    enqueue(&indexer.db, JobKind::Resync, &[ALICE.into()]).await.unwrap();
+    indexer
+        .until(
+            "SELECT rev FROM fingerprint f JOIN record USING (did) WHERE rkey = 't0' AND live = 8",
+            &[&rev(9).to_string()],
+        )
+        .await;
+    indexer.until("SELECT kind FROM job WHERE kind = 'resync'", &[]).await;
     indexer.stop().await;
 }

@@ -40,7 +40,8 @@ impl Seeded {
         let writer = Writer::try_acquire(database.url(), generation).await.unwrap().unwrap();
         let reader = Reader::connect(database.url(), generation).await.unwrap();
         let client = store::connect(database.url(), Some(generation)).await.unwrap().client;
-        let mut seeding = Seeding { writer, client, generation, changes: Vec::new(), clock: 0 };
+        let (changes, bytes, configs) = (Vec::new(), Vec::new(), Vec::new());
+        let mut seeding = Seeding { writer, client, generation, changes, bytes, configs, clock: 0 };
         seeding.actors().await;
         let (hello, multi) = seeding.repositories().await;
         seeding.apply().await;
@@ -66,6 +67,8 @@ struct Seeding {
     client: Client,
     generation: i32,
     changes: Vec<Change>,
+    bytes: Vec<ManifestBytes>,
+    configs: Vec<ImageConfig>,
     clock: u64,
 }
 
@@ -189,7 +192,7 @@ impl Seeding {
                 annotations: Default::default(),
             })
             .collect();
-        self.bytes(&digest, INDEX, None, references, bytes).await;
+        self.bytes(&digest, INDEX, None, references, bytes);
         let about = json!({ "org.opencontainers.image.description": "One name for two architectures" });
         let record = json!({ "$type": "io.atcr.manifest", "repository": "multi", "digest": digest, "mediaType": INDEX,
                              "schemaVersion": 2, "holdDid": "did:web:hold.test", "manifests": entries,
@@ -226,9 +229,9 @@ impl Seeding {
         let size = i64::try_from(config.len()).unwrap();
         let mut references = vec![reference(BlobRole::Config, &config_digest, &image.config, size)];
         references.extend(layers.iter().map(|(digest, size)| reference(BlobRole::Layer, digest, LAYER, *size)));
-        self.bytes(&digest, IMAGE, image.subject.clone(), references, bytes).await;
+        self.bytes(&digest, IMAGE, image.subject.clone(), references, bytes);
         if image.config == CONFIG {
-            self.config(config_digest, &image.architecture, config).await;
+            self.config(config_digest, &image.architecture, config);
         }
         let mut record = json!({
             "$type": "io.atcr.manifest", "repository": image.repository, "digest": digest, "mediaType": IMAGE,
@@ -246,7 +249,7 @@ impl Seeding {
         digest
     }
 
-    async fn bytes(
+    fn bytes(
         &mut self,
         digest: &Digest,
         media_type: &str,
@@ -262,10 +265,10 @@ impl Seeding {
             references,
             bytes,
         };
-        observe::manifest_bytes(&mut self.client, &manifest).await.unwrap();
+        self.bytes.push(manifest);
     }
 
-    async fn config(&self, digest: Digest, architecture: &str, bytes: Vec<u8>) {
+    fn config(&mut self, digest: Digest, architecture: &str, bytes: Vec<u8>) {
         let config = ImageConfig {
             digest,
             os: Some("linux".to_owned()),
@@ -274,7 +277,7 @@ impl Seeding {
             created_at: None,
             bytes,
         };
-        observe::image_config(&self.client, &config).await.unwrap();
+        self.configs.push(config);
     }
 
     fn tag(&mut self, owner: &str, repository: &str, tag: &str, digest: &Digest, hours: i64) {
@@ -317,6 +320,12 @@ impl Seeding {
         let batch = Batch { changes, cursor: Some(cursor), ..Batch::new(Origin::Stream) };
         let applied = self.writer.apply(batch).await.unwrap();
         assert_eq!(applied.refused, 0);
+        for manifest in &self.bytes {
+            observe::manifest_bytes(&mut self.client, manifest).await.unwrap();
+        }
+        for config in &self.configs {
+            observe::image_config(&self.client, config).await.unwrap();
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Whether a change is news: a pure function of what is known and what came.
 
-use std::cmp::Ordering;
+use std::{cmp::Ordering, sync::Arc};
 
 use types::{Cid, DropReason, Origin, Tid, Verification};
 
@@ -14,6 +14,8 @@ pub(crate) struct Known {
     pub decoder: i32,
     /// How far its content was checked; `None`: a tombstone.
     pub verification: Option<Verification>,
+    /// Its bytes, if an older decoder projected them.
+    pub raw: Option<Arc<[u8]>>,
 }
 
 /// What came: a record (its CID, and how far it was checked) or a deletion (`None`), at a revision.
@@ -83,14 +85,15 @@ pub(crate) fn decide(known: Option<&Known>, floor: Option<Tid>, news: News, orig
     }
 }
 
-/// One CID is one content: the bytes that are known to have it are kept, whatever else claims to.
+/// One CID is one content: the bytes that are known to have it are kept, whatever else claims to. An older decoder's reading
+/// is made anew whatever comes, unless that cannot be the record.
 fn same_content(known: &Known, news: News, decoder: i32) -> Verdict {
+    let is_forged = news.verification == Some(Verification::Mismatch);
     match news.verification.cmp(&known.verification) {
-        Ordering::Less => Verdict::Advanced,
         Ordering::Greater if known.verification == Some(Verification::Mismatch) => Verdict::Applied,
-        _ if known.decoder < decoder && known.cid.is_some() => Verdict::Applied,
+        _ if known.decoder < decoder && known.cid.is_some() && !is_forged => Verdict::Applied,
         Ordering::Greater => Verdict::Verified,
-        Ordering::Equal => Verdict::Advanced,
+        Ordering::Less | Ordering::Equal => Verdict::Advanced,
     }
 }
 
@@ -116,7 +119,8 @@ mod tests {
     }
 
     fn known(n: u64, content: Option<&[u8]>, decoder: i32) -> Known {
-        Known { rev: rev(n), cid: content.map(Cid::of_block), decoder, verification: content.map(|_| CidChecked) }
+        let verification = content.map(|_| CidChecked);
+        Known { rev: rev(n), cid: content.map(Cid::of_block), decoder, verification, raw: None }
     }
 
     #[test]
@@ -193,9 +197,15 @@ mod tests {
             let known = Known { verification: Some(verification), ..known(5, Some(b"a"), 1) };
             assert_eq!(decide(Some(&known), None, news, origin, 1), expected, "case {i}");
         }
-        // An older decoder's reading is made anew, but not from what is less than what is known.
-        let old = known(5, Some(b"a"), 0);
-        assert_eq!(decide(Some(&old), None, checked(6, b"a", Mismatch), stream, 1), Verdict::Advanced);
-        assert_eq!(decide(Some(&old), None, checked(6, b"a", Signed), stream, 1), Verdict::Applied);
+        // An older decoder's reading is made anew, however little what comes was checked, but for what cannot be it.
+        for verification in [Unverifiable, CidChecked, Signed] {
+            let old = Known { verification: Some(verification), ..known(5, Some(b"a"), 0) };
+            for news in [Unverifiable, CidChecked, Signed] {
+                assert_eq!(decide(Some(&old), None, checked(6, b"a", news), stream, 1), Verdict::Applied);
+                assert_eq!(decide(Some(&old), None, checked(5, b"a", news), backfill, 1), Verdict::Applied);
+            }
+            assert_eq!(decide(Some(&old), None, checked(6, b"a", Mismatch), stream, 1), Verdict::Advanced);
+            assert_eq!(decide(Some(&old), None, checked(5, b"a", Mismatch), stream, 1), dropped(Duplicate));
+        }
     }
 }

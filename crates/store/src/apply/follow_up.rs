@@ -1,4 +1,4 @@
-//! What a batch leaves to do and to tell, in its own transaction: accounts, jobs, change log, rejects, inbox, cursor.
+//! What a batch leaves to do and to tell, in its own transaction: jobs, change log, rejects, inbox, cursor.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -8,7 +8,7 @@ use types::{Batch, Change, CursorMove, Did, Hint, Reject};
 use super::{Transaction, holds, ledger::Written, projection::Touched, quota::Quotas};
 use crate::{
     CHANGES_CHANNEL, StoreError, crash,
-    jobs::{JobKind, enqueue, enqueue_later},
+    jobs::{JobKind, enqueue, enqueue_each},
 };
 
 /// After so many entries the change log forgets what is older than an hour: whoever was away so long starts afresh.
@@ -30,8 +30,7 @@ pub(crate) async fn write(
     touched: &Touched,
     generation: i32,
 ) -> Result<Vec<String>, StoreError> {
-    let mut new_actors = meet(tx, touched).await?;
-    new_actors.extend(written.met.iter().cloned());
+    let new_actors: Vec<String> = touched.new_actors.iter().chain(&written.met).cloned().collect();
     // A relay may not crawl a hold, so one that is new is read directly.
     let new_holds = holds::meet(tx, touched).await?;
     queue(tx, changes, written, touched, &new_actors, new_holds).await?;
@@ -50,21 +49,6 @@ pub(crate) async fn settle(tx: &Transaction<'_>, batch: &Batch, quotas: &mut Quo
         move_cursor(tx, cursor).await?;
     }
     Ok(())
-}
-
-/// Makes rows for accounts and holds that are seen for the first time.
-async fn meet(tx: &Transaction<'_>, touched: &Touched) -> Result<Vec<String>, StoreError> {
-    let dids: Vec<&String> = touched.actors.union(&touched.holds).collect();
-    if dids.is_empty() {
-        return Ok(Vec::new());
-    }
-    let rows = tx
-        .query(
-            "INSERT INTO actor (did) SELECT * FROM unnest($1::text[]) ON CONFLICT DO NOTHING RETURNING did",
-            &[&dids],
-        )
-        .await?;
-    Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
 async fn queue(
@@ -86,15 +70,22 @@ async fn queue(
             }
         }
     }
-    // Those whom this batch is the first to name.
-    hide(tx, changes).await?;
     let manifests: Vec<String> = touched.manifests.iter().map(|id| format!("{}/{}", id.did, id.rkey)).collect();
-    enqueue(tx.inner(), JobKind::Manifest, &manifests).await?;
+    let purged = changes.iter().filter_map(|change| match change {
+        Change::Purge { did, .. } => Some(did.as_str().to_owned()),
+        _ => None,
+    });
+    let later = |dids: &BTreeSet<Did>, pause| -> Vec<(String, Duration)> {
+        dids.iter().map(|did| (did.as_str().to_owned(), pause)).collect()
+    };
+    let mut readings: Vec<(String, Duration)> = resyncs.into_iter().map(|did| (did, Duration::ZERO)).collect();
+    readings.extend(later(&written.unproved, PROOF_PAUSE));
+    readings.extend(later(&written.put_off, tomorrow()));
+    // By their names, and all of a kind at once: whoever else locks several of these rows does it in that order.
     enqueue(tx.inner(), JobKind::Actor, &looks.into_iter().collect::<Vec<_>>()).await?;
-    enqueue(tx.inner(), JobKind::Resync, &resyncs.into_iter().collect::<Vec<_>>()).await?;
-    let names = |dids: &BTreeSet<Did>| dids.iter().map(|did| did.as_str().to_owned()).collect::<Vec<_>>();
-    enqueue_later(tx.inner(), JobKind::Resync, &names(&written.unproved), PROOF_PAUSE).await?;
-    enqueue_later(tx.inner(), JobKind::Resync, &names(&written.put_off), tomorrow()).await
+    enqueue(tx.inner(), JobKind::Manifest, &manifests).await?;
+    enqueue_each(tx.inner(), JobKind::Resync, &readings).await?;
+    enqueue(tx.inner(), JobKind::Scrub, &purged.collect::<Vec<_>>()).await
 }
 
 /// The time until some moment after midnight.
@@ -103,22 +94,6 @@ fn tomorrow() -> Duration {
     let midnight = (now.date_naive() + Days::new(1)).and_time(NaiveTime::MIN).and_utc();
     // The nanoseconds are as good as dice.
     (midnight - now).to_std().unwrap_or_default() + MORNING.mul_f64(f64::from(now.timestamp_subsec_nanos()) / 1e9)
-}
-
-/// Hides the accounts that the batch calls inactive, until a look has an answer. Before anything else: whoever shows or hides
-/// an account locks its row first and then the repositories that it stars.
-pub(crate) async fn hide(tx: &Transaction<'_>, changes: &[Change]) -> Result<(), StoreError> {
-    let hidden: Vec<&str> = changes
-        .iter()
-        .filter_map(|change| match change {
-            Change::Look { did, hint: Hint::Account { active: false } } => Some(did.as_str()),
-            _ => None,
-        })
-        .collect();
-    if !hidden.is_empty() {
-        tx.execute("UPDATE actor SET active = false WHERE did = ANY($1) AND active", &[&hidden]).await?;
-    }
-    Ok(())
 }
 
 /// Writes what changed into the change log, and notifies its sequence number: payloads are small.

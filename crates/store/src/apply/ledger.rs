@@ -1,6 +1,9 @@
 //! The ledger: which changes are news, and the newest bytes of every record.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+};
 
 use futures::future::try_join;
 use tokio_postgres::types::Type;
@@ -38,7 +41,7 @@ const INCOMING: Table = Table { name: "incoming", columns: COLUMNS };
 #[derive(Default)]
 pub(crate) struct Written<'a> {
     /// Records whose projection has to be made anew (`Some`) or removed (`None`).
-    pub projected: BTreeMap<RecordId, Option<&'a Record>>,
+    pub projected: BTreeMap<RecordId, Option<Cow<'a, Record>>>,
     /// What the fingerprint loses and gains: (before, after) of each record, `None` where there is none.
     pub contents: BTreeMap<RecordId, (Option<Cid>, Option<Cid>)>,
     /// Accounts whose repository has to be read again.
@@ -118,14 +121,39 @@ pub(crate) struct Entries<'a> {
 
 struct Entry<'a> {
     news: News,
-    put: Option<&'a Put>,
+    put: Option<Cow<'a, Put>>,
     /// Whether the ledger had a row of it before the batch.
     is_known: bool,
 }
 
 /// What a record says, if it can be believed.
-fn readable(put: &Put) -> Option<&Record> {
-    if put.verification == Verification::Mismatch { None } else { put.record.as_ref().ok() }
+fn readable<'a>(put: &Cow<'a, Put>) -> Option<Cow<'a, Record>> {
+    if put.verification == Verification::Mismatch {
+        return None;
+    }
+    match put {
+        Cow::Borrowed(put) => put.record.as_ref().ok().map(Cow::Borrowed),
+        Cow::Owned(put) => put.record.as_ref().ok().cloned().map(Cow::Owned),
+    }
+}
+
+/// Content that is projected anew keeps the better check that it had. Where what came was not hashed itself, that check was
+/// not of its bytes: those of the ledger are read again in its place.
+fn keep_the_better<'a>(known: &Known, news: &mut News, put: &mut Option<Cow<'a, Put>>) {
+    if known.cid != news.cid || known.verification <= news.verification {
+        return;
+    }
+    let Some(came) = put.as_ref().filter(|put| put.verification < Verification::CidChecked) else {
+        news.verification = known.verification;
+        return;
+    };
+    // What is too large was not kept.
+    let kept = known.raw.clone().filter(|raw| !raw.is_empty());
+    if let (Some(raw), Some(verification)) = (kept, known.verification) {
+        let decoded = Put::decode(came.id.clone(), news.rev, came.cid, raw, verification);
+        news.verification = known.verification;
+        *put = Some(Cow::Owned(decoded));
+    }
 }
 
 /// Decides on every put and delete in order: what that means for the index, and the ledger's rows to [write](save). Verdicts
@@ -144,16 +172,21 @@ pub(crate) async fn decide_all<'a>(
     }
     let (mut known, floors) = try_join(load(tx, &candidates), load_floors(tx, &candidates)).await?;
     let is_old: HashSet<&RecordId> = known.keys().copied().collect();
-    for Candidate { at, id, news, put } in candidates {
+    let is_live = matches!(origin, Origin::Stream | Origin::Hold);
+    for Candidate { at, id, mut news, put } in candidates {
         let old = known.get(id);
         let before = old.and_then(|known| known.cid);
+        let mut put = put.map(Cow::Borrowed);
         let mut verdict = decide(old, floors.get(id.did.as_str()).copied(), news, origin, DECODER);
         // A repository that is read has its own bounds.
         // The deletion of a known record leaves less than was there.
         let is_written = matches!(verdict, Verdict::Applied | Verdict::Verified) && (put.is_some() || old.is_none());
-        let bytes = put.map_or(0, |put| put.raw.len());
-        if is_written && origin == Origin::Stream && !quotas.take_record(&id.did, old.is_none(), bytes) {
+        let bytes = put.as_ref().map_or(0, |put| put.raw.len());
+        if is_written && is_live && !quotas.take_record(&id.did, old.is_none(), bytes) {
             verdict = Verdict::Dropped(DropReason::Quota);
+        }
+        if let (Verdict::Applied, Some(old)) = (verdict, old) {
+            keep_the_better(old, &mut news, &mut put);
         }
         tell(at, verdict);
         written.note(&id.did, verdict, news, origin);
@@ -170,13 +203,13 @@ pub(crate) async fn decide_all<'a>(
             }
             Verdict::Applied | Verdict::Verified => {
                 let News { rev, cid, verification } = news;
-                known.insert(id, Known { rev, cid, decoder: DECODER, verification });
-                entries.whole.insert(id, Entry { news, put, is_known: is_old.contains(id) });
-                entries.revs.remove(id);
+                known.insert(id, Known { rev, cid, decoder: DECODER, verification, raw: None });
                 written.contents.entry(id.clone()).or_insert((before, None)).1 = news.cid;
                 if verdict == Verdict::Applied {
-                    written.projected.insert(id.clone(), put.and_then(readable));
+                    written.projected.insert(id.clone(), put.as_ref().and_then(readable));
                 }
+                entries.whole.insert(id, Entry { news, put, is_known: is_old.contains(id) });
+                entries.revs.remove(id);
             }
         }
     }
@@ -193,9 +226,10 @@ async fn load<'a>(
     let rkeys: Vec<&str> = ids.iter().map(|id| id.rkey.as_str()).collect();
     let rows = tx
         .query(
-            "SELECT did, collection, rkey, rev, cid, decoder, verification FROM record
+            "SELECT did, collection, rkey, rev, cid, decoder, verification, CASE WHEN decoder < $4 THEN raw END AS raw
+             FROM record
              JOIN unnest($1::text[], $2::text[], $3::text[]) AS key (did, collection, rkey) USING (did, collection, rkey)",
-            &[&dids, &collections, &rkeys],
+            &[&dids, &collections, &rkeys, &DECODER],
         )
         .await?;
     rows.iter()
@@ -209,7 +243,8 @@ async fn load<'a>(
             let verification: Option<Verification> = verification
                 // A row that an earlier version wrote.
                 .or(cid.map(|_| Verification::Unverifiable));
-            Ok((id, Known { rev, cid, decoder: row.get("decoder"), verification }))
+            let raw = row.get::<_, Option<&[u8]>>("raw").map(Into::into);
+            Ok((id, Known { rev, cid, decoder: row.get("decoder"), verification, raw }))
         })
         .collect()
 }
@@ -272,6 +307,7 @@ pub(crate) async fn save(tx: &Transaction<'_>, entries: &Entries<'_>) -> Result<
 
 /// Adds a row of the ledger.
 fn push(rows: &mut Rows, id: &RecordId, Entry { news, put, .. }: &Entry<'_>) -> Result<(), StoreError> {
+    let put = put.as_deref();
     let reason = put.and_then(reason);
     let state = match (put, &reason) {
         (None, _) => "deleted",
@@ -288,6 +324,6 @@ fn push(rows: &mut Rows, id: &RecordId, Entry { news, put, .. }: &Entry<'_>) -> 
         &DECODER,
         &reason,
         &put.map(|put| &*put.raw),
-        &put.map(|put| put.verification.as_str()),
+        &news.verification.map(Verification::as_str),
     ])
 }

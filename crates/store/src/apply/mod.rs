@@ -4,11 +4,13 @@
 //! [`fingerprint`] (what is derived from them), [`follow_up`] (jobs, change log, rejects, inbox, cursor); [`part`] puts these
 //! in order, [`quota`] bounds what one account may leave, and [`silence`] is how a standby sees that a writer is none.
 
+mod actors;
 mod copy;
 mod decide;
 pub(crate) mod fingerprint;
 mod follow_up;
 mod holds;
+mod late;
 mod ledger;
 mod part;
 mod projection;

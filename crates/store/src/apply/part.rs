@@ -4,8 +4,8 @@ use futures::future::try_join;
 use types::{Batch, Change, DropReason, Origin, Reject, records::Refusal};
 
 use super::{
-    Applied, Transaction, Verdict, fingerprint, follow_up, ledger, projection, purge, quota::Quotas, repository,
-    snapshot,
+    Applied, Transaction, Verdict, actors, fingerprint, follow_up, ledger, projection, purge, quota::Quotas,
+    repository, snapshot,
 };
 use crate::{StoreError, crash};
 
@@ -56,7 +56,7 @@ pub(super) async fn write(
         _ => LOOK,
     });
     let mut verdicts: Vec<&'static str> = verdicts.collect();
-    follow_up::hide(tx, changes).await?;
+    actors::hide(tx, changes).await?;
     crash::point("before-ledger");
     let tell = |at: usize, verdict: Verdict| verdicts[at] = verdict.as_str();
     let (mut written, entries) = ledger::decide_all(tx, origin, changes, quotas, tell).await?;
@@ -72,7 +72,8 @@ pub(super) async fn write(
         written.merge(swept);
         rows = projection::rows(&written).await?;
     }
-    let (touched, ()) = try_join(projection::write(tx, &written, rows), fingerprint::write(tx, &written)).await?;
+    let projecting = projection::write(tx, changes, &written, rows);
+    let (touched, ()) = try_join(projecting, fingerprint::write(tx, &written)).await?;
     crash::point("after-projection");
     purge::forget(tx, changes, &touched).await?;
     let follow_up = follow_up::write(tx, changes, &written, &touched, generation);

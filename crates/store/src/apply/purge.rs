@@ -10,7 +10,7 @@ use super::{
     projection::Touched,
     snapshot::{raise_floor, written},
 };
-use crate::{StoreError, archive};
+use crate::StoreError;
 
 /// Removes the account's rows of the ledger up to a revision, tombstones too, and raises its floor.
 pub(crate) async fn remove<'a>(tx: &Transaction<'_>, did: &Did, rev: Tid) -> Result<Written<'a>, StoreError> {
@@ -27,7 +27,7 @@ pub(crate) async fn remove<'a>(tx: &Transaction<'_>, did: &Did, rev: Tid) -> Res
 }
 
 /// Removes what is kept about the purged accounts of a batch outside of the generation. After the projections, which tell
-/// what nobody else refers to.
+/// what nobody else refers to. The archive is large, and may be damaged: a job goes through it.
 pub(crate) async fn forget(tx: &Transaction<'_>, changes: &[Change], touched: &Touched) -> Result<(), StoreError> {
     let purged = changes.iter().filter_map(|change| match change {
         Change::Purge { did, .. } => Some(did),
@@ -37,12 +37,11 @@ pub(crate) async fn forget(tx: &Transaction<'_>, changes: &[Change], touched: &T
     if purged.is_empty() {
         return Ok(());
     }
-    for did in &purged {
-        archive::scrub(tx.inner(), did).await?;
-    }
     let purged: Vec<&str> = purged.into_iter().map(Did::as_str).collect();
     for statement in [
-        "UPDATE actor SET handle = NULL, handle_checked_at = NULL, pds = NULL, hold_endpoint = NULL WHERE did = ANY($1)",
+        "UPDATE actor SET handle = NULL, handle_checked_at = NULL, pds = NULL, hold_endpoint = NULL,
+                purged_at = CASE WHEN NOT active THEN now() END
+         WHERE did = ANY($1)",
         "DELETE FROM hold_health WHERE did = ANY($1)",
         "DELETE FROM tag_history WHERE did = ANY($1)",
         "DELETE FROM reject WHERE did = ANY($1)",

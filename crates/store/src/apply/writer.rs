@@ -5,7 +5,9 @@ use tokio_postgres::Client;
 use types::Batch;
 
 use super::{
-    follow_up, part,
+    follow_up,
+    late::Purged,
+    part,
     quota::{Caps, Quotas},
     silence,
     transaction::{Statements, Transaction},
@@ -37,6 +39,7 @@ pub struct Writer {
     statements: Statements,
     tenure: Tenure,
     quotas: Quotas,
+    purged: Purged,
     archives: bool,
     /// The last day for which the archive has a place.
     prepared: Option<NaiveDate>,
@@ -83,9 +86,10 @@ impl Writer {
         client.batch_execute(SESSION).await?;
         let epoch = client.query_one("UPDATE writer SET epoch = epoch + 1 RETURNING epoch", &[]).await?.get(0);
         let quotas = Quotas::load(&client, Caps::default()).await?;
+        let purged = Purged::load(&client).await?;
         let tenure = Tenure { generation, epoch };
         let statements = Statements::default();
-        Ok(Some(Self { client, statements, tenure, quotas, archives: true, prepared: None }))
+        Ok(Some(Self { client, statements, tenure, quotas, purged, archives: true, prepared: None }))
     }
 
     /// Whether events are archived; they are, unless told otherwise.
@@ -121,10 +125,14 @@ impl Writer {
     /// [`StoreError::Fenced`] when another process is the writer now; anything else leaves the database as it was.
     pub async fn apply(&mut self, mut batch: Batch) -> Result<Applied, StoreError> {
         self.quotas.begin(Utc::now().date_naive());
+        self.purged.look_again(&self.client, &batch).await?;
+        batch.rejects.retain(|reject| !self.purged.holds(reject.did.as_ref()));
         let mut recording = None;
         if self.archives {
-            let quotas = &mut self.quotas;
-            let admit = |entry: &Entry| quotas.take_archive_bytes(entry.did.as_ref(), entry.raw.len());
+            let (quotas, purged) = (&mut self.quotas, &self.purged);
+            let admit = |entry: &Entry| {
+                !purged.is_late(entry) && quotas.take_archive_bytes(entry.did.as_ref(), entry.raw.len())
+            };
             recording = Recording::start(&batch, admit);
         }
         if let Some(day) = recording.as_ref().map(Recording::day)
@@ -146,6 +154,7 @@ impl Writer {
             result => result?,
         };
         crash::point("after-commit");
+        self.purged.add(&batch.changes);
         applied.over_quota = self.quotas.commit();
         Ok(applied)
     }

@@ -9,8 +9,8 @@ mod record;
 use bytes::Bytes;
 use chrono::NaiveDate;
 use futures::{Stream, StreamExt as _, stream};
-use tokio_postgres::{Client, GenericClient, Row};
-use types::{Cid, Collection, Did, Rkey, Tid};
+use tokio_postgres::{Client, Row};
+use types::{Cid, Collection, Did, Form, Rkey, Tid};
 
 pub(crate) use keep::make_partitions;
 pub use keep::{Limits, Pruned, prune};
@@ -27,7 +27,9 @@ pub struct Entry {
     pub received_at: i64,
     /// Where its source stood after it.
     pub position: Option<i64>,
-    /// Its bytes: a stream's frame, or a record's JSON where records are read one by one.
+    /// How its bytes are to be read; `None` for what an earlier version kept.
+    pub form: Option<Form>,
+    /// Its bytes, as they came.
     pub raw: Bytes,
     /// What it was made of.
     pub parts: Vec<Part>,
@@ -40,7 +42,7 @@ pub struct Part {
     pub collection: Option<Collection>,
     /// The record's key.
     pub rkey: Option<Rkey>,
-    /// The revision.
+    /// The revision, by the event's word or, where that tells none, that of the repository when it was read.
     pub rev: Option<Tid>,
     /// The record's CID; `None` for deletions too.
     pub cid: Option<Cid>,
@@ -81,7 +83,7 @@ pub fn read<'a>(
             )
             .await?;
         let Some(row) = row else { return Ok(None) };
-        let entries = unpack(&row)?;
+        let entries = unpack(&row).map_err(|damage| StoreError::Statement(Box::new(damage)))?;
         let (day, seq): (NaiveDate, i64) = (row.get("day"), row.get("seq"));
         let (origin, source): (String, Option<String>) = (row.get("origin"), row.get("source"));
         let found = entries.into_iter().filter(|entry| did.is_none_or(|did| entry.did.as_ref() == Some(did)));
@@ -95,38 +97,53 @@ pub fn read<'a>(
     })
 }
 
-/// Takes every event of an account out of the archive; call it inside the transaction that purges the account. Returns how
-/// many events there were. What others said of the account is theirs.
+/// Takes every event of an account out of the archive, a chunk at a time: what is done stays done if it is interrupted. Returns
+/// how many events there were. What others said of the account is theirs. A chunk that cannot be read may hold anything of the
+/// account, and can be of no use to anybody: it goes.
 ///
 /// # Errors
 /// When Postgres refuses, or is not there.
-pub async fn scrub(client: &impl GenericClient, did: &Did) -> Result<u64, StoreError> {
+pub async fn scrub(client: &Client, did: &Did) -> Result<u64, StoreError> {
     let chunks = client.query("SELECT day, seq FROM archive WHERE $1 = ANY (dids)", &[&did.as_str()]).await?;
     let mut gone = 0;
     for chunk in &chunks {
         let key: (NaiveDate, i64) = (chunk.get(0), chunk.get(1));
-        let row = client
-            .query_opt(
-                "SELECT raw_size, verdict_names, verdicts, bytes FROM archive WHERE (day, seq) = ($1, $2) FOR UPDATE",
-                &[&key.0, &key.1],
-            )
-            .await?;
-        // Pruned meanwhile.
-        let Some(row) = row else { continue };
-        let mut entries = unpack(&row)?;
-        let before = entries.len();
-        entries.retain(|entry| entry.did.as_ref() != Some(did));
-        gone += (before - entries.len()) as u64;
-        record::rewrite(client, key, &entries).await?;
+        // Another account may be taken out of it at the same time.
+        while let Some(events) = scrub_chunk(client, key, did).await? {
+            gone += events;
+        }
     }
     Ok(gone)
 }
 
-fn unpack(row: &Row) -> Result<Vec<Entry>, StoreError> {
+/// Takes an account's events out of a chunk; `None` when it has none, or is not there any more.
+async fn scrub_chunk(client: &Client, key: (NaiveDate, i64), did: &Did) -> Result<Option<u64>, StoreError> {
+    let row = client
+        .query_opt(
+            "SELECT dids, raw_size, verdict_names, verdicts, bytes FROM archive WHERE (day, seq) = ($1, $2) AND $3 = ANY (dids)",
+            &[&key.0, &key.1, &did.as_str()],
+        )
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let seen: Vec<String> = row.get("dids");
+    let mut entries = match unpack(&row) {
+        Ok(entries) => entries,
+        Err(damage) => {
+            tracing::error!(day = %key.0, seq = key.1, did = %did, %damage, "A chunk of the archive is damaged and cannot be purged: it is removed");
+            Vec::new()
+        }
+    };
+    let before = entries.len();
+    entries.retain(|entry| entry.did.as_ref() != Some(did));
+    let rewritten = record::rewrite(client, key, &seen, &entries).await?;
+    Ok(Some(if rewritten { (before - entries.len()) as u64 } else { 0 }))
+}
+
+fn unpack(row: &Row) -> Result<Vec<Entry>, chunk::Damaged> {
     let names: Vec<String> = row.get("verdict_names");
     let verdicts: &[u8] = row.get("verdicts");
     let verdicts: Vec<String> =
         verdicts.iter().map(|at| names.get(usize::from(*at)).cloned().unwrap_or_default()).collect();
     let size = usize::try_from(row.get::<_, i64>("raw_size")).unwrap_or_default();
-    chunk::unpack(row.get("bytes"), size, &verdicts).map_err(|damage| StoreError::Statement(Box::new(damage)))
+    chunk::unpack(row.get("bytes"), size, &verdicts)
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use chrono::{NaiveDate, Utc};
 use tokio::task::{JoinHandle, spawn_blocking};
-use tokio_postgres::GenericClient;
-use types::{Arrival, Batch, Change, DropReason};
+use tokio_postgres::Client;
+use types::{Arrival, Batch, Change, DropReason, Form};
 
 use super::{
     Entry, Part,
@@ -36,8 +36,8 @@ pub(crate) struct Recording {
 }
 
 impl Recording {
-    /// Begins to pack what `admit` does not refuse; `None` if nothing is left. A change that no event of the batch covers is
-    /// an event by itself.
+    /// Begins to pack what `admit` does not refuse; `None` if nothing is left. A change of a record that no event of the
+    /// batch covers is an event by itself.
     pub fn start(batch: &Batch, mut admit: impl FnMut(&Entry) -> bool) -> Option<Self> {
         let (mut entries, mut fates) = (Vec::new(), Vec::new());
         for (entry, of_it) in events(batch) {
@@ -103,24 +103,26 @@ impl Recording {
     }
 }
 
-/// Puts other events into the place of a chunk's; no events, no chunk.
+/// Puts other events into the place of a chunk's; no events, no chunk. Nothing happens, and the answer is `false`, if it is not
+/// the chunk that was read any more: `seen` is whose events were in it.
 pub(super) async fn rewrite(
-    client: &impl GenericClient,
+    client: &Client,
     (day, seq): (NaiveDate, i64),
+    seen: &[String],
     entries: &[Entry],
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     if entries.is_empty() {
-        client.execute("DELETE FROM archive WHERE (day, seq) = ($1, $2)", &[&day, &seq]).await?;
-        return Ok(());
+        let gone = "DELETE FROM archive WHERE (day, seq) = ($1, $2) AND dids = $3";
+        return Ok(client.execute(gone, &[&day, &seq, &seen]).await? == 1);
     }
     let packed = pack(entries).map_err(|error| StoreError::Statement(Box::new(error)))?;
     let fates = entries.iter().flat_map(|entry| entry.parts.iter().map(|part| part.verdict.as_str()));
     let (verdict_names, verdicts) = index(fates);
     let events = i32::try_from(entries.len()).unwrap_or(i32::MAX);
-    client
+    let written = client
         .execute(
             "UPDATE archive SET events = $3, dids = $4, verdict_names = $5, verdicts = $6, raw_size = $7, bytes = $8
-             WHERE (day, seq) = ($1, $2)",
+             WHERE (day, seq) = ($1, $2) AND dids = $9",
             &[
                 &day,
                 &seq,
@@ -130,10 +132,11 @@ pub(super) async fn rewrite(
                 &verdicts,
                 &(packed.raw_size as i64),
                 &packed.bytes,
+                &seen,
             ],
         )
         .await?;
-    Ok(())
+    Ok(written == 1)
 }
 
 /// Whose the events are; the empty name stands for those of nobody.
@@ -168,15 +171,6 @@ fn events(batch: &Batch) -> Vec<(Entry, Vec<Fate>)> {
         events.push(arrived(batch, arrival));
     }
     events.extend((next..batch.changes.len()).filter_map(|at| alone(batch, at, now)));
-    if batch.arrivals.is_empty() {
-        let refused = batch.rejects.iter().filter(|reject| reject.reason != DropReason::WrongBytes);
-        events.extend(refused.map(|reject| {
-            let parts = vec![Part::default()];
-            let raw = Bytes::from_owner(reject.raw.clone());
-            let entry = Entry { did: reject.did.clone(), received_at: now, position: None, raw, parts };
-            (entry, vec![Fate::Refused(reject.reason)])
-        }));
-    }
     events
 }
 
@@ -185,14 +179,14 @@ fn arrived(batch: &Batch, arrival: &Arrival) -> (Entry, Vec<Fate>) {
     let mut parts: Vec<Part> = changes.iter().map(part).collect();
     let mut fates: Vec<Fate> = arrival.changes.clone().take(changes.len()).map(Fate::Change).collect();
     for reason in &arrival.refused {
-        parts.push(Part::default());
+        parts.push(Part { rev: arrival.rev, ..Part::default() });
         fates.push(Fate::Refused(*reason));
     }
-    let Arrival { did, received_at, position, raw, .. } = arrival.clone();
-    (Entry { did, received_at, position, raw, parts }, fates)
+    let Arrival { did, received_at, position, form, raw, .. } = arrival.clone();
+    (Entry { did, received_at, position, form: Some(form), raw, parts }, fates)
 }
 
-/// A change that no event covers: a record that was read by itself.
+/// A change that no event covers: what is known of the record is all that came.
 fn alone(batch: &Batch, at: usize, now: i64) -> Option<(Entry, Vec<Fate>)> {
     let change = batch.changes.get(at)?;
     let raw = match change {
@@ -202,7 +196,8 @@ fn alone(batch: &Batch, at: usize, now: i64) -> Option<(Entry, Vec<Fate>)> {
         Change::Snapshot { .. } | Change::Purge { .. } | Change::Look { .. } => return None,
     };
     let did = Some(change.did().clone());
-    let entry = Entry { did, received_at: now, position: None, raw, parts: vec![part(change)] };
+    let form = Some(Form::Record);
+    let entry = Entry { did, received_at: now, position: None, form, raw, parts: vec![part(change)] };
     Some((entry, vec![Fate::Change(at)]))
 }
 

@@ -44,6 +44,13 @@ pub async fn actor(client: &mut Client, seen: &ActorSeen, generation: i32) -> Re
     let tx = client.transaction().await?;
     // Two who prove the same handle at once: the second one waits, and then sees the first.
     tx.execute("SELECT pg_advisory_xact_lock($1, hashtext($2)) WHERE $2 IS NOT NULL", &[&HANDLE_LOCK, &handle]).await?;
+    // Whoever changes more than its own row, or moves stars, locks rows as the writer does: they take turns.
+    tx.execute(
+        "SELECT FROM writer WHERE coalesce($2, true) <> coalesce((SELECT active FROM actor WHERE did = $1), true)
+                                OR EXISTS (SELECT FROM actor WHERE handle = $3 AND did <> $1) FOR NO KEY UPDATE",
+        &[&did, &active, &handle],
+    )
+    .await?;
     let taken = tx
         .query("UPDATE actor SET handle = NULL WHERE handle = $2 AND did <> $1 RETURNING did", &[&did, &handle])
         .await?;
@@ -56,8 +63,11 @@ pub async fn actor(client: &mut Client, seen: &ActorSeen, generation: i32) -> Re
                  VALUES ($1, $2, now(), $3, $4, coalesce($5, true), coalesce($6, 'unknown'), now(),
                          CASE WHEN $6 = 'deleted' THEN now() END)
                  ON CONFLICT (did) DO UPDATE
-                 SET handle = $2, handle_checked_at = now(), pds = coalesce($3, a.pds),
-                     hold_endpoint = coalesce($4, a.hold_endpoint), active = coalesce($5, a.active),
+                 -- What a purge removed stays removed until the account is back.
+                 SET handle = CASE WHEN $5 OR a.purged_at IS NULL THEN $2 END, handle_checked_at = now(),
+                     pds = CASE WHEN $5 OR a.purged_at IS NULL THEN coalesce($3, a.pds) END,
+                     hold_endpoint = CASE WHEN $5 OR a.purged_at IS NULL THEN coalesce($4, a.hold_endpoint) END,
+                     active = coalesce($5, a.active),
                      status = coalesce($6, a.status),
                      status_checked_at = CASE WHEN $6 IS NULL THEN a.status_checked_at ELSE now() END,
                      -- No answer leaves it open whether an account that is gone is still gone.
@@ -93,16 +103,6 @@ pub async fn is_gone_for_good(client: &Client, did: &Did, seconds: f64) -> Resul
     let statement = "SELECT EXISTS (SELECT FROM actor WHERE did = $1 AND NOT active AND purged_at IS NULL
                                     AND gone_at <= now() - $2::float8 * interval '1 second')";
     Ok(client.query_one(statement, &[&did.as_str(), &seconds]).await?.get(0))
-}
-
-/// What an account left is removed.
-///
-/// # Errors
-/// When Postgres refuses, or is not there.
-pub async fn purged(client: &Client, did: &Did) -> Result<(), StoreError> {
-    let statement = "UPDATE actor SET purged_at = now() WHERE did = $1 AND gone_at IS NOT NULL";
-    client.execute(statement, &[&did.as_str()]).await?;
-    Ok(())
 }
 
 /// Stores where a hold without a document must be, unless more is known of it.

@@ -44,7 +44,8 @@ async fn exists(client: &Client, table: &str, digest: &Digest) -> Result<bool, S
     Ok(client.query_one(&statement, &[&digest.as_str()]).await?.get(0))
 }
 
-/// Stores a manifest's bytes and what they refer to; nothing happens if they are there, since a digest has one content.
+/// Stores a manifest's bytes and what they refer to; nothing happens if they are there, since a digest has one content, or if no
+/// record names them any more: they are not put back once their account was purged. The record stays as it is meanwhile.
 ///
 /// # Errors
 /// When Postgres refuses, or is not there.
@@ -54,8 +55,9 @@ pub async fn manifest_bytes(client: &mut Client, manifest: &ManifestBytes) -> Re
     let tx = client.transaction().await?;
     let new = tx
         .execute(
-            "INSERT INTO manifest_bytes (digest, media_type, artifact_type, config_digest, config_media_type, subject, bytes)
-             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
+            "WITH named AS (SELECT FROM manifest WHERE digest = $1 LIMIT 1 FOR KEY SHARE)
+             INSERT INTO manifest_bytes (digest, media_type, artifact_type, config_digest, config_media_type, subject, bytes)
+             SELECT $1, $2, $3, $4, $5, $6, $7::bytea FROM named ON CONFLICT DO NOTHING",
             &[
                 &digest,
                 &manifest.media_type,
@@ -98,15 +100,16 @@ pub async fn manifest_bytes(client: &mut Client, manifest: &ManifestBytes) -> Re
     Ok(())
 }
 
-/// Stores an image's configuration; nothing happens if it is there.
+/// Stores an image's configuration; nothing happens if it is there, or if no manifest that is stored names it any more.
 ///
 /// # Errors
 /// When Postgres refuses, or is not there.
 pub async fn image_config(client: &Client, config: &ImageConfig) -> Result<(), StoreError> {
     client
         .execute(
-            "INSERT INTO image_config (digest, os, architecture, variant, created_at, bytes)
-             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
+            "WITH named AS (SELECT FROM manifest_bytes WHERE config_digest = $1 LIMIT 1 FOR KEY SHARE)
+             INSERT INTO image_config (digest, os, architecture, variant, created_at, bytes)
+             SELECT $1, $2, $3, $4, $5::timestamptz, $6::bytea FROM named ON CONFLICT DO NOTHING",
             &[
                 &config.digest.as_str(),
                 &config.os,

@@ -7,7 +7,7 @@ mod hold;
 mod hold_stream;
 
 pub use actor::{
-    ActorSeen, KnownActor, Status, actor, is_gone_for_good, known_actor, known_dids, legacy_hold, purged, stale_handles,
+    ActorSeen, KnownActor, Status, actor, is_gone_for_good, known_actor, known_dids, legacy_hold, stale_handles,
 };
 pub use bytes::{config_of, has_config, has_manifest, image_config, manifest_bytes};
 pub use changed::changed;

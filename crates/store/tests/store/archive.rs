@@ -3,7 +3,7 @@
 use chrono::{Days, Utc};
 use futures::TryStreamExt as _;
 use store::archive::{self, Found, Limits};
-use types::{Arrival, Batch, Change, Collection, CursorMove, Did, DropReason, Hint, Origin, Reject};
+use types::{Arrival, Batch, Change, Collection, CursorMove, Did, DropReason, Form, Hint, Origin, Reject};
 
 use crate::harness::{ALICE, BOB, Index, delete, id, manifest, put, star};
 
@@ -26,7 +26,8 @@ fn told(found: &[Found]) -> Vec<String> {
 
 fn arrival(did: &str, raw: &'static str, changes: std::ops::Range<usize>, refused: Vec<DropReason>) -> Arrival {
     let raw = bytes::Bytes::from_static(raw.as_bytes());
-    Arrival { did: Some(did.parse().unwrap()), received_at: 7, position: Some(41), raw, changes, refused }
+    let did = Some(did.parse().unwrap());
+    Arrival { did, position: Some(41), changes, refused, ..Arrival::new(Form::JetstreamV1, raw, 7) }
 }
 
 #[tokio::test]
@@ -45,16 +46,20 @@ async fn events_are_kept_as_they_came_with_their_verdicts() {
         arrival(BOB, "a star", 2..3, Vec::new()),
         arrival(BOB, "a new name", 3..4, Vec::new()),
     ];
-    let reason = DropReason::BadName;
-    batch.rejects =
-        vec![Reject { did: Some(ALICE.parse().unwrap()), reason, detail: "x".into(), raw: (*b"one").into() }];
+    let reject = || {
+        let (did, reason) = (Some(BOB.parse().unwrap()), DropReason::CidMismatch);
+        Reject { did, reason, detail: "x".into(), raw: (*b"one").into() }
+    };
+    batch.rejects = vec![reject()];
     batch.cursor = Some(CursorMove { source: "wss://x/subscribe".into(), to: 42, safe_time: None });
     index.writer.apply(batch).await.unwrap();
-    // Records that are read one by one are events by themselves, and so is what is refused of them.
+    // A change of a record without an event is one; what is refused without one was never seen.
     let mut batch = Batch::new(Origin::Backfill);
     batch.changes = vec![delete(3, s)];
-    let reason = DropReason::CidMismatch;
-    batch.rejects = vec![Reject { did: Some(BOB.parse().unwrap()), reason, detail: "x".into(), raw: (*b"{}").into() }];
+    batch.rejects = vec![reject()];
+    let rev = "3jzfcijpj2z2a".parse().unwrap();
+    let item = Arrival { rev: Some(rev), ..Arrival::new(Form::Listed, bytes::Bytes::from_static(b"{}"), 8) };
+    batch.take(item, Vec::new(), vec![reject()]);
     index.writer.apply(batch).await.unwrap();
     let found = all(&index, None).await;
     assert_eq!(
@@ -69,6 +74,10 @@ async fn events_are_kept_as_they_came_with_their_verdicts() {
     );
     assert_eq!((found[0].origin.as_str(), found[0].source.as_deref()), ("stream", Some("wss://x/subscribe")));
     assert_eq!((found[0].entry.received_at, found[0].entry.position), (7, Some(41)));
+    assert_eq!((found[4].entry.did.as_ref().unwrap().as_str(), found[4].entry.parts[0].rev), (BOB, Some(rev)));
+    let forms: Vec<Option<Form>> = found.iter().map(|found| found.entry.form).collect();
+    let frame = Some(Form::JetstreamV1);
+    assert_eq!(forms, [frame, frame, frame, Some(Form::Record), Some(Form::Listed)]);
     assert_eq!((found[3].origin.as_str(), found[3].source.as_deref()), ("backfill", None));
     assert_eq!(told(&all(&index, Some(ALICE)).await), ["one commit [m applied, m stale, - bad_name]"]);
 }
@@ -79,15 +88,57 @@ async fn a_purge_takes_an_account_out_and_leaves_the_others() {
     let star_of = |did: &str, n| put(n, id(did, Collection::Star, "s"), &star(ALICE, "app", true));
     index.apply(vec![star_of(ALICE, 1), star_of(BOB, 1)]).await;
     index.apply(vec![star_of(ALICE, 2)]).await;
-    let mut client = store::connect(index.database.url(), Some(1)).await.unwrap().client;
-    let tx = client.transaction().await.unwrap();
-    assert_eq!(archive::scrub(&tx, &ALICE.parse().unwrap()).await.unwrap(), 2);
-    tx.commit().await.unwrap();
+    assert_eq!(archive::scrub(&index.client, &ALICE.parse().unwrap()).await.unwrap(), 2);
     let found = all(&index, None).await;
     assert_eq!(found.iter().map(|found| found.entry.did.as_ref().unwrap().as_str()).collect::<Vec<_>>(), [BOB]);
     assert_eq!(found[0].entry.parts[0].verdict, "applied");
     assert_eq!(index.count("SELECT count(*) FROM archive WHERE 'did:plc:alice' = ANY (dids)").await, 0);
     assert_eq!(archive::scrub(&index.client, &ALICE.parse().unwrap()).await.unwrap(), 0);
+}
+
+/// Whatever it was, it can be served to nobody.
+#[tokio::test]
+async fn a_damaged_chunk_stops_neither_the_writer_nor_the_purge() {
+    let mut index = Index::new().await;
+    let star_of = |did: &str, n| put(n, id(did, Collection::Star, "s"), &star(ALICE, "app", true));
+    for n in 0..3 {
+        index.apply(vec![star_of(ALICE, n), star_of(BOB, n)]).await;
+    }
+    for damage in ["bytes = substr(bytes, 2)", "raw_size = 1 << 40"] {
+        let some = "WHERE (day, seq) = (SELECT day, seq FROM archive ORDER BY raw_size, seq LIMIT 1)";
+        index.client.batch_execute(&format!("UPDATE archive SET {damage}, dids = dids {some}")).await.unwrap();
+    }
+    let did: Did = ALICE.parse().unwrap();
+    let purge = Change::Purge { did: did.clone(), rev: crate::harness::rev(9) };
+    index.apply(vec![purge]).await;
+    assert_eq!(index.count("SELECT count(*) FROM record WHERE did = 'did:plc:alice'").await, 0);
+    archive::scrub(&index.client, &did).await.unwrap();
+    let left = all(&index, None).await;
+    assert!(left.iter().all(|found| found.entry.did.as_ref().unwrap().as_str() == BOB), "{left:?}");
+    assert_eq!(index.count("SELECT count(*) FROM archive WHERE 'did:plc:alice' = ANY (dids)").await, 0);
+}
+
+/// Two accounts that are purged at once share their chunks.
+#[tokio::test]
+async fn purges_do_not_undo_each_other() {
+    let mut index = Index::new().await;
+    let dids: Vec<String> = (0..6).map(|n| format!("did:plc:gone{n}")).collect();
+    for n in 0..8 {
+        let events = dids.iter().map(|did| put(n, id(did, Collection::Star, "s"), &star(ALICE, "app", true)));
+        index.apply(events.chain([put(n, id(BOB, Collection::Star, "s"), &star(ALICE, "app", true))]).collect()).await;
+    }
+    let scrubs = dids.iter().map(|did| {
+        let (url, did): (String, Did) = (index.database.url().into(), did.parse().unwrap());
+        tokio::spawn(async move {
+            let client = store::connect(&url, Some(1)).await.unwrap().client;
+            archive::scrub(&client, &did).await.unwrap()
+        })
+    });
+    for scrub in scrubs.collect::<Vec<_>>() {
+        assert_eq!(scrub.await.unwrap(), 8);
+    }
+    let left = all(&index, None).await;
+    assert_eq!(left.iter().map(|found| found.entry.did.as_ref().unwrap().as_str()).collect::<Vec<_>>(), [BOB; 8]);
 }
 
 #[tokio::test]

@@ -67,3 +67,25 @@ async fn several_moves_in_one_batch_leave_what_was_seen() {
     index.apply(vec![latest(3, "m2", 2), latest(4, "m1", 3), latest(5, "m2", 4)]).await;
     assert_eq!(told(&index, "latest").await, [row(2, "02-05", "-"), row(1, "02-02", "02-05")]);
 }
+
+/// What it points at may come late, and may go or become something else with it.
+#[tokio::test]
+async fn a_manifest_of_the_same_batch_is_remembered_by_its_digest() {
+    let m = |n, rkey, content| put(n, id(ALICE, Collection::Manifest, rkey), &manifest("app", content));
+    let gone = |n, collection, rkey| delete(n, id(ALICE, collection, rkey));
+    for (batch, digest) in [
+        (vec![gone(3, Collection::Tag, "t"), gone(3, Collection::Manifest, "m1")], 1),
+        (vec![gone(3, Collection::Manifest, "m1"), latest(4, "m2", 3)], 1),
+        (vec![m(3, "m1", 9), latest(4, "m2", 3)], 1),
+    ] {
+        let mut index = Index::new().await;
+        index.apply(pushed()).await;
+        index.apply(batch.clone()).await;
+        let ended = history(&index, "latest").await.pop().unwrap();
+        assert_eq!((ended.digest, ended.manifest), (Some(self::digest(digest)), Some("m1".into())), "{batch:?}");
+    }
+    let mut index = Index::new().await;
+    index.apply(vec![latest(2, "m1", 1)]).await;
+    index.apply(vec![latest(3, "m2", 2), m(3, "m1", 1)]).await;
+    assert_eq!(history(&index, "latest").await.pop().unwrap().digest, Some(digest(1)));
+}

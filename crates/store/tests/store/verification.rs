@@ -85,3 +85,36 @@ async fn what_cannot_be_hashed_is_served_and_asked_for_once() {
     assert_eq!(state(&index, &s).await, ("ok".into(), Some("unverifiable".into())));
     assert_eq!(index.count(RESYNCS).await, 0);
 }
+
+/// By a reconcile that distrusts it, or by a version before this one.
+#[tokio::test]
+async fn what_an_older_decoder_read_is_projected_anew_from_what_was_checked_less() {
+    let stars = "SELECT coalesce(string_agg(name, ' '), '') FROM repository WHERE stars = 1";
+    let stands =
+        "SELECT concat_ws(' ', verification, decoder > 0, convert_from(raw, 'UTF8')::jsonb #>> '{subject,repository}')
+                  FROM record";
+    for (known, came, repository, left) in [
+        (Verification::Signed, Verification::CidChecked, "a", "signed t a"),
+        (Verification::CidChecked, Verification::CidChecked, "a", "cid-checked t a"),
+        // What was not hashed may say anything: the bytes that were are read again.
+        (Verification::Signed, Verification::Unverifiable, "lie", "signed t a"),
+        (Verification::CidChecked, Verification::Unverifiable, "lie", "cid-checked t a"),
+    ] {
+        let mut index = Index::new().await;
+        let s = id(BOB, Collection::Star, "s");
+        let truth = checked(1, s.clone(), &star(ALICE, "a", true), known);
+        index.apply(vec![truth.clone()]).await;
+        let dump = index.dump().await;
+        let distrust = "UPDATE record SET decoder = 0, state = 'invalid'; DELETE FROM star; DELETE FROM star_edge;
+                        DELETE FROM repository";
+        index.client.batch_execute(distrust).await.unwrap();
+        let Change::Put(truth) = truth else { unreachable!() };
+        let Change::Put(read_now) = checked(1, s, &star(ALICE, repository, true), came) else { unreachable!() };
+        let change = Change::Put(Box::new(types::Put { cid: truth.cid, ..*read_now }));
+        assert_eq!(read(&mut index, Origin::Backfill, change.clone()).await.verdicts, [("applied", 1)].into());
+        let one = async |sql| index.client.query_one(sql, &[]).await.unwrap().get::<_, String>(0);
+        assert_eq!((one(stars).await, one(stands).await), ("a".into(), left.into()), "{known:?} {came:?}");
+        assert_eq!(index.dump().await, dump);
+        assert_eq!(read(&mut index, Origin::Backfill, change).await.verdicts, [("duplicate", 1)].into());
+    }
+}

@@ -9,11 +9,11 @@ mod tag;
 use std::collections::{BTreeMap, BTreeSet};
 
 use tokio::task::yield_now;
-use types::{Collection, Did, RecordId, records::Record};
+use types::{Change, Collection, Did, RecordId, records::Record};
 
 pub(crate) use star::StarMove;
 
-use super::{Transaction, copy::Copies, ledger::Written};
+use super::{Transaction, actors, copy::Copies, ledger::Written};
 use crate::StoreError;
 
 /// What a batch changed beyond its own records, for the steps that derive and tell.
@@ -31,6 +31,8 @@ pub(crate) struct Touched {
     pub manifests: Vec<RecordId>,
     /// Accounts that the new records speak of.
     pub actors: BTreeSet<String>,
+    /// Those of them, and of the holds, that the index had not heard of before.
+    pub new_actors: Vec<String>,
     /// Holds that the new records speak of.
     pub holds: BTreeSet<String>,
     /// Those of them that somebody else than the hold names.
@@ -52,7 +54,7 @@ const RECORDS_A_TURN: usize = 50;
 /// The rows of all records that a batch changed.
 pub(crate) async fn rows(written: &Written<'_>) -> Result<Copies, StoreError> {
     let mut copies = Copies::default();
-    let records = written.projected.iter().filter_map(|(id, record)| Some((id, (*record)?)));
+    let records = written.projected.iter().filter_map(|(id, record)| Some((id, record.as_deref()?)));
     for (n, (id, record)) in records.enumerate() {
         project(&mut copies, id, record)?;
         if n % RECORDS_A_TURN == 0 {
@@ -63,7 +65,12 @@ pub(crate) async fn rows(written: &Written<'_>) -> Result<Copies, StoreError> {
 }
 
 /// Puts [`rows`] in the place of those that the index has of the same records.
-pub(crate) async fn write(tx: &Transaction<'_>, written: &Written<'_>, rows: Copies) -> Result<Touched, StoreError> {
+pub(crate) async fn write(
+    tx: &Transaction<'_>,
+    changes: &[Change],
+    written: &Written<'_>,
+    rows: Copies,
+) -> Result<Touched, StoreError> {
     let mut touched = Touched::default();
     let mut moves = Moves::default();
     for collection in Collection::ALL {
@@ -79,6 +86,8 @@ pub(crate) async fn write(tx: &Transaction<'_>, written: &Written<'_>, rows: Cop
         note(id, record, &mut touched, &mut moves);
     }
     rows.copy(tx).await?;
+    touched.new_actors = actors::meet(tx, &touched).await?;
+    actors::hide(tx, changes).await?;
     touched.stars = moves.stars.write(tx).await?;
     moves.tags.write(tx).await?;
     touch_through_tags(tx, written, &mut touched).await?;
@@ -138,7 +147,7 @@ async fn remove(
     let rkeys: Vec<&str> = keys.iter().map(|id| id.rkey.as_str()).collect();
     for table in tables(collection) {
         let returning = match *table {
-            "manifest" => "RETURNING t.did, t.repository, t.digest",
+            "manifest" => "RETURNING t.did, t.repository, t.digest, t.rkey",
             "tag" => "RETURNING t.did, t.repository, t.rkey, t.tag, t.manifest_rkey, t.manifest_digest, t.updated_at",
             "page" => "RETURNING t.did, t.repository",
             "star" => "RETURNING t.did, t.owner, t.repository",
@@ -158,7 +167,10 @@ async fn remove(
             touched.repositories.insert(repository.clone());
             touched.lessened.insert(repository);
             match *table {
-                "manifest" => drop(touched.digests.insert((row.get(0), row.get(2)))),
+                "manifest" => {
+                    touched.digests.insert((row.get(0), row.get(2)));
+                    moves.tags.replaced(&row);
+                }
                 "tag" => moves.tags.removed(&row),
                 _ => {}
             }

@@ -65,6 +65,8 @@ impl Said {
 pub(super) struct Moves {
     before: BTreeMap<(String, String), Said>,
     after: BTreeMap<(String, String), Said>,
+    /// The digests of manifests that went, or became others, in the same batch.
+    digests: BTreeMap<(String, String), String>,
 }
 
 impl Moves {
@@ -73,6 +75,11 @@ impl Moves {
         let said =
             Said { repository: row.get(1), tag: row.get(3), manifest: row.get(4), digest: row.get(5), at: row.get(6) };
         self.before.insert((row.get(0), row.get(2)), said);
+    }
+
+    /// A row of `manifest` that goes: its account, repository, digest and key.
+    pub fn replaced(&mut self, row: &Row) {
+        self.digests.insert((row.get(0), row.get(3)), row.get(2));
     }
 
     pub fn added(&mut self, id: &RecordId, tag: &TagRecord) {
@@ -102,6 +109,12 @@ impl Moves {
         let dids: Vec<&str> = ended.iter().map(|((did, _), ..)| did.as_str()).collect();
         let rkeys: Vec<&str> = ended.iter().map(|((_, rkey), ..)| rkey.as_str()).collect();
         let since: Vec<_> = ended.iter().map(|(_, said, _)| said.at).collect();
+        // What the batch found there; else what it brought, late.
+        let digests = ended.iter().map(|((did, _), said, _)| {
+            let was = said.manifest.as_ref().and_then(|rkey| self.digests.get(&(did.clone(), rkey.clone())));
+            said.digest.as_ref().or(was).map(String::as_str)
+        });
+        let digests: Vec<Option<&str>> = digests.collect();
         let until: Vec<_> = ended.iter().map(|(.., until)| *until).collect();
         tx.execute(
             "INSERT INTO tag_history (did, repository, tag, rkey, until_rev, manifest_rkey, digest, since, until)
@@ -117,7 +130,7 @@ impl Moves {
                 &text(|said| Some(&said.repository)),
                 &text(|said| Some(&said.tag)),
                 &text(|said| said.manifest.as_deref()),
-                &text(|said| said.digest.as_deref()),
+                &digests,
                 &since,
                 &until,
             ],
