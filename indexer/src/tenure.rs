@@ -5,8 +5,8 @@ use std::{collections::BTreeSet, sync::Arc, time::Instant};
 
 use chrono::Utc;
 use store::{
-    Connection, INBOX_CHANNEL, JOBS_CHANNEL, StoreError, Writer, archive, backfill, crash, gaps, inbox, jobs, observe,
-    sources,
+    Connection, INBOX_CHANNEL, JOBS_CHANNEL, StoreError, Writer, archive, backfill, crash, freshness, gaps, inbox,
+    jobs, observe, sources,
 };
 use tokio::{
     sync::{Notify, mpsc, oneshot},
@@ -185,21 +185,26 @@ impl Desk {
     }
 }
 
-/// Passes notifications on.
+/// Passes notifications on, and shows that changes are told.
 async fn listen(database_url: String, wake: Arc<Wake>) -> Result<(), StoreError> {
     let Connection { client, mut notifications } = store::listen(&database_url, &[INBOX_CHANNEL, JOBS_CHANNEL]).await?;
     // What was told between the last look and the LISTEN.
     wake.inbox.notify_one();
     wake.jobs.notify_one();
-    while let Some((channel, _)) = notifications.recv().await {
-        match channel.as_str() {
-            INBOX_CHANNEL => wake.inbox.notify_one(),
-            JOBS_CHANNEL => wake.jobs.notify_one(),
-            _ => {}
+    let mut heartbeat = interval(freshness::HEARTBEAT);
+    heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            told = notifications.recv() => match told {
+                Some((channel, _)) if channel == INBOX_CHANNEL => wake.inbox.notify_one(),
+                Some((channel, _)) if channel == JOBS_CHANNEL => wake.jobs.notify_one(),
+                Some(_) => {}
+                None => break,
+            },
+            // Whoever hears it may believe what it read, as long as no change is told.
+            _ = heartbeat.tick() => freshness::beat(&client).await?,
         }
     }
-    // The connection lives as long as its client.
-    drop(client);
     Err(StoreError::Unavailable("the connection that listens ended".into()))
 }
 

@@ -5,7 +5,10 @@ use axum::{
     },
     response::{IntoResponse, Response},
 };
-use store::queries::{Asked, ServedBlob};
+use store::{
+    freshness::Key,
+    queries::{Asked, ServedBlob},
+};
 use types::Digest;
 
 use crate::{
@@ -26,6 +29,13 @@ pub(crate) async fn serve(
     name: &Name,
     digest: &Digest,
 ) -> Result<Response> {
+    let key = format!("{name}@{digest}");
+    if conditions.head
+        && let Some(blob) = registry.referred.get(&key)
+    {
+        return described(&blob, digest);
+    }
+    let since = registry.referred.moment();
     let account = owners::find(registry, &name.owner).await?;
     let blob = match registry.reader.served_blob(&account.did, &name.repository, digest).await? {
         Asked::Found(blob) => blob,
@@ -34,6 +44,9 @@ pub(crate) async fn serve(
         }
         Asked::NoRepository => return Err(manifests::no_repository(name)),
     };
+    if account.is_indexed {
+        registry.referred.put(key, blob.clone(), since, vec![Key::of(&format!("did:{}", account.did))]);
+    }
     if conditions.head {
         return described(&blob, digest);
     }

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use axum::{
     body::Body,
     http::{
@@ -6,7 +8,11 @@ use axum::{
     },
     response::{IntoResponse, Response},
 };
-use store::queries::{Asked, ServedManifest};
+use bytes::Bytes;
+use store::{
+    freshness::Key,
+    queries::{Asked, ServedManifest},
+};
 use types::{ManifestMediaType, Reference};
 
 use crate::{
@@ -26,20 +32,53 @@ pub(crate) async fn serve(
     name: &Name,
     reference: &Reference,
 ) -> Result<Response> {
+    let key = format!("{name}@{reference}");
+    if let Some(ready) = registry.ready.get(&key) {
+        return Ok(ready.answer(conditions));
+    }
+    let since = registry.ready.moment();
     let account = owners::find(registry, &name.owner).await?;
     let manifest = find(registry, &account, name, reference).await?;
-    let media_type = media_type(&manifest, name)?;
-    let Some(bytes) = manifest.bytes else {
-        return Err(OciError::new(Code::Internal, Code::Internal.row().2));
-    };
-    let mut headers = headers(&manifest.digest, reference)?;
-    if is_known(conditions.headers, &manifest.digest) {
-        return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
+    let keys = [format!("did:{}", account.did), format!("manifest:{}", manifest.digest)];
+    let ready = Arc::new(Ready::of(manifest, name, reference)?);
+    if account.is_indexed {
+        registry.ready.put(key, ready.clone(), since, keys.iter().map(|key| Key::of(key)).collect());
     }
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type.as_str()));
-    headers.insert(CONTENT_LENGTH, bytes.len().into());
-    let body = if conditions.head { Body::empty() } else { Body::from(bytes) };
-    Ok((headers, body).into_response())
+    Ok(ready.answer(conditions))
+}
+
+/// A manifest as it is served, whoever asks.
+pub(crate) struct Ready {
+    digest: String,
+    /// Those of a 304.
+    headers: HeaderMap,
+    media_type: ManifestMediaType,
+    bytes: Bytes,
+}
+
+impl Ready {
+    fn of(manifest: ServedManifest, name: &Name, reference: &Reference) -> Result<Self> {
+        let media_type = media_type(&manifest, name)?;
+        let internal = || OciError::new(Code::Internal, Code::Internal.row().2);
+        let bytes = manifest.bytes.ok_or_else(internal)?.into();
+        Ok(Self { headers: headers(&manifest.digest, reference)?, digest: manifest.digest, media_type, bytes })
+    }
+
+    /// About how much memory it takes.
+    pub fn size(&self) -> usize {
+        self.bytes.len() + 1024
+    }
+
+    fn answer(&self, conditions: &Conditions<'_>) -> Response {
+        let mut headers = self.headers.clone();
+        if is_known(conditions.headers, &self.digest) {
+            return (StatusCode::NOT_MODIFIED, headers).into_response();
+        }
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.media_type.as_str()));
+        headers.insert(CONTENT_LENGTH, self.bytes.len().into());
+        let body = if conditions.head { Body::empty() } else { Body::from(self.bytes.clone()) };
+        (headers, body).into_response()
+    }
 }
 
 /// Finds a manifest with its bytes: in the index, else on the network by way of the index.

@@ -13,6 +13,8 @@ use crate::{
 /// The account behind an owner's name.
 pub(crate) struct Account {
     pub did: Did,
+    /// Whether the change log would tell that the name means another account now.
+    pub is_indexed: bool,
     /// Its PDS, if the index knows it.
     pds: Option<Url>,
 }
@@ -20,24 +22,24 @@ pub(crate) struct Account {
 /// Finds the account. A handle that the index does not know, or has not checked within a day, is looked up on the network.
 pub(crate) async fn find(registry: &Registry, owner: &Owner) -> Result<Account> {
     match owner {
-        Owner::Did(did) => account(did.clone(), registry.reader.actor(did).await?, owner),
+        Owner::Did(did) => account(did.clone(), registry.reader.actor(did).await?, owner, true),
         Owner::Handle(handle) => match registry.reader.actor_by_handle(handle).await? {
-            Some(actor) => account(actor.did.parse().map_err(store::StoreError::from)?, Some(actor), owner),
+            Some(actor) => account(actor.did.parse().map_err(store::StoreError::from)?, Some(actor), owner, true),
             None => {
                 // Boxed, as all that leaves the machine: it is rare, and large.
                 let did = Box::pin(look_up(registry, handle)).await?;
                 let actor = registry.reader.actor(&did).await?;
-                account(did, actor, owner)
+                account(did, actor, owner, false)
             }
         },
     }
 }
 
-fn account(did: Did, actor: Option<ActorView>, owner: &Owner) -> Result<Account> {
+fn account(did: Did, actor: Option<ActorView>, owner: &Owner, is_indexed: bool) -> Result<Account> {
     if actor.as_ref().is_some_and(|actor| !actor.active) {
         return Err(OciError::new(Code::NameUnknown, format!("the account of {owner} is not available")));
     }
-    Ok(Account { did, pds: actor.and_then(|actor| actor.pds?.parse().ok()) })
+    Ok(Account { did, is_indexed, pds: actor.and_then(|actor| actor.pds?.parse().ok()) })
 }
 
 async fn look_up(registry: &Registry, handle: &Handle) -> Result<Did> {

@@ -1,11 +1,17 @@
 use std::sync::Arc;
 
 use outbound::{HoldClient, Outbound, Resolver};
-use store::{Reader, StoreError};
+use store::{
+    Reader, StoreError,
+    freshness::{self, Cache, Freshness},
+    queries::ServedBlob,
+};
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
     RegistryConfig,
     flights::Flights,
+    manifests::Ready,
     measure::METRICS,
     read_through::ReadThrough,
     tokens::{KeyError, Tokens},
@@ -24,7 +30,18 @@ pub struct Registry {
     pub(crate) read_through: ReadThrough,
     /// Manifest bytes that are being fetched, by account and digest.
     pub(crate) contents: Flights<(types::Did, types::Digest)>,
+    /// Manifests that were served, by `<name>@<reference>`.
+    pub(crate) ready: Cache<String, Arc<Ready>>,
+    /// Blobs that manifests refer to, by `<name>@<digest>`.
+    pub(crate) referred: Cache<String, ServedBlob>,
+    /// Ends the following of the change log.
+    _following: DropGuard,
 }
+
+/// The most bytes of manifests that are kept at hand.
+const READY_BYTES: u64 = 64 << 20;
+/// The most blobs whose manifests are remembered.
+const REFERRED: u64 = 100_000;
 
 /// Why the registry cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -45,7 +62,14 @@ impl Registry {
     pub async fn open(config: RegistryConfig, outbound: Outbound, resolver: Resolver) -> Result<Arc<Self>, SetupError> {
         service::metric::describe(METRICS);
         let reader = Reader::connect(&config.database_url, config.generation).await?;
+        let (freshness, following) = (Arc::new(Freshness::default()), CancellationToken::new());
+        tokio::spawn(freshness::follow(config.database_url.clone(), freshness.clone(), following.clone()));
         Ok(Arc::new(Self {
+            ready: Cache::new(freshness.clone(), READY_BYTES, |name: &String, ready: &Arc<Ready>| {
+                u32::try_from(name.len() + ready.size()).unwrap_or(u32::MAX)
+            }),
+            referred: Cache::new(freshness, REFERRED, |_, _| 1),
+            _following: following.drop_guard(),
             reader,
             writes: Writes::new(config.database_url.clone(), config.generation),
             holds: HoldClient::new(outbound.clone()),

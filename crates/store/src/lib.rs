@@ -4,7 +4,7 @@
 //! transaction a batch), [`cursors`], [`sources`] and [`gaps`] (how far sources were read, how they stand, what they lack),
 //! [`jobs`], [`backfill`] and [`inbox`] (what is left to do, and what others found), [`observe`] (what the network told us),
 //! [`archive`] (events as they came), [`records`] and [`queries`] (rows become views), [`fingerprint`] (two digests that say
-//! whether two indexes are equal), [`gauges`] (what an operator watches).
+//! whether two indexes are equal), [`freshness`] (whether what was read is still so), [`gauges`] (what an operator watches).
 //!
 //! Writes go through tokio-postgres (COPY, set-based merges), reads through SeaORM.
 
@@ -17,6 +17,7 @@ pub mod crash;
 pub mod cursors;
 mod error;
 pub mod fingerprint;
+pub mod freshness;
 pub mod gaps;
 pub mod gauges;
 pub mod inbox;
@@ -38,6 +39,8 @@ pub use queries::Reader;
 
 /// The channel on which the writer tells the sequence number of each applied batch.
 pub const CHANGES_CHANNEL: &str = "crowsnest_changes";
+/// The channel on which the writer's process shows that changes would be told.
+pub const HEARTBEAT_CHANNEL: &str = "crowsnest_heartbeat";
 /// The channel on which an inbox row is announced.
 pub const INBOX_CHANNEL: &str = "crowsnest_inbox";
 /// The channel on which new jobs are announced.

@@ -17,7 +17,7 @@ use http_body_util::BodyExt as _;
 use outbound::{Outbound, OutboundConfig, Resolver, ResolverConfig};
 use serde_json::{Value, json};
 use service::postgres::testing::TestDatabase;
-use store::{Writer, archive, inbox, observe};
+use store::{Writer, archive, freshness, inbox, observe};
 use tokio::{
     sync::Mutex,
     task::{AbortHandle, spawn},
@@ -103,8 +103,30 @@ impl App {
         self.indexing.abort();
     }
 
+    /// Another process on the same index.
+    pub async fn another(&self) -> Arc<Registry> {
+        let Registry { config, outbound, resolver, .. } = &*self.registry;
+        Registry::open(config.clone(), outbound.clone(), resolver.clone()).await.unwrap()
+    }
+
+    /// From here on the writer's heart beats, as the indexer's does, and what was served is kept at hand.
+    pub async fn beat(&self) -> AbortHandle {
+        let client = store::connect(self.database.url(), None).await.unwrap().client;
+        let beating = async move {
+            loop {
+                freshness::beat(&client).await.unwrap();
+                tokio::time::sleep(freshness::HEARTBEAT).await;
+            }
+        };
+        spawn(beating).abort_handle()
+    }
+
     pub async fn request(&self, request: Request<Body>) -> Answer {
-        let response = router(self.registry.clone()).oneshot(request).await.unwrap();
+        Self::request_to(&self.registry, request).await
+    }
+
+    pub async fn request_to(registry: &Arc<Registry>, request: Request<Body>) -> Answer {
+        let response = router(registry.clone()).oneshot(request).await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
         let body = response.into_body().collect().await.unwrap().to_bytes().to_vec();
         for (name, value) in [

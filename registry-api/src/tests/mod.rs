@@ -3,6 +3,7 @@
 mod app;
 mod blobs;
 mod errors;
+mod fresh;
 mod log;
 mod manifests;
 mod network;

@@ -6,11 +6,12 @@ mod key;
 #[cfg(test)]
 mod tests;
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use axum::http::HeaderValue;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use chrono::Utc;
+use moka::sync::Cache;
 use p256::ecdsa::{
     Signature, SigningKey, VerifyingKey,
     signature::{Signer as _, Verifier as _},
@@ -24,6 +25,9 @@ pub use key::KeyError;
 /// How long a token is good for; docker takes less than 60 s for 60 s.
 pub(crate) const LIFETIME: Duration = Duration::from_secs(300);
 
+/// How many checked tokens are remembered.
+const VERIFIED: u64 = 10_000;
+
 /// Makes and checks tokens.
 pub(crate) struct Tokens {
     key: SigningKey,
@@ -32,6 +36,8 @@ pub(crate) struct Tokens {
     header: String,
     service: String,
     realm: String,
+    /// Tokens whose signature was checked, by their text: a pull brings one with each of its requests.
+    verified: Cache<String, Arc<Claims>>,
 }
 
 /// What a token says ([claims](https://distribution.github.io/distribution/spec/auth/jwt/)).
@@ -80,7 +86,8 @@ impl Tokens {
         let host = public_url.host_str().unwrap_or_default();
         let service = public_url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
         let realm = format!("{}/auth/token", public_url.as_str().trim_end_matches('/'));
-        Self { key, verifier, header, service, realm }
+        let verified = Cache::builder().max_capacity(VERIFIED).time_to_live(LIFETIME).build();
+        Self { key, verifier, header, service, realm, verified }
     }
 
     /// The challenge of a 401: where a token is to be had, and for what.
@@ -117,7 +124,23 @@ impl Tokens {
     ///
     /// # Errors
     /// [`TokenError`]; nothing in a token is believed before its signature is checked.
-    pub fn verify(&self, token: &str) -> Result<Claims, TokenError> {
+    pub fn verify(&self, token: &str) -> Result<Arc<Claims>, TokenError> {
+        let claims = match self.verified.get(token) {
+            Some(claims) => claims,
+            None => {
+                let claims = Arc::new(self.read(token)?);
+                self.verified.insert(token.to_owned(), claims.clone());
+                claims
+            }
+        };
+        if claims.exp <= Utc::now().timestamp() {
+            return Err(TokenError::Expired);
+        }
+        Ok(claims)
+    }
+
+    /// What a token says that was signed here for this service, whenever.
+    fn read(&self, token: &str) -> Result<Claims, TokenError> {
         let (signed, signature) = token.rsplit_once('.').ok_or(TokenError::Foreign)?;
         let payload = signed.strip_prefix(&self.header).and_then(|rest| rest.strip_prefix('.'));
         let payload = payload.ok_or(TokenError::Foreign)?;
@@ -128,9 +151,6 @@ impl Tokens {
         let claims = claims.ok_or(TokenError::Foreign)?;
         if claims.aud != self.service {
             return Err(TokenError::WrongService);
-        }
-        if claims.exp <= Utc::now().timestamp() {
-            return Err(TokenError::Expired);
         }
         Ok(claims)
     }

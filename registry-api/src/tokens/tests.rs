@@ -15,7 +15,7 @@ fn claims(tokens: &Tokens) -> Claims {
 fn a_token_of_ours_is_taken_and_no_other() {
     let tokens = tokens("https://crowsnest.example");
     let (token, claims) = tokens.anonymous(Vec::new());
-    assert_eq!(tokens.verify(&token), Ok(claims.clone()));
+    assert_eq!(tokens.verify(&token), Ok(Arc::new(claims.clone())));
     assert_eq!(claims.aud, "crowsnest.example");
     assert!((60..=300).contains(&(claims.exp - claims.iat)));
 

@@ -9,6 +9,7 @@ mod authority;
 mod backfill;
 mod convergence;
 mod fingerprint;
+mod freshness;
 mod harness;
 mod histories;
 mod history;
