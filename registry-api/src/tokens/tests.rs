@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use std::os::unix::fs::PermissionsExt as _;
 

@@ -4,13 +4,12 @@ use super::{Freshness, Key, Moment};
 
 /// Values that were made from index rows, each with what it depends on. What has changed is never given out, whenever it was
 /// put in: a value that was read before a change and put in after it is as old as its reading.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Cache<K, V> {
     entries: moka::sync::Cache<K, Arc<Entry<V>>>,
     freshness: Arc<Freshness>,
 }
 
-#[derive(Debug)]
 struct Entry<V> {
     value: V,
     since: Moment,
