@@ -11,7 +11,7 @@ use tokio::sync::{
     OwnedSemaphorePermit, Semaphore,
     mpsc::{self, Receiver},
 };
-use types::{Arrival, Batch, Change, CursorMove, Origin, Reject};
+use types::{Arrival, Batch, Change, CursorMove, Form, Origin, Reject};
 
 /// The most changes of a batch; one step may go over it.
 const MOST_CHANGES: usize = 2_000;
@@ -42,16 +42,14 @@ pub struct Step {
 
 impl Step {
     /// What an event came to, with the event itself for the archive.
-    pub fn taken(changes: Vec<Change>, rejects: Vec<Reject>, cursor: Option<CursorMove>, raw: Bytes) -> Self {
-        let did = changes.first().map(|change| change.did().clone());
-        let arrival = Arrival {
-            did: did.or_else(|| rejects.first().and_then(|reject| reject.did.clone())),
-            received_at: Utc::now().timestamp_micros(),
-            position: cursor.as_ref().map(|cursor| cursor.to),
-            raw,
-            changes: 0..changes.len(),
-            refused: rejects.iter().map(|reject| reject.reason).collect(),
-        };
+    pub fn taken(
+        changes: Vec<Change>,
+        rejects: Vec<Reject>,
+        cursor: Option<CursorMove>,
+        (form, raw): (Form, Bytes),
+    ) -> Self {
+        let position = cursor.as_ref().map(|cursor| cursor.to);
+        let arrival = Arrival { position, ..Arrival::new(form, raw, Utc::now().timestamp_micros()) };
         Self { changes, rejects, cursor, arrival: Some(arrival), room: None }
     }
 }
@@ -107,21 +105,25 @@ pub fn gather(first: Step, waiting: &mut Receiver<Step>) -> Batch {
 
 /// Adds a step, and tells the size of its records and of the event.
 fn absorb(batch: &mut Batch, step: Step) -> usize {
-    let records = step.changes.iter().map(|change| if let Change::Put(put) = change { put.raw.len() } else { 0 });
-    let mut bytes = records.sum();
-    if let Some(mut arrival) = step.arrival {
-        bytes += arrival.raw.len();
-        let first = batch.changes.len();
-        arrival.changes = first..first + step.changes.len();
-        batch.arrivals.push(arrival);
+    let Step { changes, rejects, cursor, arrival, room: _ } = step;
+    let bytes = size(&changes) + arrival.as_ref().map_or(0, |arrival| arrival.raw.len());
+    match arrival {
+        Some(arrival) => batch.take(arrival, changes, rejects),
+        None => {
+            batch.changes.extend(changes);
+            batch.rejects.extend(rejects);
+        }
     }
-    batch.changes.extend(step.changes);
-    batch.rejects.extend(step.rejects);
     // The last one wins. After a failover that leaves the other source's cursor behind its data: duplicates, no loss.
-    if step.cursor.is_some() {
-        batch.cursor = step.cursor;
+    if cursor.is_some() {
+        batch.cursor = cursor;
     }
     bytes
+}
+
+/// How many bytes of records changes hold.
+fn size(changes: &[Change]) -> usize {
+    changes.iter().map(|change| if let Change::Put(put) = change { put.raw.len() } else { 0 }).sum()
 }
 
 #[cfg(test)]

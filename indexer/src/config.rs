@@ -139,6 +139,8 @@ pub struct Timing {
     pub short_job: Duration,
     /// The same for one that reads a repository.
     pub long_job: Duration,
+    /// How much more a reading may take for each record that it brings.
+    pub record: Duration,
     /// How long an account has to be deleted, by every answer, before what it left is removed.
     pub purge_after: Duration,
     /// How long a PDS may be slow to follow what a stream told of it, before that is taken for wrong.
@@ -163,6 +165,7 @@ impl Default for Timing {
             hold_age: Duration::from_secs(600),
             short_job: Duration::from_secs(60),
             long_job: Duration::from_secs(15 * 60),
+            record: Duration::from_millis(200),
             purge_after: Duration::from_secs(3600),
             lag_patience: Duration::from_secs(15 * 60),
         }

@@ -1,12 +1,14 @@
 //! What must hold of any bytes, however hostile. `fuzz/` feeds these functions; they panic when it does not hold.
 
+use std::cell::RefCell;
+
 use ipld_core::ipld::Ipld;
 use types::{Change, Collection, Did, Put, RecordId, Rkey, Verification, record_block, record_cid, records};
 
 use crate::{
     event::{Frame, FrameError},
     known::Known,
-    source::{car, cbor, firehose as stream, jetstream_v1 as v1},
+    source::{car, cbor, firehose as stream, inflate::Inflater, jetstream_v1 as v1, jetstream_v2 as v2},
     validate::{Outcome, validate},
 };
 
@@ -18,6 +20,77 @@ pub fn jetstream_v1(data: &[u8]) {
     // What is not UTF-8 the WebSocket refuses.
     let Ok(text) = str::from_utf8(data) else { return };
     judge(v1::decode(text), data);
+}
+
+/// A frame of a Jetstream, version 2, packed or not. The first byte says how the rest is sent: as text, as what comes over the
+/// wire, packed, or packed and then one byte of it changed.
+pub fn jetstream_v2(data: &[u8]) {
+    let Some((way, rest)) = data.split_first() else { return };
+    match way % 4 {
+        0 => text(rest),
+        1 => PACKING.with_borrow_mut(|packing| {
+            if let Some(unpacked) = packing.unpack(rest) {
+                text(&unpacked);
+            }
+        }),
+        2 => PACKING.with_borrow_mut(|packing| {
+            let packed = packing.pack(rest);
+            let unpacked = packing.unpack(&packed);
+            // Only text comes out.
+            assert!(unpacked.as_deref() == str::from_utf8(rest).ok().map(str::as_bytes), "{rest:?}");
+            text(rest);
+        }),
+        _ => PACKING.with_borrow_mut(|packing| {
+            let Some((&[high, low, change], rest)) = rest.split_first_chunk() else { return };
+            let packed = packing.pack(rest);
+            let mut spoilt = packed.clone();
+            let at = usize::from(u16::from_be_bytes([high, low])) % spoilt.len().max(1);
+            spoilt[at] ^= change;
+            if let Some(unpacked) = packing.unpack(&spoilt) {
+                text(&unpacked);
+            }
+            // What went wrong before leaves nothing behind.
+            let unpacked = packing.unpack(&packed);
+            assert!(unpacked.as_deref() == str::from_utf8(rest).ok().map(str::as_bytes), "{rest:?}");
+        }),
+    }
+}
+
+fn text(data: &[u8]) {
+    if let Ok(text) = str::from_utf8(data) {
+        judge(v2::decode(text), data);
+    }
+}
+
+/// Both sides of a stream that is packed.
+struct Packing {
+    inflater: Inflater,
+    compressor: zstd::bulk::Compressor<'static>,
+}
+
+thread_local! {
+    static PACKING: RefCell<Packing> = RefCell::new(Packing::new());
+}
+
+impl Packing {
+    #[expect(clippy::expect_used, reason = "the dictionary is a file of ours")]
+    fn new() -> Self {
+        let dictionary = include_bytes!("../../fuzz/jetstream_v2.dict");
+        let inflater = Inflater::new(dictionary).expect("a dictionary");
+        let compressor = zstd::bulk::Compressor::with_dictionary(1, dictionary).expect("a dictionary");
+        Self { inflater, compressor }
+    }
+
+    #[expect(clippy::expect_used, reason = "whatever bytes there are can be packed")]
+    fn pack(&mut self, data: &[u8]) -> Vec<u8> {
+        self.compressor.compress(data).expect("packed bytes")
+    }
+
+    fn unpack(&mut self, data: &[u8]) -> Option<Vec<u8>> {
+        let text = self.inflater.text(data).ok()?;
+        assert!(text.len() <= v2::MAX_FRAME);
+        Some(text.as_bytes().to_vec())
+    }
 }
 
 /// A binary frame of a raw firehose.
@@ -143,6 +216,7 @@ mod tests {
     fn the_seeds_hold() {
         for (name, read) in [
             ("jetstream_v1", super::jetstream_v1 as fn(&[u8])),
+            ("jetstream_v2", super::jetstream_v2),
             ("firehose", super::firehose),
             ("car", super::car),
             ("block", super::block),

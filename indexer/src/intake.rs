@@ -8,7 +8,7 @@ use crate::{
     batch::Step,
     event::{Frame, Position},
     known::Known,
-    source::{Wire, decode},
+    source::{Wire, decode, form},
     validate::{Outcome, validate},
 };
 
@@ -38,7 +38,8 @@ impl Intake {
             to,
             safe_time: time,
         });
-        Some(Step::taken(changes, rejects, cursor, Bytes::copy_from_slice(text.as_bytes())))
+        let came = (form(kind), Bytes::copy_from_slice(text.as_bytes()));
+        Some(Step::taken(changes, rejects, cursor, came))
     }
 }
 

@@ -6,6 +6,7 @@
 //! [`backfill`] and [`mod@reconcile`] have work done and wait for it.
 
 mod batch;
+mod budget;
 mod config;
 mod error;
 mod event;

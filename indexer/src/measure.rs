@@ -63,6 +63,13 @@ pub const METRICS: &[Metric] = {
             "Gaps in a stream, each followed by a backfill",
         ),
         metric(
+            Gauge,
+            "crowsnest_gap_missing_accounts",
+            Unit::Count,
+            &[],
+            "Accounts that could not be read in the place of a gap, and are tried again",
+        ),
+        metric(
             Counter,
             "crowsnest_job_runs_total",
             Unit::Count,
@@ -112,7 +119,7 @@ pub fn begin() {
     for verdict in ["applied", "verified", "advanced", "refused", "forged"] {
         counter!("crowsnest_changes_total", "verdict" => verdict).increment(0);
     }
-    for reason in ["unreachable", "stalled", "closed", "broken", "bad_frame"] {
+    for reason in ["unreachable", "stalled", "closed", "broken", "bad_frame", "too_old", "better"] {
         counter!("crowsnest_source_reconnects_total", "reason" => reason).increment(0);
     }
     counter!("crowsnest_source_gaps_total").increment(0);
@@ -223,6 +230,7 @@ fn tables(seen: &store::gauges::Gauges) {
     gauge!("crowsnest_inbox").set(seen.inbox as f64);
     gauge!("crowsnest_holds", "state" => "reachable").set(seen.holds_reachable as f64);
     gauge!("crowsnest_holds", "state" => "unreachable").set(seen.holds_unreachable as f64);
+    gauge!("crowsnest_gap_missing_accounts").set(seen.gap_missing as f64);
     gauge!("crowsnest_database_bytes").set(seen.database_bytes as f64);
 }
 

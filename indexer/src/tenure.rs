@@ -14,7 +14,7 @@ use tokio::{
     time::{Duration, MissedTickBehavior, interval, timeout},
 };
 use tokio_util::sync::CancellationToken;
-use types::{Batch, Change, Origin, Verification};
+use types::{Batch, Change, Verification};
 
 use crate::{
     IndexerConfig, IndexerError, Verify,
@@ -176,14 +176,9 @@ impl Desk {
     /// What other processes found is applied in the order in which they left it.
     async fn empty_inbox(&mut self) -> Result<(), StoreError> {
         loop {
-            let found = inbox::pending(self.writer.client(), INBOX_ROWS).await?;
-            if found.is_empty() {
+            let batch = inbox::pending(self.writer.client(), INBOX_ROWS).await?;
+            if batch.is_empty() {
                 return Ok(());
-            }
-            let mut batch = Batch::new(Origin::ReadThrough);
-            for found in found {
-                batch.inbox.push(found.inbox_id);
-                batch.changes.push(Change::Put(Box::new(found.put)));
             }
             self.apply(batch).await?;
         }
@@ -220,9 +215,10 @@ async fn keep_house(config: IndexerConfig, generation: i32) -> Result<(), StoreE
         measure::lag(config.status.lag_ms().unwrap_or_else(|| Utc::now().timestamp_millis() - began));
         sources::heard(&db, config.status.heard_at()).await?;
         backfill::refresh(&db).await?;
-        gaps::settle(&db).await?;
+        gaps::settle(&db).await?.iter().for_each(tell_gap);
         if second.is_multiple_of(PRUNE_EVERY) {
             archive::prune(&db, config.archive).await?;
+            backfill::forget_unread(&db).await?;
         }
         if second.is_multiple_of(STALE_HANDLES_EVERY) && jobs::due(&db, jobs::JobKind::Actor).await? < STALE_HANDLES {
             let age = config.timing.handle_age.as_secs_f64();
@@ -231,4 +227,16 @@ async fn keep_house(config: IndexerConfig, generation: i32) -> Result<(), StoreE
         }
     }
     Ok(())
+}
+
+/// A gap's end is told once, and so is that it does not end yet.
+fn tell_gap(gap: &gaps::Settled) {
+    match (gap.missing, gap.before) {
+        (0, _) => tracing::info!(source = %gap.source, "A gap is repaired: every repository was read in its place"),
+        (missing, None) => {
+            tracing::warn!(source = %gap.source, accounts = missing,
+                "A gap is not repaired: some accounts could not be read, and are tried again");
+        }
+        (missing, Some(_)) => tracing::debug!(source = %gap.source, accounts = missing, "A gap is not repaired yet"),
+    }
 }

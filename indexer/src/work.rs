@@ -1,6 +1,6 @@
 //! Commands that have work done and wait for it: by the indexer that runs, or else by this process.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use store::{
     Writer,
@@ -43,7 +43,7 @@ pub async fn queue_backfill(database_url: &str, dids: &[Did]) -> Result<Option<V
         backfill::resume(&connection.client).await?;
         return Ok(None);
     }
-    let keys: Vec<String> = dids.iter().map(ToString::to_string).collect();
+    let keys: Vec<String> = dids.iter().map(ToString::to_string).collect::<BTreeSet<_>>().into_iter().collect();
     backfill::some(&connection.client, &keys).await?;
     Ok(Some(keys))
 }
@@ -57,7 +57,7 @@ pub async fn until_done(
 ) -> Result<Progress, IndexerError> {
     let generation = store::prepare(&config.database_url).await?;
     let over = stop.child_token();
-    let worker = tokio::spawn(stand_in(config.clone(), generation, over.clone()));
+    let mut worker = tokio::spawn(stand_in(config.clone(), generation, over.clone()));
     let watch = async {
         let client = store::connect(&config.database_url, Some(generation)).await?.client;
         loop {
@@ -74,10 +74,15 @@ pub async fn until_done(
             }
         }
     };
-    let watched = watch.await;
-    over.cancel();
-    worker.await??;
-    watched
+    tokio::select! {
+        watched = watch => {
+            over.cancel();
+            worker.await??;
+            watched
+        }
+        // Without it nothing goes on; it ends by itself only when it failed, or at `stop`.
+        ended = &mut worker => ended?.map(|()| Progress::default()),
+    }
 }
 
 /// Is the writer whenever no other process is, and follows no source.

@@ -18,6 +18,8 @@ mod m20261121_000006_actors;
 mod m20261121_000007_archive;
 mod m20261121_000008_indexes;
 mod m20261121_000009_jobs;
+mod m20261121_000010_readings;
+mod m20261121_000011_inbox;
 mod m20261121_000012_plans;
 
 use sea_orm_migration::MigrationTrait;
@@ -39,6 +41,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000007_archive::Migration),
             Box::new(m20261121_000008_indexes::Migration),
             Box::new(m20261121_000009_jobs::Migration),
+            Box::new(m20261121_000010_readings::Migration),
+            Box::new(m20261121_000011_inbox::Migration),
             Box::new(m20261121_000012_plans::Migration),
         ]
     }

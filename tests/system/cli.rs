@@ -108,6 +108,22 @@ async fn an_index_that_is_not_there_is_not_made_up() -> Result<()> {
     passed()
 }
 
+#[tokio::test]
+async fn an_account_that_cannot_be_read_is_named_with_the_reason() -> Result<()> {
+    let scratch = Scratch::new()?;
+    let data = scratch.folder("data")?.display().to_string();
+    let asked = ["backfill", "--json", "--did", "did:plc:nobody", "--data-dir", &data];
+    let [_, _, network @ ..] = NOWHERE;
+    let mut command = command(&[&asked, &network[..]].concat());
+    let output = timeout(Duration::from_secs(60), command.env("CROWSNEST_LOG", "off").output()).await??;
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!((output.status.code(), stderr.lines().count()), (Some(1), 1), "{stderr}");
+    assert!(stderr.contains("did:plc:nobody could not be read: cannot connect to"), "{stderr}");
+    let answer: serde_json::Value = serde_json::from_slice(&output.stdout)?;
+    assert_eq!((&answer["failed"], &answer["unread"][0]["did"]), (&1.into(), &"did:plc:nobody".into()), "{answer}");
+    passed()
+}
+
 /// Root alone can hide the machine's Postgres; whoever is not has the other tests.
 #[tokio::test]
 async fn a_missing_postgres_is_named_with_what_to_do() -> Result<()> {

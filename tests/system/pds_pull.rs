@@ -1,5 +1,7 @@
 //! Images whose records were written through the reference PDS, indexed from its firehose, pulled by real clients.
 
+mod backfill;
+
 use std::time::Duration;
 
 use anyhow::Result;

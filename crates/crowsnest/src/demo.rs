@@ -1,9 +1,11 @@
 //! The demo: a network on this machine instead of the public one.
 
-use std::{fs, io::Write as _, os::unix::fs::OpenOptionsExt as _, path::Path};
+use std::{fs, io::Write as _, os::unix::fs::OpenOptionsExt as _, path::Path, time::Duration};
 
 use devnet::{Devnet, DevnetConfig};
 use service::config::{NetworkArgs, SourceArgs};
+use store::{Reader, StoreError};
+use tokio::time::{sleep, timeout};
 
 use crate::{data_dir, failure::Failure};
 
@@ -18,6 +20,36 @@ pub async fn start(data_dir: &Path, network: &mut NetworkArgs, source: &mut Sour
     network.allow_private_network = true;
     source.source = vec![places.jetstream_v1.parse()?];
     Ok(devnet)
+}
+
+/// The image that the instructions pull.
+const EXAMPLE: (&str, &str) = ("alice.test", "hello");
+/// How long the example is waited for, and how often it is looked for.
+const PATIENCE: Duration = Duration::from_secs(30);
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Waits until the index shows what the instructions pull, for a while at most.
+pub async fn indexed(reader: &Reader) -> Result<(), Failure> {
+    let shown = async {
+        while !is_shown(reader).await? {
+            sleep(LOOK).await;
+        }
+        Ok::<_, StoreError>(())
+    };
+    match timeout(PATIENCE, shown).await {
+        Ok(shown) => Ok(shown?),
+        Err(_) => {
+            tracing::warn!("The demo is not indexed yet; it will be in a while");
+            Ok(())
+        }
+    }
+}
+
+async fn is_shown(reader: &Reader) -> Result<bool, StoreError> {
+    let (handle, repository) = EXAMPLE;
+    let (Ok(handle), Ok(repository)) = (handle.parse(), repository.parse()) else { return Ok(false) };
+    let Some(owner) = reader.actor_by_handle(&handle).await? else { return Ok(false) };
+    reader.repository_exists(&owner.did.parse()?, &repository).await
 }
 
 /// Tells scripts where everything is. Written whole or not at all, since scripts wait for it.

@@ -61,21 +61,46 @@ pub async fn backfill(args: Backfill, stop: CancellationToken) -> Result<(), Fai
 }
 
 fn told(progress: &Progress, as_json: bool) -> Result<(), Failure> {
-    let Progress { total, done, failed, finished, trouble } = progress;
-    let answer = || json!({ "total": total, "done": done, "failed": failed, "finished": finished, "error": trouble });
-    match (trouble, finished) {
-        (Some(trouble), _) => {
-            if as_json {
-                println!("{}", answer());
-            }
-            Err(anyhow!("the repositories cannot be listed: {trouble}").into())
+    let Progress { total, done, failed, put_off, put_off_until, finished, trouble, unread } = progress;
+    let answer = || {
+        let unread: Vec<Value> = unread.iter().map(|of| json!({ "did": of.did, "reason": of.reason })).collect();
+        json!({ "total": total, "done": done, "failed": failed, "put_off": put_off, "put_off_until": put_off_until,
+                "finished": finished, "error": trouble, "unread": unread })
+    };
+    let failure = match (trouble, finished, failed) {
+        (Some(trouble), ..) => anyhow!("the repositories cannot be listed: {}", on_a_line(trouble)),
+        (None, false, _) => return Err(anyhow!("interrupted; the same command goes on where this one ended").into()),
+        (None, true, 1..) => anyhow!("{}", could_not(progress)),
+        (None, true, _) => {
+            let later = put_off_until.map_or_else(String::new, |until| {
+                let until = until.format("%Y-%m-%d %H:%M UTC");
+                format!("; {put_off} of them over a quota, to be read again from {until} on")
+            });
+            say(as_json, answer, &format!("{done} repositories read{later}"));
+            return Ok(());
         }
-        (None, false) => Err(anyhow!("interrupted; the same command goes on where this one ended").into()),
-        (None, true) => {
-            say(as_json, answer, &format!("{done} repositories read, {failed} could not be"));
-            Ok(())
-        }
+    };
+    if as_json {
+        println!("{}", answer());
     }
+    Err(failure.into())
+}
+
+/// How many could not be read, and the first few of them with the reason.
+fn could_not(progress: &Progress) -> String {
+    let Progress { total, failed, unread, .. } = progress;
+    if let (Some(1), [one]) = (total, unread.as_slice()) {
+        return format!("{} could not be read: {}", one.did, on_a_line(&one.reason));
+    }
+    let mut named: Vec<String> = unread.iter().map(|of| format!("{} ({})", of.did, on_a_line(&of.reason))).collect();
+    if *failed > unread.len() as i64 {
+        named.push("…".to_owned());
+    }
+    format!("{failed} of {} repositories could not be read: {}", total.unwrap_or_default(), named.join(", "))
+}
+
+fn on_a_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn say(as_json: bool, answer: impl FnOnce() -> Value, line: &str) {
@@ -174,7 +199,9 @@ fn print(found: &Reconciled, as_json: bool) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Progress, line};
+    use store::backfill::Unread;
+
+    use super::{Progress, could_not, line, told};
 
     #[test]
     fn the_bar_fills() {
@@ -184,5 +211,19 @@ mod tests {
         assert_eq!(line(&at(0, Some(0)), true), "[                              ] 0 of 0 repositories");
         let failed = Progress { failed: 2, ..at(3, Some(5)) };
         assert_eq!(line(&failed, false), "3 of 5 repositories, 2 could not be read");
+    }
+
+    #[test]
+    fn what_could_not_be_read_is_named() {
+        let of = |name: &str| Unread { did: format!("did:plc:{name}"), reason: "no\nanswer".into() };
+        let at = |total, unread: &[&str]| {
+            let unread = unread.iter().map(|name| of(name)).collect();
+            Progress { total: Some(total), failed: 3, finished: true, unread, ..Progress::default() }
+        };
+        assert_eq!(could_not(&at(1, &["a"])), "did:plc:a could not be read: no answer");
+        let few = "3 of 9 repositories could not be read: did:plc:a (no answer), did:plc:b (no answer), …";
+        assert_eq!(could_not(&at(9, &["a", "b"])), few);
+        assert!(told(&at(9, &["a"]), false).is_err());
+        told(&Progress { failed: 0, ..at(9, &[]) }, false).unwrap();
     }
 }

@@ -103,7 +103,10 @@ pub async fn status(args: Read) -> Result<(), Failure> {
             }
         }
         for gap in status.gaps.iter().filter(|gap| gap.repaired_at.is_none()) {
-            println!("{} left a gap ({}), found {}", gap.source, gap.reason, gap.detected_at.to_rfc3339());
+            let missing = gap.missing.map_or_else(String::new, |missing| {
+                format!(", not repaired: {missing} accounts could not be read and are tried again")
+            });
+            println!("{} left a gap ({}), found {}{missing}", gap.source, gap.reason, gap.detected_at.to_rfc3339());
         }
     }
     Ok(postgres.stop().await?)

@@ -205,6 +205,8 @@ pub async fn up(mut args: Up, stop: CancellationToken) -> Result<(), Failure> {
     #[cfg(feature = "devnet")]
     if let Some(demo) = &demo {
         crate::demo::write_places(demo, &data_dir, base.postgres.url())?;
+        let reader = Reader::connect(base.postgres.url(), base.generation).await?;
+        stop.run_until_cancelled(crate::demo::indexed(&reader)).await.transpose()?;
     }
     front.say_ready()?;
     let served = base.serve(front, routes).await;
@@ -252,7 +254,7 @@ pub async fn registry_api(args: RegistryApi, stop: CancellationToken) -> Result<
 
 /// Runs the indexer; when it ends by itself, everything stops with it.
 async fn supervise(config: IndexerConfig, stop: CancellationToken, health: Health) -> Result<(), Failure> {
-    let result = indexer::run(config, stop.clone(), health).await;
+    let result = Box::pin(indexer::run(config, stop.clone(), health)).await;
     if let Err(error) = &result {
         tracing::error!(%error, "The indexer stopped, and everything with it");
     }

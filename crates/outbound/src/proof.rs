@@ -23,6 +23,8 @@ pub enum Proof {
         rev: Tid,
         /// The record's CID.
         cid: Cid,
+        /// The record's block, as it came.
+        block: Vec<u8>,
         /// The record as JSON.
         json: Vec<u8>,
     },
@@ -152,7 +154,8 @@ impl<'a> Signed<'a> {
     fn prove(&self, id: &RecordId) -> Result<Proof, ProofError> {
         let Some(cid) = self.find(id)? else { return Ok(Proof::Absent) };
         let json = to_json(self.blocks.read(&cid.inner())?, MAX_DEPTH)?;
-        Ok(Proof::Present { rev: self.rev, cid, json: json.to_string().into_bytes() })
+        let block = self.block(cid)?.to_vec();
+        Ok(Proof::Present { rev: self.rev, cid, block, json: json.to_string().into_bytes() })
     }
 }
 

@@ -1,5 +1,6 @@
 //! How far the reading of a whole network has come. Its steps are jobs, so its progress is read off their queue.
 
+use chrono::{DateTime, Utc};
 use tokio_postgres::Client;
 
 use crate::{
@@ -9,6 +10,20 @@ use crate::{
 
 /// A repository that could not be read so often no longer holds up the end; it goes on being tried.
 const GIVEN_UP_AFTER: i32 = 3;
+
+/// How many of those that could not be read are named.
+const NAMED: i64 = 3;
+
+/// A reading that waits for longer than this was put off to another day.
+pub(crate) const PUT_OFF: &str =
+    "attempts = 0 AND run_at > now() + interval '1 minute' AND NOT coalesce(locked_until > now(), false)";
+
+/// Whether a job was given up: attempts are counted when they begin, and the last one may still succeed.
+fn given_up() -> String {
+    format!(
+        "(attempts > {GIVEN_UP_AFTER} OR attempts = {GIVEN_UP_AFTER} AND NOT coalesce(locked_until > now(), false))"
+    )
+}
 
 /// The key of the one job that lists repositories.
 pub const RELAY: &str = "relay";
@@ -43,10 +58,25 @@ pub struct Progress {
     pub done: i64,
     /// How many could not be read so far.
     pub failed: i64,
+    /// How many of those that are read are over a quota; they are read again on another day.
+    pub put_off: i64,
+    /// When the first of these is read again.
+    pub put_off_until: Option<DateTime<Utc>>,
     /// Whether nothing is left to wait for.
     pub finished: bool,
     /// Why the repositories cannot be listed, after some tries.
     pub trouble: Option<String>,
+    /// The first few that could not be read.
+    pub unread: Vec<Unread>,
+}
+
+/// An account that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unread {
+    /// Whose repository.
+    pub did: String,
+    /// What is wrong with it, or with its host.
+    pub reason: String,
 }
 
 /// Begins a reading of the whole network, or goes on with the one that is under way.
@@ -67,6 +97,7 @@ pub async fn resume(client: &Client) -> Result<(), StoreError> {
 /// # Errors
 /// When Postgres refuses, or is not there.
 pub async fn some(client: &Client, dids: &[String]) -> Result<(), StoreError> {
+    client.execute("DELETE FROM unread WHERE did = ANY($1)", &[&dids]).await?;
     again(client, &[JobKind::Resync], Some(dids)).await?;
     enqueue(client, JobKind::Resync, dids).await
 }
@@ -87,21 +118,33 @@ async fn again(client: &Client, kinds: &[JobKind], keys: Option<&[String]>) -> R
 /// # Errors
 /// When Postgres refuses, or is not there.
 pub async fn progress(client: &Client) -> Result<Progress, StoreError> {
+    let given_up = given_up();
     let row = client
         .query_opt(
-            "SELECT CASE WHEN listed_at IS NOT NULL THEN total END, done, failed, finished_at IS NOT NULL,
-                    (SELECT error FROM job WHERE kind = $1 AND attempts >= $2)
-             FROM backfill",
-            &[&JobKind::Discover.as_str(), &GIVEN_UP_AFTER],
+            &format!(
+                "SELECT CASE WHEN listed_at IS NOT NULL THEN total END, done, failed, finished_at IS NOT NULL,
+                        (SELECT error FROM job WHERE kind = $1 AND {given_up}), put_off.count, put_off.until
+                 FROM backfill, (SELECT count(*), min(run_at) AS until
+                                 FROM job WHERE kind = $2 AND backfill AND {PUT_OFF}) put_off"
+            ),
+            &[&JobKind::Discover.as_str(), &JobKind::Resync.as_str()],
         )
         .await?;
-    Ok(row.map_or_else(Progress::default, |row| Progress {
+    let Some(row) = row else { return Ok(Progress::default()) };
+    let unread = format!(
+        "SELECT key, coalesce(error, '') FROM job WHERE kind = $1 AND backfill AND {given_up} ORDER BY key LIMIT $2"
+    );
+    let unread = client.query(&unread, &[&JobKind::Resync.as_str(), &NAMED]).await?;
+    Ok(Progress {
         total: row.get(0),
         done: row.get(1),
         failed: row.get(2),
+        put_off: row.get(5),
+        put_off_until: row.get(6),
         finished: row.get(3),
         trouble: row.get(4),
-    }))
+        unread: unread.iter().map(|row| Unread { did: row.get(0), reason: row.get(1) }).collect(),
+    })
 }
 
 /// How far the reading of some accounts is.
@@ -109,40 +152,121 @@ pub async fn progress(client: &Client) -> Result<Progress, StoreError> {
 /// # Errors
 /// When Postgres refuses, or is not there.
 pub async fn progress_of(client: &Client, dids: &[String]) -> Result<Progress, StoreError> {
+    let given_up = given_up();
     let row = client
         .query_one(
-            "SELECT count(*), count(*) FILTER (WHERE attempts >= $3 AND error IS NOT NULL) FROM job
-             WHERE kind = $1 AND key = ANY($2)",
-            &[&JobKind::Resync.as_str(), &dids, &GIVEN_UP_AFTER],
+            &format!(
+                "SELECT count(*) FILTER (WHERE NOT ({PUT_OFF})), count(*) FILTER (WHERE {given_up}),
+                        count(*) FILTER (WHERE {PUT_OFF}), min(run_at) FILTER (WHERE {PUT_OFF}),
+                        (SELECT count(*) FROM unread u WHERE did = ANY($2)
+                           AND NOT EXISTS (SELECT FROM job WHERE kind = $1 AND key = u.did))
+                 FROM job WHERE kind = $1 AND key = ANY($2)"
+            ),
+            &[&JobKind::Resync.as_str(), &dids],
         )
         .await?;
-    let (total, left, failed): (i64, i64, i64) = (dids.len() as i64, row.get(0), row.get(1));
-    Ok(Progress { total: Some(total), done: total - left, failed, finished: left == failed, trouble: None })
+    let (left, given_up_on, unserved): (i64, i64, i64) = (row.get(0), row.get(1), row.get(4));
+    let unread = format!(
+        "SELECT key, coalesce(error, '') FROM job WHERE kind = $1 AND key = ANY($2) AND {given_up}
+         UNION ALL SELECT did, reason FROM unread u WHERE did = ANY($2)
+           AND NOT EXISTS (SELECT FROM job WHERE kind = $1 AND key = u.did)
+         ORDER BY 1 LIMIT $3"
+    );
+    let unread = client.query(&unread, &[&JobKind::Resync.as_str(), &dids, &NAMED]).await?;
+    let total = dids.len() as i64;
+    Ok(Progress {
+        total: Some(total),
+        done: total - left - unserved,
+        failed: given_up_on + unserved,
+        put_off: row.get(2),
+        put_off_until: row.get(3),
+        finished: left == given_up_on,
+        trouble: None,
+        unread: unread.iter().map(|row| Unread { did: row.get(0), reason: row.get(1) }).collect(),
+    })
 }
 
-/// The repositories are listed and their jobs queued.
+/// The accounts of which there are records.
 ///
 /// # Errors
 /// When Postgres refuses, or is not there.
-pub async fn listed(client: &Client, total: i64) -> Result<(), StoreError> {
+pub async fn with_records(client: &Client) -> Result<Vec<String>, StoreError> {
+    let rows = client.query("SELECT did FROM fingerprint WHERE live > 0", &[]).await?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+/// The repositories are listed and their jobs queued; `dids` are those that count, each of which is tried afresh. Whoever is on
+/// no list and left no record, a hold that somebody made up, holds up nothing.
+///
+/// # Errors
+/// When Postgres refuses, or is not there.
+pub async fn listed(client: &Client, dids: &[String]) -> Result<(), StoreError> {
+    client
+        .execute(
+            "UPDATE job SET backfill = key = ANY($2),
+                    attempts = CASE WHEN key = ANY($2) AND coalesce(locked_until <= now(), true) THEN 0 ELSE attempts END
+             WHERE id IN (SELECT id FROM job WHERE kind = $1 AND (backfill OR key = ANY($2)) ORDER BY key FOR UPDATE)",
+            &[&JobKind::Resync.as_str(), &dids],
+        )
+        .await?;
+    let total = dids.len() as i64;
     client.execute("UPDATE backfill SET total = $1, listed_at = now() WHERE finished_at IS NULL", &[&total]).await?;
     Ok(())
 }
 
-/// Brings the progress up to date; cheap when nothing is under way.
+/// Brings the progress up to date; cheap when nothing is under way. What is read late no longer counts as failed.
 ///
 /// # Errors
 /// When Postgres refuses, or is not there.
 pub async fn refresh(client: &Client) -> Result<(), StoreError> {
+    let given_up = given_up();
     client
         .execute(
-            "UPDATE backfill SET done = greatest(total - waiting.all, 0), failed = waiting.failed,
-                    finished_at = CASE WHEN waiting.all = waiting.failed THEN now() END
-             FROM (SELECT count(*) AS all, count(*) FILTER (WHERE attempts >= $2) AS failed
-                   FROM job WHERE kind = $1 AND (attempts > 0 OR run_at <= now() OR locked_until > now())) waiting
-             WHERE listed_at IS NOT NULL AND finished_at IS NULL AND NOT EXISTS (SELECT FROM job WHERE kind = $3)",
-            &[&JobKind::Resync.as_str(), &GIVEN_UP_AFTER, &JobKind::Discover.as_str()],
+            &format!(
+                "UPDATE backfill SET done = greatest(total - waiting.ours, 0), failed = waiting.failed,
+                        finished_at = coalesce(finished_at, CASE WHEN waiting.all = waiting.given_up THEN now() END)
+                 FROM (SELECT count(*) AS all, count(*) FILTER (WHERE {given_up}) AS given_up,
+                              count(*) FILTER (WHERE backfill) AS ours,
+                              count(*) FILTER (WHERE backfill AND {given_up}) AS failed
+                       FROM job WHERE kind = $1 AND (attempts > 0 OR run_at <= now() OR locked_until > now())) waiting
+                 WHERE listed_at IS NOT NULL AND (finished_at IS NULL OR backfill.failed > 0)
+                   AND NOT EXISTS (SELECT FROM job WHERE kind = $2)"
+            ),
+            &[&JobKind::Resync.as_str(), &JobKind::Discover.as_str()],
         )
         .await?;
+    Ok(())
+}
+
+/// Notes that nobody serves an account, for whoever asked for its reading. It is forgotten by [`forget_unread`].
+///
+/// # Errors
+/// When Postgres refuses, or is not there.
+pub async fn unserved(client: &Client, did: &str, reason: &str) -> Result<(), StoreError> {
+    client
+        .execute(
+            "INSERT INTO unread (did, reason) VALUES ($1, $2)
+             ON CONFLICT (did) DO UPDATE SET reason = excluded.reason, found_at = now()",
+            &[&did, &reason],
+        )
+        .await?;
+    Ok(())
+}
+
+/// Notes that an account was read.
+///
+/// # Errors
+/// When Postgres refuses, or is not there.
+pub async fn served(client: &Client, did: &str) -> Result<(), StoreError> {
+    client.execute("DELETE FROM unread WHERE did = $1", &[&did]).await?;
+    Ok(())
+}
+
+/// Forgets what was found more than an hour ago: whoever asked knows.
+///
+/// # Errors
+/// When Postgres refuses, or is not there.
+pub async fn forget_unread(client: &Client) -> Result<(), StoreError> {
+    client.execute("DELETE FROM unread WHERE found_at < now() - interval '1 hour'", &[]).await?;
     Ok(())
 }

@@ -21,6 +21,8 @@ pub struct Gauges {
     pub holds_unreachable: i64,
     /// What the database takes on disk.
     pub database_bytes: i64,
+    /// The accounts that could not be read in the place of a gap.
+    pub gap_missing: i64,
 }
 
 /// The jobs of a kind that are in a state.
@@ -50,7 +52,8 @@ pub async fn gauges(client: &Client) -> Result<Gauges, StoreError> {
                 FROM job GROUP BY 1, 2";
     let rest = "SELECT (SELECT count(*) FROM reject), (SELECT count(*) FROM inbox),
                        (SELECT count(*) FROM hold_health WHERE reachable),
-                       (SELECT count(*) FROM hold_health WHERE NOT reachable), pg_database_size(current_database())";
+                       (SELECT count(*) FROM hold_health WHERE NOT reachable), pg_database_size(current_database()),
+                       (SELECT coalesce(max(missing), 0) FROM gap WHERE repaired_at IS NULL)";
     let cursors = client.query(cursors, &[]).await?;
     let jobs = client.query(jobs, &[]).await?;
     let rest = client.query_one(rest, &[]).await?;
@@ -65,5 +68,6 @@ pub async fn gauges(client: &Client) -> Result<Gauges, StoreError> {
         holds_reachable: rest.get(2),
         holds_unreachable: rest.get(3),
         database_bytes: rest.get(4),
+        gap_missing: rest.get(5),
     })
 }

@@ -1,9 +1,7 @@
-use std::{collections::BTreeSet, fmt, ops::Range, str::FromStr, sync::Arc};
-
-use bytes::Bytes;
+use std::{collections::BTreeSet, fmt, str::FromStr, sync::Arc};
 
 use crate::{
-    Cid, Collection, Did, Rkey, Tid,
+    Arrival, Cid, Collection, Did, Rkey, Tid,
     records::{Record, Refusal, decode},
 };
 
@@ -155,8 +153,10 @@ pub enum Hint {
 /// Where changes came from; part of a cursor's name and of what is kept about an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Origin {
-    /// A live stream.
+    /// A live stream of many repositories.
     Stream,
+    /// A hold's own stream, of which only what it says of itself counts.
+    Hold,
     /// A reading of a whole repository.
     Backfill,
     /// A pull that asked for what was not indexed yet.
@@ -168,6 +168,7 @@ impl Origin {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Stream => "stream",
+            Self::Hold => "hold",
             Self::Backfill => "backfill",
             Self::ReadThrough => "read-through",
         }
@@ -198,32 +199,29 @@ pub struct Batch {
     pub rejects: Vec<Reject>,
     /// Inbox rows that this batch settles.
     pub inbox: Vec<i64>,
-    /// The events that the changes and rejects were made of, in order, for the archive. Where records are read one by one
-    /// there are none: a change is its own event.
+    /// The events that the changes and rejects were made of, in order, for the archive. A change of a record that none of
+    /// them covers is its own event.
     pub arrivals: Vec<Arrival>,
-}
-
-/// An event in scope as it came, before decoding.
-#[derive(Clone, Debug)]
-pub struct Arrival {
-    /// Whose, when that could be read.
-    pub did: Option<Did>,
-    /// When it came, in microseconds since 1970.
-    pub received_at: i64,
-    /// Where its source stands after it.
-    pub position: Option<i64>,
-    /// Its bytes.
-    pub raw: Bytes,
-    /// Which of the batch's changes were made of it.
-    pub changes: Range<usize>,
-    /// Why parts of it became no change.
-    pub refused: Vec<DropReason>,
 }
 
 impl Batch {
     /// A batch with nothing in it.
     pub fn new(origin: Origin) -> Self {
         Self { origin, changes: Vec::new(), cursor: None, rejects: Vec::new(), inbox: Vec::new(), arrivals: Vec::new() }
+    }
+
+    /// Adds an event, with what it came to. It is the account's that the first of that names, unless it says itself whose.
+    pub fn take(&mut self, mut event: Arrival, changes: Vec<Change>, rejects: Vec<Reject>) {
+        let first = self.changes.len();
+        event.changes = first..first + changes.len();
+        event.refused = rejects.iter().map(|reject| reject.reason).collect();
+        if event.did.is_none() {
+            let did = changes.first().map(|change| change.did().clone());
+            event.did = did.or_else(|| rejects.first().and_then(|reject| reject.did.clone()));
+        }
+        self.arrivals.push(event);
+        self.changes.extend(changes);
+        self.rejects.extend(rejects);
     }
 
     /// Whether applying it would do nothing.

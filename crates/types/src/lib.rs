@@ -4,6 +4,7 @@
 //! publish, every generation folded into one shape), [`oci`] (what the bytes behind them say), [`Change`] (what the store is
 //! asked to do).
 
+mod arrival;
 mod change;
 mod cid;
 mod digest;
@@ -12,9 +13,9 @@ pub mod names;
 pub mod oci;
 pub mod records;
 
+pub use arrival::{Arrival, Form, UnknownForm};
 pub use change::{
-    Arrival, Batch, Change, CursorMove, DropReason, Hint, Origin, Put, RecordId, Reject, UnknownVerification,
-    Verification,
+    Batch, Change, CursorMove, DropReason, Hint, Origin, Put, RecordId, Reject, UnknownVerification, Verification,
 };
 pub use cid::{Cid, CidError, record_block, record_cid};
 pub use digest::{Digest, DigestError};

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use chrono::Utc;
 use futures::{FutureExt as _, SinkExt as _, StreamExt as _};
 use outbound::{
@@ -18,7 +19,7 @@ use store::{
     observe::{self, HoldDue, HoldLeft},
 };
 use tokio::time::{Instant, interval_at, sleep_until};
-use types::{Batch, Did, DropReason, Origin};
+use types::{Arrival, Batch, Change, Did, DropReason, Form, Origin, Reject};
 use url::Url;
 
 use crate::{
@@ -37,8 +38,9 @@ use crate::{
 /// The largest frame that is taken of a hold, which commits a record at a time; there may be as many at once as there are
 /// places.
 const MAX_FRAME: usize = 2 << 20;
-/// The most messages of a batch.
+/// The most messages of a batch, and the most bytes of them; the last message may go over it.
 const AT_ONCE: usize = 500;
+const BYTES_AT_ONCE: usize = 1 << 20;
 /// Whoever hosts others too is no hold's own server: after so many events of others it is left, and asked now and then.
 const MOST_FOREIGN: usize = 200;
 /// A connection that did not last so long failed.
@@ -86,9 +88,9 @@ impl Follower {
             Ok((socket, endpoint, at)) => {
                 let known = Known::default();
                 known.extend([hold.did.as_str()]);
-                let batch = Batch::new(Origin::Stream);
-                let mut reading =
-                    Reading { by: &self, hold: &hold.did, known, endpoint, at, saved: at, foreign: 0, opened, batch };
+                let batch = Batch::new(Origin::Hold);
+                let (hold, saved, foreign) = (&hold.did, at, 0);
+                let mut reading = Reading { by: &self, hold, known, endpoint, at, saved, foreign, opened, batch };
                 reading.read(socket).await
             }
             Err(end) => end,
@@ -207,15 +209,19 @@ impl Reading<'_> {
 
     /// Takes a message and those that wait behind it, and has the writer apply what they say.
     async fn take_all(&mut self, first: Received, socket: &mut WebSocket) -> Result<(), End> {
+        let mut room = self.by.context.budget.take(BYTES_AT_ONCE + MAX_FRAME).await;
+        let mut bytes = length(&first);
         let mut end = self.take(first);
         for _ in 1..AT_ONCE {
-            if end.is_err() {
+            if end.is_err() || bytes >= BYTES_AT_ONCE {
                 break;
             }
             let Some(message) = socket.next().now_or_never() else { break };
+            bytes += length(&message);
             end = self.take(message);
         }
-        let batch = std::mem::replace(&mut self.batch, Batch::new(Origin::Stream));
+        room.shrink(bytes);
+        let batch = std::mem::replace(&mut self.batch, Batch::new(Origin::Hold));
         if !batch.is_empty() {
             self.by.context.apply(batch).await.map_err(End::Ours)?;
             // Only what is applied is behind us.
@@ -236,7 +242,8 @@ impl Reading<'_> {
         let frame = match firehose::decode(&bytes) {
             Ok(frame) => frame,
             Err(FrameError::Envelope(why)) => {
-                self.batch.rejects.push(reject(Some(self.hold.clone()), DropReason::BadEnvelope, why, &bytes));
+                let reject = reject(Some(self.hold.clone()), DropReason::BadEnvelope, why, &bytes);
+                self.keep(bytes, Vec::new(), vec![reject]);
                 return Ok(());
             }
             Err(error) => return Err(End::OutOfStep(error.to_string())),
@@ -249,8 +256,7 @@ impl Reading<'_> {
             Some(event) => {
                 let now = Utc::now().timestamp_micros().unsigned_abs();
                 if let Outcome::Take { changes, rejects } = validate(event, &bytes, &self.known, now) {
-                    self.batch.changes.extend(changes);
-                    self.batch.rejects.extend(rejects);
+                    self.keep(bytes, changes, rejects);
                 }
                 Ok(())
             }
@@ -259,6 +265,12 @@ impl Reading<'_> {
                 if self.foreign > MOST_FOREIGN { Err(End::NoStream("it speaks of others".into())) } else { Ok(()) }
             }
         }
+    }
+
+    /// Puts a frame into the batch, with what it came to.
+    fn keep(&mut self, frame: Bytes, changes: Vec<Change>, rejects: Vec<Reject>) {
+        let event = Arrival::new(Form::Firehose, frame, Utc::now().timestamp_micros());
+        self.batch.take(Arrival { position: self.at, ..event }, changes, rejects);
     }
 
     async fn save(&mut self) -> Result<(), StoreError> {
@@ -271,6 +283,10 @@ impl Reading<'_> {
 }
 
 type Received = Option<Result<Message, tungstenite::Error>>;
+
+fn length(message: &Received) -> usize {
+    message.as_ref().and_then(|message| message.as_ref().ok()).map_or(0, Message::len)
+}
 
 /// What a hold says of itself: of its own repository, and only in the collections in which a hold is believed.
 fn own<'a>(event: Event<'a>, hold: &Did) -> Option<Event<'a>> {
@@ -299,31 +315,5 @@ fn stream_url(host: &Url) -> Option<Url> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{own, stream_url};
-    use crate::event::{Action, Commit, Event, Op};
-
-    #[test]
-    fn only_a_holds_word_about_itself_counts() {
-        let hold = "did:web:hold.example".parse().unwrap();
-        let op =
-            |collection: &'static str| Op { collection: collection.into(), rkey: "x".into(), action: Action::Delete };
-        let commit = |did: &'static str| {
-            let ops = vec![op("io.atcr.hold.captain"), op("io.atcr.tag"), op("io.atcr.hold"), op("io.atcr.hold.scan")];
-            Event::Commit(Commit { did: did.into(), rev: "x".into(), ops })
-        };
-        let Some(Event::Commit(kept)) = own(commit("did:web:hold.example"), &hold) else { panic!() };
-        let kept: Vec<&str> = kept.ops.iter().map(|op| &*op.collection).collect();
-        assert_eq!(kept, ["io.atcr.hold.captain", "io.atcr.hold.scan"]);
-        assert!(own(commit("did:plc:alice"), &hold).is_none());
-        assert!(own(Event::Account { did: "did:plc:alice".into(), active: false }, &hold).is_none());
-        assert!(own(Event::Account { did: "did:web:hold.example".into(), active: false }, &hold).is_some());
-    }
-
-    #[test]
-    fn streams_are_where_the_repository_is() {
-        let at = |host: &str| stream_url(&host.parse().unwrap()).unwrap().to_string();
-        assert_eq!(at("https://hold.example:8443/"), "wss://hold.example:8443/xrpc/com.atproto.sync.subscribeRepos");
-        assert_eq!(at("http://127.0.0.1:3000/"), "ws://127.0.0.1:3000/xrpc/com.atproto.sync.subscribeRepos");
-    }
-}
+#[path = "stream_tests.rs"]
+mod tests;

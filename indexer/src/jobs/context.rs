@@ -15,7 +15,11 @@ use types::{Batch, Did, Origin, Reject};
 use url::Url;
 
 use super::JobError;
-use crate::{IndexerConfig, Timing, tenure::Request};
+use crate::{
+    IndexerConfig, Timing,
+    budget::{self, Budget},
+    tenure::Request,
+};
 
 /// How many jobs ask one host at once, and how many read repositories there besides: they must not keep it to themselves.
 const PER_HOST: usize = 4;
@@ -35,6 +39,8 @@ pub struct Context {
     pub relay_url: Url,
     pub timing: Timing,
     pub most_records: usize,
+    /// What may be held of others at once.
+    pub budget: Budget,
     database_url: String,
     writer: mpsc::Sender<Request>,
     hosts: SyncMutex<HashMap<(bool, String), Arc<Semaphore>>>,
@@ -57,6 +63,7 @@ impl Context {
             relay_url: config.relay_url,
             timing: config.timing,
             most_records: config.most_records,
+            budget: Budget::new(budget::WHOLE),
             database_url: config.database_url,
             writer,
             hosts: SyncMutex::default(),

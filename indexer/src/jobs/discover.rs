@@ -28,12 +28,14 @@ pub async fn list(context: &Context) -> Result<(), JobError> {
     for some in unlisted.chunks(AT_ONCE) {
         enqueue(&context.store, JobKind::Actor, some).await?;
     }
+    let expected: BTreeSet<String> =
+        backfill::with_records(&context.store).await?.into_iter().chain(listed.iter().cloned()).collect();
     let dids: Vec<String> = listed.into_iter().chain(unlisted).collect();
     for some in dids.chunks(AT_ONCE) {
         enqueue(&context.store, JobKind::Resync, some).await?;
     }
     tracing::info!(repositories = dids.len(), "Repositories are queued to be read");
-    Ok(backfill::listed(&context.store, dids.len() as i64).await?)
+    Ok(backfill::listed(&context.store, &expected.into_iter().collect::<Vec<_>>()).await?)
 }
 
 /// All whom the relay lists for any of our collections, and all whom we know.

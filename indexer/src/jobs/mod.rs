@@ -3,10 +3,13 @@
 
 mod actor;
 mod context;
+mod deadline;
 mod discover;
 mod manifest;
 mod resync;
 mod scrub;
+#[cfg(test)]
+pub mod tests;
 mod verify;
 
 use std::{sync::Arc, time::Duration};
@@ -18,7 +21,7 @@ use store::{
 use tokio::{
     sync::Semaphore,
     task::JoinSet,
-    time::{interval, sleep, timeout},
+    time::{interval, sleep},
 };
 use tokio_util::sync::CancellationToken;
 use types::{DropReason, Reject};
@@ -28,6 +31,7 @@ pub use discover::everyone;
 pub use resync::named;
 
 use crate::{Timing, measure, tenure::Wake};
+use deadline::Deadline;
 
 /// The longest time between two looks at the queue.
 const LOOK: Duration = Duration::from_secs(5);
@@ -38,14 +42,15 @@ const BUSY: Duration = Duration::from_secs(5);
 /// When one is tried again that waits for somebody to follow: after as long as it has waited, but no sooner or later than this.
 const FOLLOWS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
-/// How long a job may take in all: a host that answers a byte at a time must not hold a worker.
-fn deadline(kind: JobKind, timing: &Timing) -> Duration {
-    match kind {
+/// How long a job may take in all: a host that answers a byte at a time must not hold a worker. A reading has more time for
+/// each record that it brings.
+fn deadline(kind: JobKind, timing: &Timing) -> Deadline {
+    Deadline::after(match kind {
         JobKind::Manifest | JobKind::Actor => timing.short_job,
         JobKind::Resync | JobKind::Verify | JobKind::Scrub => timing.long_job,
         // As many pages as the network has accounts.
         JobKind::Discover => timing.long_job * 2,
-    }
+    })
 }
 
 /// Why a job is not done.
@@ -137,9 +142,8 @@ impl Jobs {
 async fn work_on(context: Arc<Context>, job: Job) -> Result<(), StoreError> {
     let deadline = deadline(job.kind, &context.timing);
     let result = tokio::select! {
-        result = timeout(deadline, perform(&context, &job)) => result.unwrap_or_else(|_| {
-            Err(JobError::Later(format!("it is not done after {deadline:?}")))
-        }),
+        result = perform(&context, &job, &deadline) => result,
+        allowed = deadline.passed() => Err(JobError::Later(format!("it is not done after {allowed:?}"))),
         error = keep_claim(&context, &job) => return Err(error),
     };
     let kind = job.kind.as_str();
@@ -174,11 +178,11 @@ async fn work_on(context: Arc<Context>, job: Job) -> Result<(), StoreError> {
     }
 }
 
-async fn perform(context: &Context, job: &Job) -> Result<(), JobError> {
+async fn perform(context: &Context, job: &Job, deadline: &Deadline) -> Result<(), JobError> {
     match job.kind {
         JobKind::Actor => actor::look(context, &job.key).await,
         JobKind::Manifest => manifest::fetch(context, &job.key).await,
-        JobKind::Resync => resync::read(context, &job.key).await,
+        JobKind::Resync => resync::read(context, &job.key, deadline).await,
         JobKind::Discover => discover::list(context).await,
         JobKind::Verify => Box::pin(verify::check(context, job)).await,
         JobKind::Scrub => scrub::scrub(context, &job.key).await,

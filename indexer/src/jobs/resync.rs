@@ -2,18 +2,28 @@
 
 use std::collections::BTreeSet;
 
+use bytes::Bytes;
 use chrono::Utc;
-use outbound::{Pds, PdsError, pds::RecordEntry};
-use store::{crash, jobs::JobKind};
+use outbound::{
+    IdentityError, Pds, PdsError,
+    pds::{PAGE_BYTES, RecordEntry},
+};
+use store::{backfill, crash, jobs::JobKind};
 use types::{
-    Batch, Change, Cid, Collection, Did, DropReason, Origin, Put, RecordId, Rkey, Tid, Verification, record_cid,
+    Arrival, Batch, Change, Cid, Collection, Did, DropReason, Form, Origin, Put, RecordId, Reject, Rkey, Tid,
+    Verification, record_cid,
 };
 
-use super::{Context, JobError};
-use crate::validate::{Checked, check, reject};
+use super::{Context, JobError, deadline::Deadline};
+use crate::{
+    budget::Room,
+    source::reader::chain,
+    validate::{Checked, check, reject},
+};
 
-/// The most changes of a batch.
+/// The most items of a batch, and the most bytes of JSON that they may come from; a page may go over it.
 const AT_ONCE: usize = 500;
+const BYTES_AT_ONCE: usize = 2 << 20;
 /// The most records of a page.
 const PAGE: u8 = 100;
 /// The most pages of a collection: a list that goes on and on is not read to its end.
@@ -24,55 +34,82 @@ const MOST_PAGES: usize = 5_000;
 const MOST_BYTES: usize = 1 << 30;
 
 /// Reads the repository that `key` names. Only a reading that missed nothing removes what it did not find.
-pub async fn read(context: &Context, key: &str) -> Result<(), JobError> {
+pub async fn read(context: &Context, key: &str, deadline: &Deadline) -> Result<(), JobError> {
     // Only DIDs are queued; a row that holds anything else is dropped.
     let Ok(did) = key.parse::<Did>() else { return Ok(()) };
     let host = match context.repository_host(&did).await {
         Ok(host) => host,
-        Err(error) if error.is_transient() => return Err(JobError::later(&error)),
-        Err(error) => return gone(&did, &error),
+        Err(error @ IdentityError::Outbound(_)) => return Err(JobError::later(&error)),
+        Err(error) => return gone(context, &did, chain(&error)).await,
     };
     let _turn = context.turn(JobKind::Resync, &host).await?;
     let pds = context.pds(host);
     // Read before anything is listed: what is listed is at least as new.
     let rev = match pds.get_latest_commit(&did).await {
         Ok(commit) => commit.rev,
-        Err(error) => return unread(&did, error),
+        Err(error) => return unread(context, &did, error).await,
     };
     if rev.is_too_far_ahead(Utc::now().timestamp_micros().unsigned_abs()) {
         return Err(JobError::Later(format!("the revision {rev} is more than five minutes ahead")));
     }
-    let mut reading =
-        Reading { context, did: &did, rev, present: BTreeSet::new(), bytes: 0, batch: Batch::new(Origin::Backfill) };
+    let mut reading = Reading {
+        context,
+        deadline,
+        did: &did,
+        rev,
+        present: BTreeSet::new(),
+        bytes: 0,
+        missed: 0,
+        batch: Batch::new(Origin::Backfill),
+        batch_bytes: 0,
+        rooms: Vec::new(),
+    };
     for collection in Collection::ALL {
         match reading.collection(&pds, collection).await? {
             Ok(()) => {}
-            Err(error) => return unread(&did, error),
+            Err(error) => return unread(context, &did, error).await,
         }
     }
     crash::point("before-snapshot");
-    let Reading { present, mut batch, .. } = reading;
-    batch.changes.push(Change::Snapshot { did, rev, present });
-    context.apply(batch).await
+    let Reading { present, missed, mut batch, rooms, .. } = reading;
+    if missed > 0 {
+        // What cannot be read may be anything that we have.
+        tracing::info!(did = %did, missed, "A repository was read, but for items that are no records");
+    } else {
+        batch.changes.push(Change::Snapshot { did: did.clone(), rev, present });
+    }
+    context.apply(batch).await?;
+    drop(rooms);
+    Ok(backfill::served(&context.store, did.as_str()).await?)
 }
 
-/// A repository that its host does not serve is nothing to come back for; an event will tell when it returns.
-fn unread(did: &Did, error: PdsError) -> Result<(), JobError> {
-    if error.is_transient() { Err(JobError::later(&error)) } else { gone(did, &error) }
+/// A repository of which its host says that it does not serve it is nothing to come back for; an event will tell when it
+/// returns. Any other answer says nothing of the repository.
+async fn unread(context: &Context, did: &Did, error: PdsError) -> Result<(), JobError> {
+    match error {
+        PdsError::Account { .. } => gone(context, did, chain(&error)).await,
+        error => Err(JobError::later(&error)),
+    }
 }
 
-fn gone(did: &Did, error: &dyn std::error::Error) -> Result<(), JobError> {
-    tracing::info!(did = %did, reason = %error, "A repository cannot be read");
-    Ok(())
+async fn gone(context: &Context, did: &Did, reason: String) -> Result<(), JobError> {
+    tracing::info!(did = %did, %reason, "A repository cannot be read");
+    Ok(backfill::unserved(&context.store, did.as_str(), &reason).await?)
 }
 
 struct Reading<'a> {
     context: &'a Context,
+    deadline: &'a Deadline,
     did: &'a Did,
     rev: Tid,
     present: BTreeSet<(Collection, Rkey)>,
     bytes: usize,
+    /// How many items were no records.
+    missed: usize,
     batch: Batch,
+    /// What the batch comes from, and its share of what may be held.
+    batch_bytes: usize,
+    rooms: Vec<Room>,
 }
 
 impl Reading<'_> {
@@ -80,53 +117,98 @@ impl Reading<'_> {
     async fn collection(&mut self, pds: &Pds, collection: Collection) -> Result<Result<(), PdsError>, JobError> {
         let mut cursor: Option<String> = None;
         for _ in 0..MOST_PAGES {
+            let mut room = self.room().await?;
             let page = match pds.list_records(self.did, collection, cursor.as_deref(), PAGE).await {
                 Ok(page) => page,
                 Err(error) => return Ok(Err(error)),
             };
-            let last = page.records.is_empty() || page.cursor.is_none();
-            for entry in page.records {
-                self.bytes += entry.value.get().len();
-                self.take(collection, entry);
+            room.shrink(page.bytes());
+            self.rooms.push(room);
+            let last = page.is_last();
+            for item in page.unreadable {
+                self.missed += 1;
+                let reject =
+                    reject(Some(self.did.clone()), DropReason::BadEnvelope, "an item that is no record", &item);
+                self.keep(item, None, Some(reject));
             }
-            let most = self.context.most_records;
+            let before = self.present.len();
+            page.records.into_iter().for_each(|entry| self.take(collection, entry));
+            let found = u32::try_from(self.present.len() - before).unwrap_or_default();
+            self.deadline.extend(self.context.timing.record * found);
+            let (most, next) = (self.context.most_records, page.cursor);
             if self.present.len() > most || self.bytes > MOST_BYTES {
                 return Err(JobError::Later(format!("more than {most} records or {MOST_BYTES} bytes")));
             }
-            if self.batch.changes.len() >= AT_ONCE {
-                let batch = std::mem::replace(&mut self.batch, Batch::new(Origin::Backfill));
-                self.context.apply(batch).await?;
+            if self.batch.arrivals.len() >= AT_ONCE || self.batch_bytes >= BYTES_AT_ONCE {
+                self.flush().await?;
             }
             if last {
                 return Ok(Ok(()));
             }
-            if page.cursor == cursor {
+            if next == cursor {
                 return Err(JobError::Later(format!("the list of {collection} stands still")));
             }
-            cursor = page.cursor;
+            cursor = next;
         }
         Err(JobError::Later(format!("the list of {collection} does not end")))
     }
 
+    /// Room for a page. Who waits for it holds nothing: else all could wait for each other.
+    async fn room(&mut self) -> Result<Room, JobError> {
+        let budget = &self.context.budget;
+        if let Some(room) = budget.try_take(PAGE_BYTES as usize) {
+            return Ok(room);
+        }
+        self.flush().await?;
+        Ok(budget.take(PAGE_BYTES as usize).await)
+    }
+
+    async fn flush(&mut self) -> Result<(), JobError> {
+        let batch = std::mem::replace(&mut self.batch, Batch::new(Origin::Backfill));
+        self.context.apply(batch).await?;
+        self.batch_bytes = 0;
+        self.rooms.clear();
+        Ok(())
+    }
+
     /// A record that is listed is there, even if it cannot be believed.
     fn take(&mut self, collection: Collection, entry: RecordEntry) {
-        let Ok(rkey) = entry.rkey().parse::<Rkey>() else { return };
+        let did = Some(self.did.clone());
+        let rkey = match entry.rkey().parse::<Rkey>() {
+            Ok(rkey) => rkey,
+            // No record of ours has such a key.
+            Err(error) => {
+                let reject = reject(did, DropReason::BadName, error, &entry.came);
+                return self.keep(entry.came, None, Some(reject));
+            }
+        };
         self.present.insert((collection, rkey.clone()));
         let id = RecordId { did: self.did.clone(), collection, rkey };
-        let json = entry.value.get();
-        let Some(cid) = named(entry.cid, json) else { return };
-        let verification = match check(json, cid) {
+        let json = entry.value();
+        let Some(cid) = named(entry.cid, json) else {
+            let reject = reject(did, DropReason::BadName, format!("{id} has no CID, and cannot have one"), &entry.came);
+            return self.keep(entry.came, None, Some(reject));
+        };
+        let (verification, reject) = match check(json, cid) {
             Checked::Other => {
                 let detail = format!("{id} does not hash to {cid}");
-                let did = Some(self.did.clone());
-                self.batch.rejects.push(reject(did, DropReason::CidMismatch, detail, json.as_bytes()));
-                Verification::Mismatch
+                (Verification::Mismatch, Some(reject(did, DropReason::CidMismatch, detail, json.as_bytes())))
             }
-            Checked::Fine => Verification::CidChecked,
-            Checked::Unverifiable | Checked::TooLarge => Verification::Unverifiable,
+            Checked::Fine => (Verification::CidChecked, None),
+            Checked::Unverifiable | Checked::TooLarge => (Verification::Unverifiable, None),
         };
         let put = Put::decode(id, self.rev, cid, json.as_bytes().into(), verification);
-        self.batch.changes.push(Change::Put(Box::new(put)));
+        self.keep(entry.came, Some(put), reject);
+    }
+
+    /// Puts an item into the batch, with what it came to.
+    fn keep(&mut self, item: Bytes, put: Option<Put>, reject: Option<Reject>) {
+        self.bytes += item.len();
+        self.batch_bytes += item.len();
+        let event = Arrival::new(Form::Listed, item, Utc::now().timestamp_micros());
+        let event = Arrival { did: Some(self.did.clone()), rev: Some(self.rev), ..event };
+        let changes = put.map(|put| Change::Put(Box::new(put)));
+        self.batch.take(event, changes.into_iter().collect(), reject.into_iter().collect());
     }
 }
 

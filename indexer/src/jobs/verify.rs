@@ -6,13 +6,14 @@ use bytes::Bytes;
 use chrono::Utc;
 use outbound::{
     Pds, PdsError,
+    pds::RECORD_BYTES,
     proof::{ProofError, Signed},
 };
 use store::{
     jobs::{Job, JobKind},
     signatures::{self, Standing},
 };
-use types::{Batch, Change, Cid, Did, DropReason, Origin, Put, RecordId, Tid, Verification};
+use types::{Arrival, Batch, Change, Cid, Did, DropReason, Form, Origin, Put, RecordId, Tid, Verification};
 
 use super::{Context, JobError};
 use crate::{
@@ -35,11 +36,14 @@ pub async fn check(context: &Context, job: &Job) -> Result<(), JobError> {
     let _turn = context.turn(JobKind::Verify, &host).await?;
     let mut verifier = Verifier { context, pds: context.pds(host), did, waited: job.waited, left: None };
     if standing.len() > ONE_BY_ONE {
+        // It is not waited for: who waits for so much holds up all others.
+        let _room = context.budget.try_take(MAX_REPOSITORY as usize).ok_or(JobError::Busy)?;
         if let Some(car) = proof(verifier.pds.get_repo(&verifier.did, MAX_REPOSITORY).await.map(Some))? {
             verifier.compare(&car, &standing).await?;
         }
     } else {
         for one in &standing {
+            let _room = context.budget.take(RECORD_BYTES as usize).await;
             let answer = verifier.pds.sync_get_record(&verifier.did, one.id.collection, &one.id.rkey).await;
             if let Some(car) = proof(answer)? {
                 verifier.compare(&car, std::slice::from_ref(one)).await?;
@@ -78,16 +82,22 @@ struct Verifier<'a> {
     left: Option<JobError>,
 }
 
+/// A record as its account signed it, and the block that it was read out of.
+struct Truth {
+    put: Put,
+    block: Bytes,
+}
+
 /// What a proof says of a record that stands in the ledger.
 enum Finding {
     /// It is signed as it stands.
     Same,
     /// The repository is at an older revision than the record is known of.
-    Behind(Option<Put>),
+    Behind(Option<Truth>),
     /// The repository has moved on since; this is what it holds now.
-    Moved(Option<Put>),
+    Moved(Option<Truth>),
     /// At the very revision that the record is known of, this is what was signed instead.
-    Other(Option<Put>),
+    Other(Option<Truth>),
 }
 
 impl Verifier<'_> {
@@ -107,12 +117,10 @@ impl Verifier<'_> {
                 Ok(Finding::Behind(_)) if self.is_patient(one.rev) => {
                     self.left = Some(JobError::Behind(format!("the repository is behind {}", one.rev)));
                 }
-                Ok(Finding::Moved(truth)) => self.settle(one, &signed, truth, "moved").await?,
+                Ok(Finding::Moved(truth)) => self.settle(one, &signed, truth, false).await?,
                 Ok(Finding::Behind(truth) | Finding::Other(truth)) => {
-                    let detail = format!("{} at {} is not what its account signed", one.id, one.rev);
                     tracing::error!(record = %one.id, rev = %one.rev, cid = %one.cid, "A record is not what its account signed");
-                    self.context.keep(reject(Some(self.did.clone()), DropReason::CidMismatch, detail, &[])).await?;
-                    self.settle(one, &signed, truth, "mismatch").await?;
+                    self.settle(one, &signed, truth, true).await?;
                 }
                 Err(error) => self.unproved(&error),
             }
@@ -153,16 +161,27 @@ impl Verifier<'_> {
         &self,
         one: &Standing,
         signed: &Signed<'_>,
-        truth: Option<Put>,
-        outcome: &'static str,
+        truth: Option<Truth>,
+        is_mismatch: bool,
     ) -> Result<(), JobError> {
-        measure::verified(outcome);
+        measure::verified(if is_mismatch { "mismatch" } else { "moved" });
         let rev = one.rev.max(signed.rev());
-        let change = match truth {
-            Some(put) => Change::Put(Box::new(Put { rev, ..put })),
-            None => Change::Delete { id: one.id.clone(), rev },
-        };
-        self.context.apply(Batch { changes: vec![change], ..Batch::new(Origin::Backfill) }).await
+        let did = Some(self.did.clone());
+        let detail = || format!("{} at {} is not what its account signed", one.id, one.rev);
+        let reject = is_mismatch.then(|| reject(did.clone(), DropReason::CidMismatch, detail(), &[]));
+        let mut batch = Batch::new(Origin::Backfill);
+        match truth {
+            Some(Truth { put, block }) => {
+                let event = Arrival::new(Form::Block, block, Utc::now().timestamp_micros());
+                let event = Arrival { did, rev: Some(signed.rev()), ..event };
+                batch.take(event, vec![Change::Put(Box::new(Put { rev, ..put }))], reject.into_iter().collect());
+            }
+            None => {
+                batch.changes.push(Change::Delete { id: one.id.clone(), rev });
+                batch.rejects.extend(reject);
+            }
+        }
+        self.context.apply(batch).await
     }
 }
 
@@ -193,12 +212,13 @@ fn find(signed: &Signed<'_>, one: &Standing) -> Result<Finding, ProofError> {
 }
 
 /// What JSON cannot tell stands there all the same, and counts for nothing.
-fn truth(id: &RecordId, rev: Tid, cid: Cid, block: &[u8]) -> Put {
-    match block_to_json(block) {
+fn truth(id: &RecordId, rev: Tid, cid: Cid, block: &[u8]) -> Truth {
+    let put = match block_to_json(block) {
         Ok(json) => Put::decode(id.clone(), rev, cid, json.into(), Verification::Signed),
         Err(error) => {
             let put = refused(id.clone(), rev, cid, block, &error.to_string());
             Put { verification: Verification::Signed, ..put }
         }
-    }
+    };
+    Truth { put, block: Bytes::copy_from_slice(block) }
 }

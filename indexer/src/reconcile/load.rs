@@ -58,8 +58,9 @@ pub async fn theirs(context: &Context, did: &Did) -> Result<Theirs, Unread> {
     let pds = context.pds(host);
     for _ in 0..TRIES {
         match list(&pds, did).await {
-            Ok(Some(listing)) => return Ok(listing),
-            Ok(None) => {}
+            Ok(Listing::Whole(listing)) => return Ok(listing),
+            Ok(Listing::Moved) => {}
+            Ok(Listing::Unreadable(items)) => return Err(Unread::Host(format!("{items} of its items are no records"))),
             Err(PdsError::Account { state, .. }) => return Ok(Theirs::Hidden(state.to_string())),
             Err(error) => return Err(Unread::Host(chain(&error))),
         }
@@ -67,8 +68,17 @@ pub async fn theirs(context: &Context, did: &Did) -> Result<Theirs, Unread> {
     Err(Unread::Host("it does not stand still for long enough to be listed".into()))
 }
 
-/// Lists all that a repository has of our collections; `None` when it changed meanwhile, or did not come to an end.
-async fn list(pds: &Pds, did: &Did) -> Result<Option<Theirs>, PdsError> {
+/// What came of listing a repository.
+enum Listing {
+    Whole(Theirs),
+    /// It changed meanwhile, or did not come to an end.
+    Moved,
+    /// So many items are no records.
+    Unreadable(usize),
+}
+
+/// Lists all that a repository has of our collections.
+async fn list(pds: &Pds, did: &Did) -> Result<Listing, PdsError> {
     let rev = pds.get_latest_commit(did).await?.rev;
     let mut records = BTreeMap::new();
     for collection in Collection::ALL {
@@ -76,7 +86,10 @@ async fn list(pds: &Pds, did: &Did) -> Result<Option<Theirs>, PdsError> {
         let mut ended = false;
         for _ in 0..MOST_PAGES {
             let page = pds.list_records(did, collection, cursor.as_deref(), PAGE).await?;
-            ended = page.records.is_empty() || page.cursor.is_none();
+            ended = page.is_last();
+            if !page.unreadable.is_empty() {
+                return Ok(Listing::Unreadable(page.unreadable.len()));
+            }
             let entries = page.records.into_iter().filter_map(|entry| read(did, collection, rev, &entry));
             records.extend(entries.map(|(rkey, listed)| ((collection, rkey), listed)));
             if ended || page.cursor == cursor {
@@ -85,16 +98,16 @@ async fn list(pds: &Pds, did: &Did) -> Result<Option<Theirs>, PdsError> {
             cursor = page.cursor;
         }
         if !ended {
-            return Ok(None);
+            return Ok(Listing::Moved);
         }
     }
     let after = pds.get_latest_commit(did).await?.rev;
-    Ok((after == rev).then_some(Theirs::Repository { rev, records }))
+    Ok(if after == rev { Listing::Whole(Theirs::Repository { rev, records }) } else { Listing::Moved })
 }
 
 fn read(did: &Did, collection: Collection, rev: Tid, entry: &RecordEntry) -> Option<(Rkey, Listed)> {
     let rkey: Rkey = entry.rkey().parse().ok()?;
-    let json = entry.value.get();
+    let json = entry.value();
     let cid = named(entry.cid, json).filter(|cid| check(json, *cid) != Checked::Other);
     let id = RecordId { did: did.clone(), collection, rkey: rkey.clone() };
     let decodes = cid.is_some_and(|cid| {

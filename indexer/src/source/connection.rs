@@ -13,7 +13,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use types::{CursorMove, DropReason};
 
 use super::{
-    Wire, decode,
+    Wire, decode, form,
     gap::{self, Cause, Since},
     inflate::Inflater,
     probe::{self, Sign},
@@ -144,7 +144,8 @@ impl<'a> Connection<'a> {
             Some(Err(FrameError::Envelope(why))) => {
                 self.meters.dropped(DropReason::BadEnvelope);
                 let rejects = vec![reject(None, DropReason::BadEnvelope, why, wire.bytes())];
-                self.send(Step::taken(Vec::new(), rejects, None, raw()), wire.bytes().len()).await
+                let came = (form(self.source.kind()), raw());
+                self.send(Step::taken(Vec::new(), rejects, None, came), wire.bytes().len()).await
             }
             Some(Err(refused @ FrameError::Refused { .. })) => Err(self.refused(refused).await?),
             Some(Err(broken)) => Err(broken.into()),
@@ -173,7 +174,8 @@ impl<'a> Connection<'a> {
                 rejects.iter().for_each(|reject| self.meters.dropped(reject.reason));
                 self.reader.known.extend(changes.iter().map(|change| change.did().as_str()));
                 let cursor = self.cursor();
-                self.send(Step::taken(changes, rejects, cursor, raw()), bytes.len()).await
+                let came = (form(self.source.kind()), raw());
+                self.send(Step::taken(changes, rejects, cursor, came), bytes.len()).await
             }
         }
     }

@@ -47,7 +47,6 @@ pub async fn raise(
     since: Since,
     until: Option<&Frame<'_>>,
 ) -> Result<(), StoreError> {
-    measure::gap();
     let position = |position: Position| match position {
         Position::Time(at) | Position::Sequence(at) => at,
     };
@@ -60,9 +59,12 @@ pub async fn raise(
         since: time(since.time),
         until: time(until.and_then(|frame| frame.time)),
     };
-    tracing::warn!(source = %source, cause = cause.as_str(), since = ?gap.since, until = ?gap.until,
-        "A source cannot give all that we missed: repositories will be read");
-    gaps::record(db, &gap).await?;
+    // One that is found again while it is open is the same incident; what was read meanwhile is read once more.
+    if gaps::record(db, &gap).await? {
+        measure::gap();
+        tracing::warn!(source = %source, cause = cause.as_str(), since = ?gap.since, until = ?gap.until,
+            "A source cannot give all that we missed: repositories will be read");
+    }
     backfill::start(db).await
 }
 

@@ -47,7 +47,11 @@ impl Inflater {
         Self::new(&fetched.body)
     }
 
-    fn new(dictionary: &[u8]) -> Result<Self, DictionaryError> {
+    /// By a dictionary that was fetched.
+    ///
+    /// # Errors
+    /// [`DictionaryError::Malformed`].
+    pub fn new(dictionary: &[u8]) -> Result<Self, DictionaryError> {
         let id = match dictionary.split_at_checked(8) {
             Some((&[a, b, c, d, ref id @ ..], _)) if [a, b, c, d] == MAGIC => id.try_into().map(u32::from_le_bytes),
             _ => return Err(DictionaryError::Malformed),

@@ -20,6 +20,7 @@ mod told;
 
 use outbound::tungstenite::Message;
 use service::config::{SourceKind, SourceUrl};
+use types::Form;
 use url::Url;
 
 use crate::event::{Frame, FrameError};
@@ -31,6 +32,15 @@ pub fn request(source: &SourceUrl, start: Start) -> (Url, usize) {
         SourceKind::Firehose => (firehose::url(source.url(), start), firehose::MAX_FRAME),
         SourceKind::JetstreamV1 => (jetstream_v1::url(source.url(), start), jetstream_v1::MAX_FRAME),
         SourceKind::JetstreamV2 => (jetstream_v2::url(source.url(), start), jetstream_v2::MAX_FRAME),
+    }
+}
+
+/// The form of a source's frames.
+pub const fn form(kind: SourceKind) -> Form {
+    match kind {
+        SourceKind::Firehose => Form::Firehose,
+        SourceKind::JetstreamV1 => Form::JetstreamV1,
+        SourceKind::JetstreamV2 => Form::JetstreamV2,
     }
 }
 

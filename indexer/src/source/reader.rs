@@ -28,7 +28,7 @@ use crate::{
 
 /// How long a connection has to last for the next one to begin afresh: with the first source, without a pause.
 const HEALTHY: Duration = Duration::from_secs(10);
-/// How often a stream may break at one place before what is there is passed over.
+/// How often a stream may break at one place, or a server refuse to begin there, before what is there is passed over.
 const MOST_BREAKS: u32 = 3;
 
 /// Reads one source at a time.
@@ -54,6 +54,13 @@ pub enum End {
     Frame(#[from] FrameError),
     #[error("it no longer has what follows our cursor")]
     TooOld,
+    /// Others may still have it, and so may it in a moment: times are less exact than numbers.
+    #[error("it no longer has what follows the time up to which we have everything")]
+    Expired {
+        at: Position,
+        #[source]
+        error: OutboundError,
+    },
     #[error("a source that is preferred is well again")]
     Better(usize),
     #[error("the store failed")]
@@ -71,7 +78,7 @@ impl End {
             Self::Closed => "closed",
             Self::Broken(_) => "broken",
             Self::Frame(_) => "bad_frame",
-            Self::TooOld => "too_old",
+            Self::TooOld | Self::Expired { .. } => "too_old",
             Self::Better(_) => "better",
             Self::Store(_) | Self::Unread => "ours",
         }
@@ -88,10 +95,11 @@ impl End {
     }
 }
 
-/// Where a stream broke, and how often in a row.
+/// Where a stream broke, why, and how often in a row.
 #[derive(Clone, Copy, Debug, Default)]
 struct Breaks {
     at: Option<Position>,
+    cause: Option<Cause>,
     times: u32,
 }
 
@@ -113,7 +121,7 @@ impl Reader {
         let (mut turn, mut failures) = (0usize, 0u32);
         loop {
             let at = turn % all.len();
-            let followed = self.follow(at, breaks[at].times >= MOST_BREAKS, &mut away[at]).await;
+            let followed = self.follow(at, breaks[at].hopeless(), &mut away[at]).await;
             breaks[at] = breaks[at].after(&followed);
             match followed.end {
                 End::Store(error) => return Err(error),
@@ -129,17 +137,22 @@ impl Reader {
                 End::Better(_) | End::TooOld => Duration::ZERO,
                 _ => pause(&self.config.timing, rounds),
             };
-            if away[at].begins() {
-                tracing::warn!(source = %all[at], reason = %chain(&end), "A source was left");
-            } else {
-                tracing::debug!(source = %all[at], reason = %chain(&end), pause_ms = pause.as_millis(), "It is away still");
+            match &end {
+                End::Better(_) => {
+                    tracing::info!(source = %all[at], preferred = %all[turn % all.len()], "Back to a better source")
+                }
+                _ if away[at].begins() => tracing::warn!(source = %all[at], reason = %chain(&end), "A source was left"),
+                _ => {
+                    let pause_ms = pause.as_millis();
+                    tracing::debug!(source = %all[at], reason = %chain(&end), pause_ms, "It is away still");
+                }
             }
             sleep(pause).await;
         }
     }
 
     /// Follows a source until the connection ends.
-    async fn follow(&self, turn: usize, pass_over: bool, away: &mut Incident) -> Followed {
+    async fn follow(&self, turn: usize, pass_over: Option<Cause>, away: &mut Incident) -> Followed {
         let mut followed = Followed { end: End::Closed, lasted: Duration::ZERO, position: None };
         let (socket, plan, inflater) = match self.connect(turn, pass_over).await {
             Ok(opened) => opened,
@@ -158,12 +171,12 @@ impl Reader {
         followed
     }
 
-    async fn connect(&self, turn: usize, pass_over: bool) -> Result<(WebSocket, Plan, Option<Inflater>), End> {
+    async fn connect(&self, turn: usize, pass_over: Option<Cause>) -> Result<(WebSocket, Plan, Option<Inflater>), End> {
         let source = &self.config.sources[turn];
         let mut plan = plan(source, &cursors::load(&self.db).await?, &self.config.timing);
         self.set_state(source, SourceState::Connecting).await?;
-        let passed_over = pass_over.then(|| Since::of(plan.start, plan.since));
-        if pass_over {
+        let passed_over = pass_over.map(|cause| (cause, Since::of(plan.start, plan.since)));
+        if pass_over.is_some() {
             plan = Plan { start: Start::Live, since: None, backfill: false };
         }
         let inflater = self.inflater(source).await;
@@ -176,8 +189,8 @@ impl Reader {
             Err(error) => return Err(self.refused(source, plan, error).await?),
         };
         // Only now: what happens between a reading and the stream's beginning would be in neither.
-        if let Some(since) = passed_over {
-            gap::raise(&self.db, source, Cause::Unreadable, since, None).await?;
+        if let Some((cause, since)) = passed_over {
+            gap::raise(&self.db, source, cause, since, None).await?;
         }
         if plan.backfill {
             tracing::info!(source = %source, "Repositories will be read too: the stream alone leaves a gap");
@@ -201,15 +214,20 @@ impl Reader {
         }
     }
 
-    /// A source that says before the stream begins that it no longer has what we ask for is asked for what it has.
+    /// A source that says before the stream begins that it no longer has what follows its own number is asked for what it has.
+    /// What it says of a time is a failure like others.
     async fn refused(&self, source: &SourceUrl, plan: Plan, error: OutboundError) -> Result<End, StoreError> {
         let too_old = matches!(&error, OutboundError::Status { error: Some(name), .. } if name == "CursorTooOld");
-        if !too_old || !matches!(plan.start, Start::After(_)) {
-            return Ok(error.into());
+        match plan.start {
+            Start::After(Position::Sequence(_)) if too_old => {
+                gap::raise(&self.db, source, Cause::Outdated, Since::of(plan.start, plan.since), None).await?;
+                gap::forget_cursor(&self.db, source).await?;
+                Ok(End::TooOld)
+            }
+            Start::After(at @ Position::Time(_)) if too_old => Ok(End::Expired { at, error }),
+            Start::Oldest if too_old => Ok(End::Expired { at: Position::Time(0), error }),
+            _ => Ok(error.into()),
         }
-        gap::raise(&self.db, source, Cause::Outdated, Since::of(plan.start, plan.since), None).await?;
-        gap::forget_cursor(&self.db, source).await?;
-        Ok(End::TooOld)
     }
 
     async fn set_state(&self, source: &SourceUrl, state: SourceState) -> Result<(), StoreError> {
@@ -219,17 +237,23 @@ impl Reader {
 }
 
 impl Breaks {
-    /// Counts a connection that ended because its frames cannot be read, at the place where the last one did.
+    /// Counts a connection that ended because its frames cannot be read, or the server no longer has them, at the place where
+    /// the last one did.
     fn after(self, followed: &Followed) -> Self {
-        match followed.end {
-            End::Frame(FrameError::Broken(_)) if self.times > 0 && self.at == followed.position => {
-                Self { times: self.times + 1, ..self }
-            }
-            End::Frame(FrameError::Broken(_)) => Self { at: followed.position, times: 1 },
+        let (cause, at) = match followed.end {
+            End::Frame(FrameError::Broken(_)) => (Some(Cause::Unreadable), followed.position),
+            End::Expired { at, .. } => (Some(Cause::Outdated), Some(at)),
             // Another source, or nobody there: nothing is known of that place.
-            End::Unreachable(_) => self,
-            _ => Self::default(),
-        }
+            End::Unreachable(_) => return self,
+            _ => return Self::default(),
+        };
+        let before = if (self.cause, self.at) == (cause, at) { self.times } else { 0 };
+        Self { at, cause, times: before + 1 }
+    }
+
+    /// Why what is there is passed over, if it is.
+    fn hopeless(self) -> Option<Cause> {
+        self.cause.filter(|_| self.times >= MOST_BREAKS)
     }
 }
 
@@ -262,7 +286,7 @@ pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
 mod tests {
     use std::time::Duration;
 
-    use super::{Breaks, End, Followed, HEALTHY, next, pause};
+    use super::{Breaks, Cause, End, Followed, HEALTHY, next, pause};
     use crate::{
         Timing,
         event::{FrameError, Position},
@@ -277,6 +301,8 @@ mod tests {
         assert_eq!(next(2, 2, HEALTHY, &End::Closed), (0, 0));
         assert_eq!(next(2, 2, HEALTHY, &End::Better(1)), (1, 0));
         assert_eq!(next(2, 2, Duration::ZERO, &End::TooOld), (2, 2));
+        let error = outbound::OutboundError::Timeout { url: String::new() };
+        assert_eq!(next(2, 2, Duration::ZERO, &End::Expired { at: Position::Time(1), error }), (3, 3));
     }
 
     #[test]
@@ -294,6 +320,14 @@ mod tests {
         let nobody = || outbound::OutboundError::Timeout { url: String::new() };
         assert_eq!(two.after(&ended(nobody().into())).times, 2);
         assert_eq!(two.after(&ended(End::Stalled)).times, 0);
+        assert_eq!(two.hopeless(), None);
+        assert_eq!(two.after(&broken(1)).hopeless(), Some(Cause::Unreadable));
+        // What a server no longer has is another thing than what cannot be read.
+        let expired = |at| ended(End::Expired { at: Position::Time(at), error: nobody() });
+        let thrice = two.after(&expired(7)).after(&expired(7));
+        assert_eq!((thrice.times, thrice.hopeless()), (2, None));
+        assert_eq!(thrice.after(&expired(7)).hopeless(), Some(Cause::Outdated));
+        assert_eq!(thrice.after(&expired(8)).hopeless(), None);
     }
 
     #[test]

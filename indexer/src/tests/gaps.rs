@@ -192,3 +192,19 @@ async fn what_cannot_be_read_at_all_is_passed_over() {
     indexer.stop().await;
     world.devnet.shutdown().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gap_is_not_repaired_while_a_repository_cannot_be_read() {
+    let world = World::new().await;
+    world.index_one_and_miss_one(&world.v2()).await;
+    world.devnet.stop_pds(0).await;
+    let indexer = world.index(world.v2(), false).await;
+    indexer.until("SELECT reason || ' ' || missing FROM gap WHERE repaired_at IS NULL", &["outdated 1"]).await;
+    assert_eq!(indexer.rows(TAGS).await, ["a"]);
+    world.devnet.start_pds(0).await.unwrap();
+    indexer.until(TAGS, &["a", "b"]).await;
+    indexer.until(GAPS, &["outdated"]).await;
+    indexer.until("SELECT failed FROM backfill WHERE done = total", &["0"]).await;
+    indexer.stop().await;
+    world.devnet.shutdown().await;
+}

@@ -19,7 +19,7 @@ fn captain(public: bool) -> Value {
 }
 
 /// A manifest that names a hold.
-fn manifest(hold: &str) -> Value {
+pub fn manifest(hold: &str) -> Value {
     json!({"repository": "app", "digest": types::Digest::sha256(b"m"), "holdDid": hold, "layers": [],
         "mediaType": "application/vnd.oci.image.manifest.v1+json", "createdAt": "2026-01-10T12:00:00Z"})
 }
@@ -28,16 +28,26 @@ fn cbor(value: Value) -> Vec<u8> {
     serde_ipld_dagcbor::to_vec(&serde_json::from_value::<Ipld>(value).unwrap()).unwrap()
 }
 
-/// A `#commit` of one record.
-fn commit(seq: i64, did: &str, rev: Tid, path: &str, record: &Value) -> Message {
-    let block = record_block(record).unwrap();
-    let cid = Cid::of_block(&block);
+/// A CAR of one block.
+pub fn car(cid: Cid, block: Vec<u8>) -> Vec<u8> {
     let mut car = Vec::new();
     for section in [cbor(json!({"version": 1, "roots": []})), [cid.to_bytes().to_vec(), block].concat()] {
-        assert!(section.len() < 1 << 14);
-        car.extend([(section.len() & 0x7f) as u8 | 0x80, (section.len() >> 7) as u8]);
+        let mut length = section.len();
+        while length > 0x7f {
+            car.push(length as u8 | 0x80);
+            length >>= 7;
+        }
+        car.push(length as u8);
         car.extend(section);
     }
+    car
+}
+
+/// A `#commit` of one record.
+pub fn commit(seq: i64, did: &str, rev: Tid, path: &str, record: &Value) -> Message {
+    let block = record_block(record).unwrap();
+    let cid = Cid::of_block(&block);
+    let car = car(cid, block);
     let op = json!({"action": "update", "path": path});
     let Ipld::Map(mut op) = serde_json::from_value(op).unwrap() else { unreachable!() };
     op.insert("cid".into(), Ipld::Link(cid.inner()));
@@ -47,6 +57,11 @@ fn commit(seq: i64, did: &str, rev: Tid, path: &str, record: &Value) -> Message 
     payload.insert("blocks".into(), Ipld::Bytes(car));
     let header = cbor(json!({"op": 1, "t": "#commit"}));
     Message::binary([header, serde_ipld_dagcbor::to_vec(&Ipld::Map(payload)).unwrap()].concat())
+}
+
+/// A frame of a kind that there is, which does not say what it should.
+pub fn no_event() -> Message {
+    Message::binary([cbor(json!({"op": 1, "t": "#commit"})), cbor(json!({"seq": 2}))].concat())
 }
 
 /// No relay lists it, and no stream but its own tells of it.

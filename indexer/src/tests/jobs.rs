@@ -201,3 +201,29 @@ async fn a_job_that_does_not_end_is_put_off_at_its_deadline() {
     indexer.until("SELECT kind || ' ' || error FROM job WHERE error IS NOT NULL ORDER BY kind", &expected).await;
     indexer.stop().await;
 }
+
+/// A reading begins with nothing each time: as long as it brings records it goes on.
+#[tokio::test]
+async fn a_reading_that_brings_records_has_more_time() {
+    let database = TestDatabase::create().await.unwrap();
+    let (stream, network) = (Stream::jetstream().await, Network::start().await);
+    let indexer = Indexer::start_timed(&database, vec![stream.url.clone()], &network, |timing| {
+        // Its pages alone take longer, and there are two records on each.
+        (timing.long_job, timing.record) = (Duration::from_millis(1_000), Duration::from_millis(500));
+    })
+    .await;
+    indexer.until("SELECT finished_at IS NOT NULL FROM backfill", &["true"]).await;
+    network.slow_pages(Duration::from_millis(100));
+    for n in 0..8 {
+        network.put(ALICE, rev(9), "io.atcr.tag", &format!("t{n}"), super::tag("a"));
+    }
+    enqueue(&indexer.db, JobKind::Resync, &[ALICE.into()]).await.unwrap();
+    indexer
+        .until(
+            "SELECT rev FROM fingerprint f JOIN record USING (did) WHERE rkey = 't0' AND live = 8",
+            &[&rev(9).to_string()],
+        )
+        .await;
+    indexer.until("SELECT kind FROM job WHERE kind = 'resync'", &[]).await;
+    indexer.stop().await;
+}

@@ -1,16 +1,18 @@
 //! The whole indexer on a real Postgres, with a stream and a network on loopback.
 
 mod accounts;
+mod archive;
 mod backfill;
 mod bad_input;
 mod failover;
 mod gaps;
-mod holds;
+pub mod holds;
 mod jobs;
+mod log;
 mod metrics;
-mod network;
+pub mod network;
 mod reconcile;
-mod stream;
+pub mod stream;
 mod take_over;
 mod verification;
 mod verify;
@@ -20,6 +22,7 @@ use std::{fmt::Debug, time::Duration};
 
 use chrono::Utc;
 use devnet::{Devnet, DevnetConfig};
+use futures::TryStreamExt as _;
 use outbound::{Outbound, OutboundConfig, Resolver, ResolverConfig};
 use serde_json::{Value, json};
 use service::{Health, postgres::testing::TestDatabase};
@@ -147,6 +150,12 @@ impl Indexer {
             sleep(Duration::from_millis(20)).await;
         }
         panic!("{query}\n gives {seen:?}\n not {expected:?}");
+    }
+
+    /// Every event of today's archive.
+    pub async fn archived(&self) -> Vec<store::archive::Found> {
+        let today = Utc::now().date_naive();
+        store::archive::read(&self.db, today.pred_opt().unwrap()..=today, None).try_collect().await.unwrap()
     }
 
     pub async fn execute(&self, statement: &str, parameters: &[&(dyn ToSql + Sync)]) {

@@ -37,6 +37,8 @@ struct Inner {
     /// What is told for a CID or a digest, whatever it hashes to.
     blobs: HashMap<String, Vec<u8>>,
     revs: HashMap<String, Tid>,
+    /// What the first page of a collection lists besides: (did, collection, item).
+    odd: Vec<(String, String, Value)>,
     /// Accounts that are not active, with their status.
     inactive: HashMap<String, String>,
     /// What is answered in place of a document.
@@ -48,6 +50,8 @@ struct Inner {
     /// The handles and PDSs of documents, where they are others.
     claims: HashMap<String, String>,
     hosts: HashMap<String, Url>,
+    /// How long a page of records takes.
+    page_takes: Duration,
     /// Whether nothing answers at all.
     down: bool,
     /// What was asked, by method.
@@ -127,6 +131,11 @@ impl Network {
         state.records.insert((did.into(), collection.into(), rkey.into()), record);
     }
 
+    /// Puts an item into the lists of a collection that is no record.
+    pub fn list_too(&self, did: &str, collection: &str, item: Value) {
+        self.state.lock().unwrap().odd.push((did.into(), collection.into(), item));
+    }
+
     /// The `did:web` of this host.
     pub fn did(&self) -> String {
         own_did(self.url.as_str())
@@ -156,6 +165,11 @@ impl Network {
 
     pub fn unstick(&self, did: &str) {
         self.state.lock().unwrap().stuck.remove(did);
+    }
+
+    /// From here on every page of records takes its time.
+    pub fn slow_pages(&self, takes: Duration) {
+        self.state.lock().unwrap().page_takes = takes;
     }
 
     /// How often a method was asked, or for whose document.
@@ -207,6 +221,10 @@ async fn xrpc(State(state): State<Arc<Mutex<Inner>>>, Path(method): Path<String>
     if stuck {
         std::future::pending::<()>().await;
     }
+    if method == "com.atproto.repo.listRecords" {
+        let takes = state.lock().unwrap().page_takes;
+        tokio::time::sleep(takes).await;
+    }
     let state = state.lock().unwrap();
     let param = |name: &str| params.get(name).cloned().unwrap_or_default();
     let did = param("did");
@@ -246,12 +264,14 @@ fn list_records(state: &Inner, params: &HashMap<String, String>) -> Response {
     let all = state.records.iter().filter(|((d, c, rkey), _)| d == did && c == collection && *rkey > after);
     let page: Vec<_> = all.take(2).collect();
     let cursor = page.last().filter(|_| page.len() == 2).map(|((_, _, rkey), _)| rkey);
+    let odd = state.odd.iter().filter(|(d, c, _)| d == did && c == collection && after.is_empty());
     let records: Vec<Value> = page
         .iter()
         .map(|((.., rkey), record)| {
             let cid = record_cid(record).unwrap().to_string();
             json!({"uri": format!("at://{did}/{collection}/{rkey}"), "cid": cid, "value": record})
         })
+        .chain(odd.map(|(.., item)| item.clone()))
         .collect();
     Json(json!({"records": records, "cursor": cursor})).into_response()
 }

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use axum::http::StatusCode;
 use outbound::{Outbound, OutboundConfig, Resolver, ResolverConfig};
 use serde_json::json;
 use service::postgres::testing::TestDatabase;
 use store::{backfill::Progress, fingerprint};
+use tokio::net::TcpListener;
 use tokio_postgres::Client;
 use tokio_util::sync::CancellationToken;
 use types::Did;
@@ -119,6 +121,44 @@ async fn an_account_that_is_gone_differs_until_it_is_looked_at() {
     db.execute("UPDATE actor SET active = false WHERE did = $1", &[&BOB]).await.unwrap();
     let found = reconcile(&config, vec![BOB.parse().unwrap()], true, &CancellationToken::new()).await.unwrap();
     assert_eq!(kinds(&found), [(Kind::Status, "")]);
+}
+
+/// Somebody asked for it, and has to hear what is wrong.
+#[tokio::test]
+async fn what_is_wrong_with_an_account_that_was_asked_for_is_told() {
+    let (database, network) = (TestDatabase::create().await.unwrap(), network().await);
+    let config = config(&database, &network);
+    for (did, status) in [("did:plc:nobody", StatusCode::NOT_FOUND), ("did:plc:deleted", StatusCode::GONE)] {
+        network.refuse_document(did, status);
+    }
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    network.move_to("did:plc:down", &format!("http://{closed}").parse().unwrap());
+    for (did, reason) in [
+        ("did:plc:nobody", "did:plc:nobody does not exist"),
+        ("did:plc:deleted", "did:plc:deleted was deleted"),
+        ("did:plc:elsewhere", "did:plc:elsewhere is not on this PDS"),
+        ("did:plc:down", "cannot connect to http://127.0.0.1"),
+    ] {
+        let progress = read(&config, &[did]).await;
+        assert_eq!((progress.done, progress.failed, progress.finished), (0, 1, true), "{did}");
+        let [unread] = progress.unread.as_slice() else { panic!("{progress:?}") };
+        assert!(unread.did == did && unread.reason.starts_with(reason), "{unread:?}");
+    }
+    // It is not remembered against those who came back.
+    network.put("did:plc:elsewhere", rev(1), "io.atcr.tag", "t", tag("v"));
+    let progress = read(&config, &["did:plc:elsewhere", ALICE, ALICE]).await;
+    assert_eq!((progress.total, progress.done, progress.failed, progress.finished), (Some(2), 2, 0, true));
+}
+
+#[tokio::test]
+async fn a_writer_that_fails_for_good_ends_the_waiting() {
+    let (database, network) = (TestDatabase::create().await.unwrap(), network().await);
+    let config = config(&database, &network);
+    store::prepare(database.url()).await.unwrap();
+    client(&database).await.batch_execute("ALTER TABLE ops.writer RENAME TO unwriter").await.unwrap();
+    let stop = CancellationToken::new();
+    let ended = tokio::time::timeout(Duration::from_secs(20), backfill(&config, &[], &stop, |_| {})).await;
+    assert!(ended.unwrap().is_err());
 }
 
 /// Some repositories are read, then the process is gone; the next one goes on.

@@ -41,6 +41,8 @@ struct Shared {
     halves: AtomicBool,
     /// How far before their cursors connections begin.
     jump_back: AtomicI64,
+    /// Whether a cursor that is a time is refused.
+    refuses_times: AtomicBool,
 }
 
 impl Stream {
@@ -65,6 +67,13 @@ impl Stream {
     /// Serves a connection.
     pub async fn adopt(self, tcp: TcpStream) {
         self.shared.serve(tcp).await;
+    }
+
+    /// A Jetstream of version 2 that no longer has what follows any time.
+    pub async fn without_times() -> Self {
+        let stream = Self::start("/xrpc/network.bsky.jetstream.subscribeEvents", false).await;
+        stream.shared.refuses_times.store(true, Ordering::Relaxed);
+        stream
     }
 
     async fn start(path: &str, mute: bool) -> Self {
@@ -133,6 +142,7 @@ impl Shared {
             mute: mute.into(),
             halves: AtomicBool::default(),
             jump_back: AtomicI64::default(),
+            refuses_times: AtomicBool::default(),
         })
     }
 
@@ -141,10 +151,16 @@ impl Shared {
         #[expect(clippy::result_large_err, reason = "the library's signature")]
         let note = |request: &Request, response: Response| -> Result<Response, ErrorResponse> {
             query = request.uri().query().unwrap_or_default().to_owned();
+            self.queries.lock().unwrap().push(query.clone());
+            if self.refuses_times.load(Ordering::Relaxed)
+                && cursor(&query).is_some_and(|at| at >= 1_000_000_000_000_000)
+            {
+                let refusal = r#"{"error":"CursorTooOld","message":"the oldest event is 7"}"#;
+                return Err(Response::builder().status(400).body(Some(refusal.to_owned())).unwrap());
+            }
             Ok(response)
         };
         let Ok(mut socket) = accept_hdr_async(tcp, note).await else { return };
-        self.queries.lock().unwrap().push(query.clone());
         let mut state = self.state.subscribe();
         let begun_at_cut = state.borrow_and_update().1;
         let back = self.jump_back.load(Ordering::Relaxed);

@@ -1,6 +1,6 @@
 use service::postgres::testing::TestDatabase;
 use store::inbox;
-use types::{RecordId, record_cid};
+use types::{Put, RecordId, Verification, record_cid};
 
 use super::{Indexer, eventually, network::Network, put, rev, stream::Stream, tag};
 
@@ -78,7 +78,9 @@ async fn what_others_find_is_applied_at_once() {
         let did = ALICE.parse().unwrap();
         let id = RecordId { did, collection: types::Collection::Tag, rkey: rkey.parse().unwrap() };
         let record = tag(rkey);
-        inbox::leave(db, &id, rev(1), record_cid(&record).unwrap(), record.to_string().as_bytes()).await.unwrap();
+        let (cid, raw) = (record_cid(&record).unwrap(), record.to_string().into_bytes());
+        let put = Put::decode(id, rev(1), cid, raw.into(), Verification::Signed);
+        inbox::leave(db, &put, None).await.unwrap();
     };
     store::prepare(database.url()).await.unwrap();
     let db = store::connect(database.url(), Some(1)).await.unwrap().client;

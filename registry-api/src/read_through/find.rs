@@ -1,3 +1,4 @@
+use axum::body::Bytes;
 use outbound::{
     Pds, PdsError,
     pds::RecordEntry,
@@ -19,6 +20,13 @@ use crate::{
 /// How many pages of a hundred records are read when a record does not lie under the key that atcr.io gives it.
 const MAX_PAGES: usize = 5;
 
+/// A record that its account signed.
+pub(super) struct Found {
+    pub put: Put,
+    /// The CAR that proves it, as it came.
+    pub proof: Bytes,
+}
+
 /// Looks for records of one repository on its owner's PDS.
 pub(super) struct Finder<'a> {
     pub registry: &'a Registry,
@@ -30,16 +38,16 @@ pub(super) struct Finder<'a> {
 
 impl Finder<'_> {
     /// The records that the index lacks, manifests before tags. Empty when there is no such tag or manifest.
-    pub async fn find(&self, reference: &Reference) -> Result<Vec<Put>> {
+    pub async fn find(&self, reference: &Reference) -> Result<Vec<Found>> {
         match reference {
             Reference::Tag(tag) => self.tagged(tag).await,
             Reference::Digest(digest) => Ok(self.manifest_by_digest(digest).await?.unwrap_or_default()),
         }
     }
 
-    async fn tagged(&self, tag: &Tag) -> Result<Vec<Put>> {
+    async fn tagged(&self, tag: &Tag) -> Result<Vec<Found>> {
         let Some(found) = self.tag(tag).await? else { return Ok(Vec::new()) };
-        let manifest = match &found.record {
+        let manifest = match &found.put.record {
             Ok(Record::Tag(TagRecord { target: TagTarget::Manifest(rkey), .. })) => {
                 self.manifest(rkey.clone(), |_| true).await?
             }
@@ -53,7 +61,7 @@ impl Finder<'_> {
     }
 
     /// The tag's record: under the key that atcr.io gives it (`/` becomes `~`), else among all tags.
-    async fn tag(&self, tag: &Tag) -> Result<Option<Put>> {
+    async fn tag(&self, tag: &Tag) -> Result<Option<Found>> {
         let is_it = |record: &Record| match record {
             Record::Tag(found) => found.tag == *tag && found.repository == *self.repository,
             _ => false,
@@ -61,7 +69,7 @@ impl Finder<'_> {
         let key = format!("{}_{tag}", self.repository).replace('/', "~");
         if let Ok(rkey) = key.parse::<Rkey>() {
             let found = self.record(Collection::Tag, rkey).await?;
-            if let Some(found) = found.filter(|found| found.record.as_ref().is_ok_and(is_it)) {
+            if let Some(found) = found.filter(|found| found.put.record.as_ref().is_ok_and(is_it)) {
                 return Ok(Some(found));
             }
         }
@@ -72,7 +80,7 @@ impl Finder<'_> {
     }
 
     /// A manifest's record, under its digest's hex, else among all manifests: as [`Finder::manifest`] gives it.
-    async fn manifest_by_digest(&self, digest: &Digest) -> Result<Option<Vec<Put>>> {
+    async fn manifest_by_digest(&self, digest: &Digest) -> Result<Option<Vec<Found>>> {
         let is_it = |record: &Record| matches!(record, Record::Manifest(found) if found.digest == *digest);
         if let Ok(rkey) = digest.hex().parse::<Rkey>()
             && let Some(found) = self.manifest(rkey, is_it).await?
@@ -87,13 +95,13 @@ impl Finder<'_> {
 
     /// The manifest's record under a key, none when it is indexed (under another repository, if the manifest itself was
     /// asked for); `None` when there is no such manifest.
-    async fn manifest(&self, rkey: Rkey, fits: impl Fn(&Record) -> bool) -> Result<Option<Vec<Put>>> {
+    async fn manifest(&self, rkey: Rkey, fits: impl Fn(&Record) -> bool) -> Result<Option<Vec<Found>>> {
         let known = self.registry.reader.record(&self.id(Collection::Manifest, rkey.clone())).await?;
         if known.is_some_and(|known| known.state == "ok") {
             return Ok(Some(Vec::new()));
         }
         let found = self.record(Collection::Manifest, rkey).await?;
-        Ok(found.filter(|found| found.record.as_ref().is_ok_and(fits)).map(|found| vec![found]))
+        Ok(found.filter(|found| found.put.record.as_ref().is_ok_and(fits)).map(|found| vec![found]))
     }
 
     /// Whether a record was deleted after the revision, or at it: then a PDS that still has it lags.
@@ -108,7 +116,7 @@ impl Finder<'_> {
     }
 
     /// A record with its proof, or `None` when it is not there, or no more.
-    async fn record(&self, collection: Collection, rkey: Rkey) -> Result<Option<Put>> {
+    async fn record(&self, collection: Collection, rkey: Rkey) -> Result<Option<Found>> {
         let answer = self.pds.sync_get_record(&self.account.did, collection, &rkey).await;
         let Some(car) = answer.map_err(|error| self.refusal(&error))? else { return Ok(None) };
         let id = self.id(collection, rkey);
@@ -123,7 +131,10 @@ impl Finder<'_> {
         match proof.map_err(|error| self.forged(&id, &error))? {
             Proof::Absent => Ok(None),
             Proof::Present { rev, .. } if self.is_deleted(&id, rev).await? => Ok(None),
-            Proof::Present { rev, cid, json } => Ok(Some(Put::decode(id, rev, cid, json.into(), Verification::Signed))),
+            Proof::Present { rev, cid, json, .. } => {
+                let put = Put::decode(id, rev, cid, json.into(), Verification::Signed);
+                Ok(Some(Found { put, proof: car }))
+            }
         }
     }
 
@@ -156,7 +167,7 @@ impl Finder<'_> {
         fits: impl Fn(&Record) -> bool,
     ) -> Option<(Option<i64>, Rkey)> {
         let id = self.id(collection, entry.rkey().parse().ok()?);
-        let record = types::records::decode(&id, entry.value.get().as_bytes()).ok().filter(fits)?;
+        let record = types::records::decode(&id, entry.value().as_bytes()).ok().filter(fits)?;
         let time = match &record {
             Record::Tag(tag) => tag.updated_at,
             Record::Manifest(manifest) => manifest.created_at,

@@ -12,7 +12,7 @@ use tokio::{
     sync::{AcquireError, OwnedSemaphorePermit, Semaphore},
     time::{Instant, sleep, timeout},
 };
-use types::{Did, Put, Reference, RepositoryName};
+use types::{Did, Form, Reference, RepositoryName};
 use url::Url;
 
 use crate::{
@@ -23,7 +23,7 @@ use crate::{
     names::Name,
     owners::Account,
 };
-use find::Finder;
+use find::{Finder, Found};
 
 /// How many errands go out at once, in all and to one server.
 const AT_ONCE: usize = 64;
@@ -95,10 +95,10 @@ async fn find_and_await(registry: &Registry, account: &Account, name: &Name, ref
     arrival(registry, account, name, reference).await
 }
 
-async fn leave(registry: &Registry, found: &[Put]) -> Result<()> {
+async fn leave(registry: &Registry, found: &[Found]) -> Result<()> {
     let connection = registry.writes.lock().await?;
-    for put in found {
-        inbox::leave(&connection.client, &put.id, put.rev, put.cid, &put.raw).await?;
+    for Found { put, proof } in found {
+        inbox::leave(&connection.client, put, Some((Form::Proof, proof))).await?;
         tracing::info!(record = %put.id, rev = %put.rev, "a pull found a record that was not indexed");
     }
     Ok(())

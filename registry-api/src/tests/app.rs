@@ -12,11 +12,12 @@ use axum::{
     body::Body,
     http::{HeaderMap, Method, Request, StatusCode},
 };
+use futures::TryStreamExt as _;
 use http_body_util::BodyExt as _;
 use outbound::{Outbound, OutboundConfig, Resolver, ResolverConfig};
 use serde_json::{Value, json};
 use service::postgres::testing::TestDatabase;
-use store::{Writer, inbox, observe};
+use store::{Writer, archive, inbox, observe};
 use tokio::{
     sync::Mutex,
     task::{AbortHandle, spawn},
@@ -188,6 +189,13 @@ impl App {
         observe::manifest_bytes(&mut connection.client, &contents).await.unwrap();
     }
 
+    /// Every event of today's archive.
+    pub async fn archived(&self) -> Vec<archive::Found> {
+        let client = store::connect(self.database.url(), Some(1)).await.unwrap().client;
+        let today = chrono::Utc::now().date_naive();
+        archive::read(&client, today.pred_opt().unwrap()..=today, None).try_collect().await.unwrap()
+    }
+
     pub async fn is_kept(&self, digest: &Digest) -> bool {
         let connection = self.registry.writes.lock().await.unwrap();
         observe::has_manifest(&connection.client, digest).await.unwrap()
@@ -213,12 +221,7 @@ impl Drop for App {
 async fn empty_inbox(writer: Arc<Mutex<Writer>>) {
     loop {
         let mut writer = writer.lock().await;
-        let found = inbox::pending(writer.client(), 100).await.unwrap();
-        let mut batch = Batch::new(Origin::ReadThrough);
-        for row in found {
-            batch.inbox.push(row.inbox_id);
-            batch.changes.push(Change::Put(Box::new(row.put)));
-        }
+        let batch = inbox::pending(writer.client(), 100).await.unwrap();
         if !batch.is_empty() {
             writer.apply(batch).await.unwrap();
         }

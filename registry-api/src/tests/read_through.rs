@@ -1,10 +1,13 @@
 use std::{sync::Arc, time::Instant};
 
+use outbound::proof;
 use serde_json::json;
+use store::archive;
 use tokio::task::JoinSet;
-use types::{Did, Tid};
+use types::{Did, Form, RecordId, Tid};
 
 use super::app::{App, Image, tag_path, tag_record};
+use super::{network::SEED, repo::did_key};
 
 /// Publishes an image on a PDS of which the index has heard nothing.
 fn publish(app: &App, did: &str, handle: &str, repository: &str, tag: &str) -> Image {
@@ -33,6 +36,26 @@ async fn what_is_not_indexed_is_found_proved_and_indexed() {
     assert_eq!(tags.json()["tags"], json!(["v1"]), "it is in the index now");
     let blob = Image::new("did:plc:new/team/app:v1").layer;
     assert_eq!(app.get(&format!("/v2/new.test/team/app/blobs/{blob}")).await.status, 307);
+}
+
+#[tokio::test]
+async fn the_proofs_are_archived_as_they_came() {
+    let app = App::start().await;
+    let image = publish(&app, "did:plc:new", "new.test", "app", "v1");
+    assert_eq!(app.get("/v2/new.test/app/manifests/v1").await.status, 200);
+    let found = app.archived().await;
+    let collections: Vec<&str> = found.iter().map(|found| found.entry.parts[0].collection.unwrap().as_str()).collect();
+    assert_eq!(collections, ["io.atcr.manifest", "io.atcr.tag"]);
+    for archive::Found { origin, entry, .. } in found {
+        assert_eq!((origin.as_str(), entry.form), ("read-through", Some(Form::Proof)));
+        let part = &entry.parts[0];
+        let (collection, rkey) = (part.collection.unwrap(), part.rkey.clone().unwrap());
+        let id = RecordId { did: "did:plc:new".parse().unwrap(), collection, rkey };
+        let proof = proof::check(&entry.raw, &id, Some(&did_key(SEED))).unwrap();
+        let proof::Proof::Present { rev, cid, .. } = proof else { panic!("{id} is absent") };
+        assert_eq!((Some(rev), Some(cid), part.verdict.as_str()), (part.rev, part.cid, "applied"));
+    }
+    assert_eq!(app.get(&format!("/v2/new.test/app/manifests/{}", image.digest)).await.status, 200);
 }
 
 #[tokio::test]

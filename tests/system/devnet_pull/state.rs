@@ -1,12 +1,14 @@
 //! What happens on the demo's network shows at once, and outlives a kill.
 
-use anyhow::Result;
-use serde_json::json;
+use anyhow::{Result, ensure};
+use serde_json::{Value, json};
 
 use crate::harness::clients::skopeo_copy;
+use crate::harness::crowsnest::Crowsnest;
 use crate::harness::demo::Demo;
-use crate::harness::passed;
 use crate::harness::publish::TAGS;
+use crate::harness::scratch::Scratch;
+use crate::harness::{http, passed};
 
 #[tokio::test]
 async fn a_tag_follows_its_record_and_outlives_a_kill() -> Result<()> {
@@ -31,5 +33,15 @@ async fn a_tag_follows_its_record_and_outlives_a_kill() -> Result<()> {
     demo.pullable("alice.test/hello", "fresh", digest).await?;
     let image = demo.crowsnest.image("alice.test/hello:fresh");
     assert_eq!(skopeo_copy(&demo.scratch, "layout", &image).await?.manifest()?, *digest);
+    passed()
+}
+
+#[tokio::test]
+async fn what_the_instructions_pull_is_there_when_it_says_ready() -> Result<()> {
+    let scratch = Scratch::new()?;
+    let crowsnest = Crowsnest::up(&scratch.folder("data")?, &["--demo"]).await?;
+    let found = http::json(&crowsnest.url("/api/v1/search?q=hello")).await?;
+    let is_it = |item: &Value| item["name"] == "hello" && item["owner"]["handle"] == "alice.test";
+    ensure!(found["items"].as_array().is_some_and(|items| items.iter().any(is_it)), "{found}");
     passed()
 }

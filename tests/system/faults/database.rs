@@ -1,5 +1,6 @@
 //! A Postgres of the test's own, which can be made to fail, and what is asked of it.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::time::{Duration, Instant};
 
@@ -127,6 +128,21 @@ impl Database {
             ensure!(began.elapsed() < PATIENCE, "jobs are left: {}", left.unwrap_or_default());
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
+    }
+
+    /// Whose repositories are still to be read, once the network was listed.
+    pub async fn readings_waiting(&self) -> Result<BTreeSet<String>> {
+        let client = self.client(Some(1)).await?;
+        let listed = client.query_one("SELECT EXISTS (SELECT FROM backfill WHERE listed_at IS NOT NULL)", &[]).await?;
+        ensure!(listed.get::<_, bool>(0), "the network is not listed yet");
+        let rows = client.query("SELECT key FROM job WHERE kind = 'resync'", &[]).await?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+
+    /// Every account that is known as a hold.
+    pub async fn holds(&self) -> Result<BTreeSet<String>> {
+        let rows = self.client(Some(1)).await?.query("SELECT did FROM hold_stream", &[]).await?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
     /// Fails if the cursor has passed an event whose record, or a newer one, is not in the ledger.

@@ -1,5 +1,7 @@
 //! A stream's events, and what the accounts' repositories hold once some of them were sent.
 
+use std::collections::BTreeSet;
+
 use chrono::Utc;
 use serde_json::{Value, json};
 use types::{Cid, Hint};
@@ -42,6 +44,13 @@ impl Past {
             event.line = event.line.replacen("\"TIME\"", &event.time.to_string(), 1);
         }
         Past { histories, events }
+    }
+
+    /// Everybody who ever committed anything.
+    pub fn accounts(&self) -> BTreeSet<String> {
+        let commits =
+            self.histories.iter().flat_map(|history| history.commits.iter().map(move |commit| (history, commit)));
+        commits.map(|(history, commit)| did(history.number, commit.who)).collect()
     }
 
     /// An account's history, its place in it, and the moment up to which the first `sent` events tell of it.

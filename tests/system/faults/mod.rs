@@ -2,13 +2,14 @@
 //! woken, cut off from Postgres, which is restarted itself, and from their source. What they leave together is what one
 //! that nobody disturbed leaves: both digests are equal.
 
+mod backfill;
 mod database;
 mod events;
 mod indexer;
 mod network;
 mod stream;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,7 @@ use crate::harness::{eventually, full, passed};
 use database::Database;
 use events::Past;
 use indexer::{Indexer, Places};
+use network::Readings;
 use stream::Stream;
 
 /// Where a process can be made to end.
@@ -78,7 +80,8 @@ async fn nothing_is_lost_wherever_a_process_ends() -> Result<()> {
     let scratch = Scratch::new()?;
     let past = Arc::new(Past::new(seed, histories));
     let stream = Arc::new(Stream::start(past.clone()).await?);
-    let network = network::start(past.clone(), stream.clone()).await?;
+    let network =
+        network::start(past.clone(), stream.clone(), Arc::new(Readings::new(BTreeSet::new(), usize::MAX))).await?;
     let mut database = Database::start(&scratch).await?;
     let source = format!("ws://{}/subscribe", stream.address);
     let places = Places { database: database.url(), stream: source, network, logs: scratch.folder("logs")? };

@@ -114,9 +114,13 @@ fn gap(gap: &GapView) -> AnyView {
         _ => " no longer had all that we missed",
     };
     let since = gap.since.map(|time| view! { " since " {words::age(time)} });
-    let repaired = match gap.repaired_at {
-        Some(time) => view! { "All repositories were read in its place, until " {words::age(time)} "." }.into_any(),
-        None => view! { "All repositories are being read in its place." }.into_any(),
+    let repaired = match (gap.repaired_at, gap.missing) {
+        (Some(time), _) => view! { "All repositories were read in its place, until " {words::age(time)} "." }.into_any(),
+        (None, Some(missing)) => {
+            view! { "Repositories were read in its place, but " {format::grouped(missing)} " could not be; they are tried again." }
+                .into_any()
+        }
+        (None, None) => view! { "All repositories are being read in its place." }.into_any(),
     };
     view! {
         <p>

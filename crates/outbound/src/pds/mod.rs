@@ -16,10 +16,10 @@ pub use answers::{LatestCommit, RecordEntry, RecordPage, RepoDescription, RepoSt
 
 use crate::{Limits, Outbound, OutboundError, error::shown, xrpc};
 
-/// A page of a hundred records of up to 1 MB of CBOR, which grow as JSON: more than any page in practice.
-const PAGE_BYTES: u64 = 32 << 20;
-/// A record's JSON, or its proof as a CAR.
-const RECORD_BYTES: u64 = 4 << 20;
+/// The most bytes of a page of records: one of up to 1 MB of CBOR, which grows as JSON, and any usual page.
+pub const PAGE_BYTES: u64 = 8 << 20;
+/// The most bytes of a record's JSON, or of its proof as a CAR.
+pub const RECORD_BYTES: u64 = 4 << 20;
 
 /// A PDS, by its base URL. A hold is one too.
 #[derive(Clone)]
@@ -101,10 +101,13 @@ impl Pds {
     ) -> Result<Option<RecordEntry>, PdsError> {
         let params = [("repo", did.as_str()), ("collection", collection.as_str()), ("rkey", rkey.as_str())];
         let limits = Limits::SMALL.with_max_bytes(RECORD_BYTES);
-        found(self.query_json("com.atproto.repo.getRecord", did, &params, limits).await)
+        let Some(body) = found(self.query("com.atproto.repo.getRecord", did, &params, limits).await)? else {
+            return Ok(None);
+        };
+        RecordEntry::read(body).map(Some).map_err(|error| self.malformed("com.atproto.repo.getRecord", &error))
     }
 
-    /// `com.atproto.repo.listRecords`, a page of up to `limit` (at most 100) records.
+    /// `com.atproto.repo.listRecords`, a page of up to `limit` (at most 100) records; of fewer where they are large.
     ///
     /// # Errors
     /// Any [`PdsError`] but [`PdsError::WrongHash`].
@@ -115,11 +118,20 @@ impl Pds {
         cursor: Option<&str>,
         limit: u8,
     ) -> Result<RecordPage, PdsError> {
-        let limit = limit.clamp(1, 100).to_string();
-        let mut params = vec![("repo", did.as_str()), ("collection", collection.as_str()), ("limit", &limit)];
-        params.extend(cursor.map(|cursor| ("cursor", cursor)));
-        let limits = Limits::SMALL.with_max_bytes(PAGE_BYTES).with_timeout(Duration::from_secs(30));
-        self.query_json("com.atproto.repo.listRecords", did, &params, limits).await
+        let mut limit = limit.clamp(1, 100);
+        loop {
+            let records = limit.to_string();
+            let mut params = vec![("repo", did.as_str()), ("collection", collection.as_str()), ("limit", &records)];
+            params.extend(cursor.map(|cursor| ("cursor", cursor)));
+            let limits = Limits::SMALL.with_max_bytes(PAGE_BYTES).with_timeout(Duration::from_secs(30));
+            match self.query("com.atproto.repo.listRecords", did, &params, limits).await {
+                Err(PdsError::Outbound(OutboundError::TooLarge { .. })) if limit > 1 => limit = (limit / 10).max(1),
+                answer => {
+                    return RecordPage::read(&answer?)
+                        .map_err(|error| self.malformed("com.atproto.repo.listRecords", &error));
+                }
+            }
+        }
     }
 
     /// `com.atproto.repo.describeRepo`
@@ -200,8 +212,11 @@ impl Pds {
         limits: Limits,
     ) -> Result<T, PdsError> {
         let body = self.query(method, did, params, limits).await?;
-        serde_json::from_slice(&body)
-            .map_err(|error| OutboundError::malformed(&self.base, format!("{method}: {error}")).into())
+        serde_json::from_slice(&body).map_err(|error| self.malformed(method, &error))
+    }
+
+    fn malformed(&self, method: &str, error: &serde_json::Error) -> PdsError {
+        OutboundError::malformed(&self.base, format!("{method}: {error}")).into()
     }
 }
 

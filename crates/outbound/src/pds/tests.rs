@@ -10,7 +10,7 @@ use axum::{
 use serde_json::json;
 use types::{Cid, Collection, Did};
 
-use super::{AccountState, Pds, PdsError};
+use super::{AccountState, PAGE_BYTES, Pds, PdsError};
 use crate::{
     relay::list_repos_by_collection,
     testing::{outbound, serve},
@@ -20,11 +20,15 @@ fn refusal(status: u16, error: &str, message: &str) -> Response {
     (StatusCode::from_u16(status).unwrap(), Json(json!({ "error": error, "message": message }))).into_response()
 }
 
+fn entry(rkey: &str, cid: &str) -> serde_json::Value {
+    let uri = format!("at://did:plc:alice/io.atcr.repo.page/{rkey}");
+    json!({ "uri": uri, "cid": cid, "value": { "b": 1, "a": [] } })
+}
+
 /// A PDS with one account, `did:plc:alice`; the names of the others say what became of them.
 async fn answer(Path(method): Path<String>, Query(query): Query<HashMap<String, String>>) -> Response {
     let param = |name: &str| query.get(name).map(String::as_str).unwrap_or_default();
     let blob = Cid::of_blob(b"blob").to_string();
-    let entry = |rkey: &str, cid: &str| json!({ "uri": format!("at://did:plc:alice/io.atcr.repo.page/{rkey}"), "cid": cid, "value": { "b": 1, "a": [] } });
     match (method.as_str(), if query.contains_key("did") { param("did") } else { param("repo") }) {
         ("com.atproto.sync.listReposByCollection", _) => {
             assert_eq!(param("collection"), "io.atcr.tag");
@@ -42,9 +46,14 @@ async fn answer(Path(method): Path<String>, Query(query): Query<HashMap<String, 
             "missing" => refusal(404, "NotFound", ""),
             _ => refusal(400, "InvalidRequest", "no such parameter"),
         },
+        // Its records are large.
+        ("com.atproto.repo.listRecords", "did:plc:large") if param("limit") != "10" => {
+            vec![b' '; PAGE_BYTES as usize + 1].into_response()
+        }
+        ("com.atproto.repo.listRecords", "did:plc:large") => Json(json!({ "records": [] })).into_response(),
         ("com.atproto.repo.listRecords", _) => {
             assert_eq!((param("limit"), param("cursor")), ("100", "x&y"));
-            Json(json!({ "records": [entry("team/app", &blob), entry("b", "nonsense")], "cursor": "b" }))
+            Json(json!({ "records": [entry("team/app", &blob), { "uri": 7 }, entry("b", "nonsense")], "cursor": "b" }))
                 .into_response()
         }
         ("com.atproto.sync.getLatestCommit", _) => {
@@ -80,7 +89,7 @@ async fn records() {
     let pds = pds().await;
     let get = async |rkey: &str| pds.get_record(&did("alice"), Collection::Page, &rkey.parse().unwrap()).await;
     let record = get("there").await.unwrap().unwrap();
-    assert_eq!((record.rkey(), record.value.get()), ("there", r#"{"a":[],"b":1}"#));
+    assert_eq!((record.rkey(), record.value()), ("there", r#"{"a":[],"b":1}"#));
     assert_eq!(record.cid, Some(Cid::of_blob(b"blob")));
     for missing in ["named", "told", "missing"] {
         assert!(get(missing).await.unwrap().is_none(), "{missing}");
@@ -97,6 +106,11 @@ async fn pages() {
     assert_eq!(page.cursor.as_deref(), Some("b"));
     let read: Vec<_> = page.records.iter().map(|record| (record.rkey(), record.cid.is_some())).collect();
     assert_eq!(read, [("team/app", true), ("b", false)]);
+    // What is too large as one page comes in smaller ones.
+    assert!(pds.list_records(&did("large"), Collection::Page, None, 100).await.unwrap().records.is_empty());
+    assert!(!pds.list_records(&did("large"), Collection::Page, None, 1).await.unwrap_err().is_transient());
+    assert_eq!(page.records[1].came, entry("b", "nonsense").to_string());
+    assert_eq!((page.records[1].value(), &*page.unreadable), (r#"{"a":[],"b":1}"#, &["{\"uri\":7}".into()][..]));
     let relay = list_repos_by_collection(&outbound(), &pds.base, Collection::Tag, None).await.unwrap();
     assert_eq!((relay.dids, relay.unreadable, relay.cursor.as_deref()), (vec![did("alice")], 2, Some("2")));
 }

@@ -172,6 +172,7 @@ pub(crate) async fn decide_all<'a>(
     }
     let (mut known, floors) = try_join(load(tx, &candidates), load_floors(tx, &candidates)).await?;
     let is_old: HashSet<&RecordId> = known.keys().copied().collect();
+    let is_live = matches!(origin, Origin::Stream | Origin::Hold);
     for Candidate { at, id, mut news, put } in candidates {
         let old = known.get(id);
         let before = old.and_then(|known| known.cid);
@@ -181,7 +182,7 @@ pub(crate) async fn decide_all<'a>(
         // The deletion of a known record leaves less than was there.
         let is_written = matches!(verdict, Verdict::Applied | Verdict::Verified) && (put.is_some() || old.is_none());
         let bytes = put.as_ref().map_or(0, |put| put.raw.len());
-        if is_written && origin == Origin::Stream && !quotas.take_record(&id.did, old.is_none(), bytes) {
+        if is_written && is_live && !quotas.take_record(&id.did, old.is_none(), bytes) {
             verdict = Verdict::Dropped(DropReason::Quota);
         }
         if let (Verdict::Applied, Some(old)) = (verdict, old) {

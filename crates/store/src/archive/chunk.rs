@@ -1,12 +1,14 @@
 //! The form of a chunk: events one after the other, lengths before what they measure, compressed by zstd.
 
 use bytes::Bytes;
-use types::{Cid, Collection, Rkey, Tid};
+use types::{Cid, Collection, Form, Rkey, Tid};
 
 use super::{Entry, Part};
 
-/// The first byte of a chunk before compression; another form gets another number.
-const VERSION: u8 = 1;
+/// The first byte of a chunk before compression; another layout gets another number.
+const VERSION: u8 = 2;
+/// The layout of those that do not say in which form their events came.
+const WITHOUT_FORMS: u8 = 1;
 /// Records repeat themselves so much that the fastest level leaves little to gain.
 const LEVEL: i32 = 1;
 
@@ -31,6 +33,7 @@ pub(crate) fn pack(entries: &[Entry]) -> std::io::Result<Packed> {
         plain.extend(entry.received_at.to_be_bytes());
         plain.push(u8::from(entry.position.is_some()));
         plain.extend(entry.position.unwrap_or_default().to_be_bytes());
+        plain.push(entry.form.map_or(0, Form::number));
         put_bytes(&mut plain, &entry.raw);
         put_number(&mut plain, entry.parts.len());
         for part in &entry.parts {
@@ -50,9 +53,11 @@ pub(crate) fn unpack(bytes: &[u8], raw_size: usize, verdicts: &[String]) -> Resu
     }
     let plain = zstd::bulk::decompress(bytes, raw_size).map_err(|_| Damaged("it does not unpack"))?;
     let mut rest = Cursor { all: Bytes::from(plain), at: 0 };
-    if rest.byte()? != VERSION {
-        return Err(Damaged("its form is not known"));
-    }
+    let has_forms = match rest.byte()? {
+        VERSION => true,
+        WITHOUT_FORMS => false,
+        _ => return Err(Damaged("its layout is not known")),
+    };
     let mut verdicts = verdicts.iter();
     let mut entries = Vec::new();
     while rest.at < rest.all.len() {
@@ -60,6 +65,7 @@ pub(crate) fn unpack(bytes: &[u8], raw_size: usize, verdicts: &[String]) -> Resu
         let received_at = rest.time()?;
         let position = (rest.byte()? == 1, rest.time()?);
         let position = position.0.then_some(position.1);
+        let form = if has_forms { Form::from_number(rest.byte()?) } else { None };
         let raw = rest.bytes()?;
         let mut parts = Vec::new();
         for _ in 0..rest.number()? {
@@ -69,7 +75,7 @@ pub(crate) fn unpack(bytes: &[u8], raw_size: usize, verdicts: &[String]) -> Resu
             let verdict = verdicts.next().cloned().ok_or(Damaged("it has more parts than verdicts"))?;
             parts.push(Part { collection, rkey, rev, cid, verdict });
         }
-        entries.push(Entry { did, received_at, position, raw, parts });
+        entries.push(Entry { did, received_at, position, form, raw, parts });
     }
     Ok(entries)
 }
@@ -129,9 +135,9 @@ impl Cursor {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use types::{Cid, Collection, Tid};
+    use types::{Cid, Collection, Form, Tid};
 
-    use super::{Entry, Part, pack, unpack};
+    use super::{Entry, Part, pack, put_bytes, put_number, unpack};
 
     fn entry() -> impl Strategy<Value = Entry> {
         let part = (proptest::option::of(0u64..1 << 50), proptest::bool::ANY, "[a-z]{1,9}").prop_map(
@@ -144,11 +150,13 @@ mod tests {
             },
         );
         let raw = proptest::collection::vec(0u8.., 0..300);
-        (raw, -9i64.., proptest::option::of(-9i64..), proptest::collection::vec(part, 0..4), proptest::bool::ANY)
-            .prop_map(|(raw, received_at, position, parts, of_someone)| Entry {
+        let form = (0u8..9).prop_map(Form::from_number);
+        (raw, -9i64.., proptest::option::of(-9i64..), form, proptest::collection::vec(part, 0..4), proptest::bool::ANY)
+            .prop_map(|(raw, received_at, position, form, parts, of_someone)| Entry {
                 did: of_someone.then(|| "did:plc:alice".parse().unwrap()),
                 received_at,
                 position,
+                form,
                 raw: raw.into(),
                 parts,
             })
@@ -156,6 +164,21 @@ mod tests {
 
     fn verdicts(entries: &[Entry]) -> Vec<String> {
         entries.iter().flat_map(|entry| entry.parts.iter().map(|part| part.verdict.clone())).collect()
+    }
+
+    /// As the first version wrote them.
+    #[test]
+    fn chunks_without_forms_can_be_read() {
+        let mut plain = vec![1];
+        put_bytes(&mut plain, b"did:plc:alice");
+        plain.extend(7i64.to_be_bytes());
+        plain.push(0);
+        plain.extend(0i64.to_be_bytes());
+        put_bytes(&mut plain, b"{}");
+        put_number(&mut plain, 0);
+        let found = unpack(&zstd::bulk::compress(&plain, 1).unwrap(), plain.len(), &[]).unwrap();
+        let did = Some("did:plc:alice".parse().unwrap());
+        assert_eq!(found, [Entry { did, received_at: 7, position: None, form: None, raw: "{}".into(), parts: vec![] }]);
     }
 
     proptest! {

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use chrono::NaiveDate;
 use futures::{Stream, StreamExt as _, stream};
 use tokio_postgres::{Client, Row};
-use types::{Cid, Collection, Did, Rkey, Tid};
+use types::{Cid, Collection, Did, Form, Rkey, Tid};
 
 pub(crate) use keep::make_partitions;
 pub use keep::{Limits, Pruned, prune};
@@ -27,7 +27,9 @@ pub struct Entry {
     pub received_at: i64,
     /// Where its source stood after it.
     pub position: Option<i64>,
-    /// Its bytes: a stream's frame, or a record's JSON where records are read one by one.
+    /// How its bytes are to be read; `None` for what an earlier version kept.
+    pub form: Option<Form>,
+    /// Its bytes, as they came.
     pub raw: Bytes,
     /// What it was made of.
     pub parts: Vec<Part>,
@@ -40,7 +42,7 @@ pub struct Part {
     pub collection: Option<Collection>,
     /// The record's key.
     pub rkey: Option<Rkey>,
-    /// The revision.
+    /// The revision, by the event's word or, where that tells none, that of the repository when it was read.
     pub rev: Option<Tid>,
     /// The record's CID; `None` for deletions too.
     pub cid: Option<Cid>,

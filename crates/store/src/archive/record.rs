@@ -6,7 +6,7 @@ use bytes::Bytes;
 use chrono::{NaiveDate, Utc};
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio_postgres::Client;
-use types::{Arrival, Batch, Change, DropReason};
+use types::{Arrival, Batch, Change, DropReason, Form};
 
 use super::{
     Entry, Part,
@@ -36,8 +36,8 @@ pub(crate) struct Recording {
 }
 
 impl Recording {
-    /// Begins to pack what `admit` does not refuse; `None` if nothing is left. A change that no event of the batch covers is
-    /// an event by itself.
+    /// Begins to pack what `admit` does not refuse; `None` if nothing is left. A change of a record that no event of the
+    /// batch covers is an event by itself.
     pub fn start(batch: &Batch, mut admit: impl FnMut(&Entry) -> bool) -> Option<Self> {
         let (mut entries, mut fates) = (Vec::new(), Vec::new());
         for (entry, of_it) in events(batch) {
@@ -171,15 +171,6 @@ fn events(batch: &Batch) -> Vec<(Entry, Vec<Fate>)> {
         events.push(arrived(batch, arrival));
     }
     events.extend((next..batch.changes.len()).filter_map(|at| alone(batch, at, now)));
-    if batch.arrivals.is_empty() {
-        let refused = batch.rejects.iter().filter(|reject| reject.reason != DropReason::WrongBytes);
-        events.extend(refused.map(|reject| {
-            let parts = vec![Part::default()];
-            let raw = Bytes::from_owner(reject.raw.clone());
-            let entry = Entry { did: reject.did.clone(), received_at: now, position: None, raw, parts };
-            (entry, vec![Fate::Refused(reject.reason)])
-        }));
-    }
     events
 }
 
@@ -188,14 +179,14 @@ fn arrived(batch: &Batch, arrival: &Arrival) -> (Entry, Vec<Fate>) {
     let mut parts: Vec<Part> = changes.iter().map(part).collect();
     let mut fates: Vec<Fate> = arrival.changes.clone().take(changes.len()).map(Fate::Change).collect();
     for reason in &arrival.refused {
-        parts.push(Part::default());
+        parts.push(Part { rev: arrival.rev, ..Part::default() });
         fates.push(Fate::Refused(*reason));
     }
-    let Arrival { did, received_at, position, raw, .. } = arrival.clone();
-    (Entry { did, received_at, position, raw, parts }, fates)
+    let Arrival { did, received_at, position, form, raw, .. } = arrival.clone();
+    (Entry { did, received_at, position, form: Some(form), raw, parts }, fates)
 }
 
-/// A change that no event covers: a record that was read by itself.
+/// A change that no event covers: what is known of the record is all that came.
 fn alone(batch: &Batch, at: usize, now: i64) -> Option<(Entry, Vec<Fate>)> {
     let change = batch.changes.get(at)?;
     let raw = match change {
@@ -205,7 +196,8 @@ fn alone(batch: &Batch, at: usize, now: i64) -> Option<(Entry, Vec<Fate>)> {
         Change::Snapshot { .. } | Change::Purge { .. } | Change::Look { .. } => return None,
     };
     let did = Some(change.did().clone());
-    let entry = Entry { did, received_at: now, position: None, raw, parts: vec![part(change)] };
+    let form = Some(Form::Record);
+    let entry = Entry { did, received_at: now, position: None, form, raw, parts: vec![part(change)] };
     Some((entry, vec![Fate::Change(at)]))
 }
 

@@ -83,6 +83,8 @@ pub struct GapView {
     pub detected_at: DateTime<Utc>,
     /// When every repository had been read in its place; `None` while that goes on.
     pub repaired_at: Option<DateTime<Utc>>,
+    /// How many accounts could not be read so far, which are tried again; `None` until each was tried.
+    pub missing: Option<i64>,
 }
 
 /// How far the reading of the whole network is.
@@ -121,7 +123,8 @@ impl Reader {
                         updated_at
                  FROM cursor ORDER BY split_part(source, '#', 1), updated_at DESC
              ) c USING (url) ORDER BY s.preference NULLS LAST, c.updated_at DESC, url";
-        let gaps = "SELECT source, reason, since, until, from_position, to_position, detected_at, repaired_at
+        let gaps = "SELECT source, reason, since, until, from_position, to_position, detected_at, repaired_at,
+                           missing
                     FROM gap ORDER BY id DESC LIMIT 20";
         let backfill = "SELECT total, done, failed, started_at, finished_at FROM backfill";
         let counts = self.one(counts, vec![]).await?;

@@ -3,7 +3,7 @@
 use chrono::{Days, Utc};
 use futures::TryStreamExt as _;
 use store::archive::{self, Found, Limits};
-use types::{Arrival, Batch, Change, Collection, CursorMove, Did, DropReason, Hint, Origin, Reject};
+use types::{Arrival, Batch, Change, Collection, CursorMove, Did, DropReason, Form, Hint, Origin, Reject};
 
 use crate::harness::{ALICE, BOB, Index, delete, id, manifest, put, star};
 
@@ -26,7 +26,8 @@ fn told(found: &[Found]) -> Vec<String> {
 
 fn arrival(did: &str, raw: &'static str, changes: std::ops::Range<usize>, refused: Vec<DropReason>) -> Arrival {
     let raw = bytes::Bytes::from_static(raw.as_bytes());
-    Arrival { did: Some(did.parse().unwrap()), received_at: 7, position: Some(41), raw, changes, refused }
+    let did = Some(did.parse().unwrap());
+    Arrival { did, position: Some(41), changes, refused, ..Arrival::new(Form::JetstreamV1, raw, 7) }
 }
 
 #[tokio::test]
@@ -45,16 +46,20 @@ async fn events_are_kept_as_they_came_with_their_verdicts() {
         arrival(BOB, "a star", 2..3, Vec::new()),
         arrival(BOB, "a new name", 3..4, Vec::new()),
     ];
-    let reason = DropReason::BadName;
-    batch.rejects =
-        vec![Reject { did: Some(ALICE.parse().unwrap()), reason, detail: "x".into(), raw: (*b"one").into() }];
+    let reject = || {
+        let (did, reason) = (Some(BOB.parse().unwrap()), DropReason::CidMismatch);
+        Reject { did, reason, detail: "x".into(), raw: (*b"one").into() }
+    };
+    batch.rejects = vec![reject()];
     batch.cursor = Some(CursorMove { source: "wss://x/subscribe".into(), to: 42, safe_time: None });
     index.writer.apply(batch).await.unwrap();
-    // Records that are read one by one are events by themselves, and so is what is refused of them.
+    // A change of a record without an event is one; what is refused without one was never seen.
     let mut batch = Batch::new(Origin::Backfill);
     batch.changes = vec![delete(3, s)];
-    let reason = DropReason::CidMismatch;
-    batch.rejects = vec![Reject { did: Some(BOB.parse().unwrap()), reason, detail: "x".into(), raw: (*b"{}").into() }];
+    batch.rejects = vec![reject()];
+    let rev = "3jzfcijpj2z2a".parse().unwrap();
+    let item = Arrival { rev: Some(rev), ..Arrival::new(Form::Listed, bytes::Bytes::from_static(b"{}"), 8) };
+    batch.take(item, Vec::new(), vec![reject()]);
     index.writer.apply(batch).await.unwrap();
     let found = all(&index, None).await;
     assert_eq!(
@@ -69,6 +74,10 @@ async fn events_are_kept_as_they_came_with_their_verdicts() {
     );
     assert_eq!((found[0].origin.as_str(), found[0].source.as_deref()), ("stream", Some("wss://x/subscribe")));
     assert_eq!((found[0].entry.received_at, found[0].entry.position), (7, Some(41)));
+    assert_eq!((found[4].entry.did.as_ref().unwrap().as_str(), found[4].entry.parts[0].rev), (BOB, Some(rev)));
+    let forms: Vec<Option<Form>> = found.iter().map(|found| found.entry.form).collect();
+    let frame = Some(Form::JetstreamV1);
+    assert_eq!(forms, [frame, frame, frame, Some(Form::Record), Some(Form::Listed)]);
     assert_eq!((found[3].origin.as_str(), found[3].source.as_deref()), ("backfill", None));
     assert_eq!(told(&all(&index, Some(ALICE)).await), ["one commit [m applied, m stale, - bad_name]"]);
 }

@@ -113,7 +113,7 @@ async fn a_backfill_that_is_asked_for_again_lists_again() {
     let job = jobs::claim(&index.client, &JobKind::LONG, 1).await.unwrap().remove(0);
     // While the listing runs.
     backfill::start(&index.client).await.unwrap();
-    backfill::listed(&index.client, 0).await.unwrap();
+    backfill::listed(&index.client, &[]).await.unwrap();
     jobs::finish(&index.client, &job).await.unwrap();
     backfill::refresh(&index.client).await.unwrap();
     assert_eq!(index.count("SELECT count(*) FROM backfill WHERE finished_at IS NULL").await, 1);
@@ -124,7 +124,7 @@ async fn a_backfill_that_is_asked_for_again_lists_again() {
     backfill::start(&index.client).await.unwrap();
     let job = jobs::claim(&index.client, &JobKind::LONG, 1).await.unwrap().remove(0);
     assert_eq!(job.attempts, 1);
-    backfill::listed(&index.client, 0).await.unwrap();
+    backfill::listed(&index.client, &[]).await.unwrap();
     jobs::finish(&index.client, &job).await.unwrap();
     backfill::refresh(&index.client).await.unwrap();
     assert_eq!(index.count("SELECT count(*) FROM backfill WHERE finished_at IS NULL").await, 0);

@@ -6,6 +6,7 @@ extern crate crowsnest_store as store;
 mod apply;
 mod archive;
 mod authority;
+mod backfill;
 mod convergence;
 mod fingerprint;
 mod harness;

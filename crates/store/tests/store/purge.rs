@@ -7,7 +7,7 @@ use store::{
     jobs::{self, JobKind},
     observe::{self, ImageConfig, ManifestBytes},
 };
-use types::{Arrival, Batch, Change, Collection, Did, DropReason, Hint, Origin, Reject};
+use types::{Arrival, Batch, Change, Collection, Did, DropReason, Form, Hint, Origin, Reject};
 
 use crate::harness::{ALICE, BOB, Index, delete, digest, id, manifest, page, put, rev, star, tag};
 
@@ -118,7 +118,7 @@ async fn who_comes_back_is_indexed_again_and_what_is_late_is_not() {
         batch.rejects = vec![reject()];
         let (did, raw) = (Some(bobs()), bytes::Bytes::from_static(BOB.as_bytes()));
         let refused = vec![DropReason::BadName];
-        batch.arrivals = vec![Arrival { did, received_at: 7, position: None, raw, changes: 0..1, refused }];
+        batch.arrivals = vec![Arrival { did, changes: 0..1, refused, ..Arrival::new(Form::JetstreamV1, raw, 7) }];
         index.writer.apply(batch).await.unwrap();
         // Neither the index nor the archive nor the rejects have anything of it.
         assert_eq!(traces(&index).await, [""; 0], "writer {writers}");
