@@ -28,7 +28,7 @@ pub async fn run(config: IndexerConfig, shutdown: CancellationToken, health: Hea
         _ => Ok(()),
     });
     loop {
-        let failure = match tenure(&config, &shutdown, &ready, &mut away).await {
+        let failure = match Box::pin(tenure(&config, &shutdown, &ready, &mut away)).await {
             Ok(()) => return Ok(()),
             Err(error) if error.is_passing() => error,
             Err(error) => return Err(error),
@@ -67,7 +67,7 @@ async fn tenure(
     let Some(turn) = shutdown.run_until_cancelled(waiting).await else { return Ok(()) };
     let (writer, generation) = turn?;
     tracing::info!(generation, "This process is the writer");
-    Box::pin(tenure::serve(config, writer, generation, shutdown)).await
+    tenure::serve(config, writer, generation, shutdown).await
 }
 
 async fn become_writer(database_url: &str, generation: i32) -> Result<Writer, StoreError> {

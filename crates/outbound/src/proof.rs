@@ -153,8 +153,8 @@ impl<'a> Signed<'a> {
 
     fn prove(&self, id: &RecordId) -> Result<Proof, ProofError> {
         let Some(cid) = self.find(id)? else { return Ok(Proof::Absent) };
-        let block = self.block(cid)?.to_vec();
         let json = to_json(self.blocks.read(&cid.inner())?, MAX_DEPTH)?;
+        let block = self.block(cid)?.to_vec();
         Ok(Proof::Present { rev: self.rev, cid, block, json: json.to_string().into_bytes() })
     }
 }

@@ -205,7 +205,7 @@ pub async fn listed(client: &Client, dids: &[String]) -> Result<(), StoreError> 
         .execute(
             "UPDATE job SET backfill = key = ANY($2),
                     attempts = CASE WHEN key = ANY($2) AND coalesce(locked_until <= now(), true) THEN 0 ELSE attempts END
-             WHERE kind = $1 AND (backfill OR key = ANY($2))",
+             WHERE id IN (SELECT id FROM job WHERE kind = $1 AND (backfill OR key = ANY($2)) ORDER BY key FOR UPDATE)",
             &[&JobKind::Resync.as_str(), &dids],
         )
         .await?;

@@ -161,9 +161,9 @@ pub async fn claim(client: &Client, kinds: &[JobKind], limit: i64) -> Result<Vec
 /// # Errors
 /// When Postgres refuses, or is not there.
 pub async fn release_claims(client: &Client) -> Result<(), StoreError> {
-    let statement = "UPDATE job SET locked_until = NULL, attempts = greatest(attempts - 1, 0)
-                     WHERE id IN (SELECT id FROM job WHERE locked_until IS NOT NULL ORDER BY kind, key FOR UPDATE)";
-    client.execute(statement, &[]).await?;
+    let release = "UPDATE job SET locked_until = NULL, attempts = greatest(attempts - 1, 0)
+                   WHERE id IN (SELECT id FROM job WHERE locked_until IS NOT NULL ORDER BY kind, key FOR UPDATE)";
+    client.execute(release, &[]).await?;
     Ok(())
 }
 

@@ -8,6 +8,7 @@ use super::{Indexer, devnet, tag};
 use crate::Verify;
 
 const TAGS: &str = "SELECT tag FROM tag ORDER BY tag";
+const NO_VERIFYING: &str = "SELECT key FROM job WHERE kind = 'verify'";
 
 fn write(rkey: &str) -> Vec<Write> {
     vec![Write::create("io.atcr.tag", rkey, tag(rkey))]
@@ -38,7 +39,7 @@ async fn what_its_account_signed_is_found_and_put_in_the_place_of_anything_else(
     // More comes alone.
     devnet.write(&did, write("t12")).unwrap();
     indexer.until(&checked, &["signed 13"]).await;
-    indexer.until("SELECT key FROM job WHERE kind = 'verify'", &[]).await;
+    indexer.until("SELECT key FROM job", &[]).await;
     let honest = indexer.rows(TAGS).await;
     // Lies, as a stream without proofs could have told them: of an older commit, of the newest one, of one to come.
     falsify(&indexer, "t03", "older", None).await;
@@ -105,7 +106,7 @@ async fn what_json_cannot_tell_stands_in_nobody_s_way() {
     let indexer = Indexer::start_on(&database, &devnet, all).await;
     let checked = format!("SELECT DISTINCT verification || ' ' || count(*) OVER () FROM record WHERE did = '{did}'");
     indexer.until(&checked, &["signed 11"]).await;
-    indexer.until("SELECT key FROM job WHERE kind = 'verify'", &[]).await;
+    indexer.until(NO_VERIFYING, &[]).await;
     // Among few and among many: what was signed is put in the place of something else.
     for lies in [2, 10] {
         let some = "SELECT rkey FROM record ORDER BY rkey IN ('big', 'deep') DESC, rkey LIMIT $1";
@@ -115,7 +116,7 @@ async fn what_json_cannot_tell_stands_in_nobody_s_way() {
         }
         enqueue(&indexer.db, JobKind::Verify, &[did.to_string()]).await.unwrap();
         indexer.until(&checked, &["signed 11"]).await;
-        indexer.until("SELECT key FROM job WHERE kind = 'verify'", &[]).await;
+        indexer.until(NO_VERIFYING, &[]).await;
         indexer.until("SELECT rkey FROM record WHERE state = 'invalid'", &["deep"]).await;
         indexer.until("SELECT count(DISTINCT tag) FROM tag WHERE tag <> 'lie'", &["10"]).await;
     }

@@ -24,6 +24,9 @@ impl Purged {
 
     /// Forgets those of whom a batch speaks and who are back: others than the writer learn of it.
     pub async fn look_again(&mut self, client: &Client, batch: &Batch) -> Result<(), StoreError> {
+        if self.0.is_empty() {
+            return Ok(());
+        }
         let named = batch.changes.iter().map(Change::did);
         let named = named.chain(batch.arrivals.iter().filter_map(|arrival| arrival.did.as_ref()));
         let named = named.chain(batch.rejects.iter().filter_map(|reject| reject.did.as_ref()));

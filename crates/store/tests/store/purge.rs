@@ -117,8 +117,8 @@ async fn who_comes_back_is_indexed_again_and_what_is_late_is_not() {
         batch.changes = vec![Change::Look { did: bobs(), hint: Hint::Identity }];
         batch.rejects = vec![reject()];
         let (did, raw) = (Some(bobs()), bytes::Bytes::from_static(BOB.as_bytes()));
-        let event = Arrival { did, ..Arrival::new(Form::JetstreamV1, raw, 7) };
-        batch.arrivals = vec![Arrival { changes: 0..1, refused: vec![DropReason::BadName], ..event }];
+        let refused = vec![DropReason::BadName];
+        batch.arrivals = vec![Arrival { did, changes: 0..1, refused, ..Arrival::new(Form::JetstreamV1, raw, 7) }];
         index.writer.apply(batch).await.unwrap();
         // Neither the index nor the archive nor the rejects have anything of it.
         assert_eq!(traces(&index).await, [""; 0], "writer {writers}");
