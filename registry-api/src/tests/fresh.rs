@@ -79,7 +79,7 @@ async fn a_handle_that_another_account_has_now_leads_there() {
     let his = app.image(&bob, "app", "v1").await;
     warm(&app.registry, hers.digest.as_str()).await;
     app.see(&bob, "alice", true).await;
-    becomes(&[app.registry.clone()], (200, his.digest.as_str())).await;
+    becomes(std::slice::from_ref(&app.registry), (200, his.digest.as_str())).await;
 }
 
 #[tokio::test]
@@ -87,6 +87,10 @@ async fn without_a_writer_nothing_is_kept_at_hand() {
     let app = App::start().await;
     let alice = app.account("alice").await;
     let image = app.image(&alice, "app", "v1").await;
-    assert_eq!(ask(&app.registry).await, (200, image.digest.to_string()));
-    assert!(app.registry.ready.get(KEY).is_none());
+    // What the test wrote was a sign of life.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    for _ in 0..2 {
+        assert_eq!(ask(&app.registry).await, (200, image.digest.to_string()));
+        assert!(app.registry.ready.get(KEY).is_none());
+    }
 }
