@@ -25,6 +25,8 @@ pub struct Patience {
     pub identity: Duration,
     /// For a hold to say where a blob is.
     pub hold: Duration,
+    /// How long a hold that failed several times in a row is left alone; then one client asks it again.
+    pub hold_pause: Duration,
     /// For everything that a PDS is asked to find one manifest.
     pub pds: Duration,
     /// For the writer to apply what was left in its inbox.
@@ -36,6 +38,7 @@ impl Default for Patience {
         Self {
             identity: Duration::from_secs(5),
             hold: Duration::from_secs(5),
+            hold_pause: Duration::from_secs(10),
             pds: Duration::from_secs(15),
             index: Duration::from_secs(3),
         }

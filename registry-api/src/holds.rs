@@ -52,11 +52,17 @@ impl Hold {
 
     /// Where a client finds a blob.
     pub async fn locate(&self, registry: &Registry, account: &Account, digest: &Digest) -> Result<Url> {
+        if !registry.breakers.admits(&self.name) {
+            return Err(self.is_down());
+        }
         let asking = Box::pin(registry.holds.locate_blob(&self.target, &account.did, digest));
         let located = match tokio::time::timeout(registry.config.patience.hold, asking).await {
             Ok(located) => located,
             Err(_) => return Err(self.down(registry, None).await),
         };
+        if matches!(located, Ok(_) | Err(HoldError::Denied(_) | HoldError::NotFound(_))) {
+            registry.breakers.note(&self.name, true);
+        }
         match located {
             Ok(url) => {
                 self.up(registry).await;
@@ -85,12 +91,9 @@ impl Hold {
 
     /// Notes that the hold does not answer (`None`: not in time), and says so, with since when.
     pub async fn down(&self, registry: &Registry, error: Option<&HoldError>) -> OciError {
-        let known = self.view.as_ref().filter(|view| view.reachable == Some(false)).and_then(|view| view.since);
-        let since = known.unwrap_or_else(Utc::now).format("%Y-%m-%d %H:%M UTC");
+        registry.breakers.note(&self.name, false);
         self.note(registry, Some(error.map_or("no answer in time".to_owned(), reason))).await;
-        let message =
-            format!("the hold {} does not answer, since {since}; the image's layers are there alone", self.name);
-        let refusal = OciError::new(Code::Unavailable, message);
+        let refusal = self.is_down();
         match error {
             Some(error) => refusal.because(error),
             None => {
@@ -98,6 +101,14 @@ impl Hold {
                 refusal
             }
         }
+    }
+
+    fn is_down(&self) -> OciError {
+        let known = self.view.as_ref().filter(|view| view.reachable == Some(false)).and_then(|view| view.since);
+        let since = known.unwrap_or_else(Utc::now).format("%Y-%m-%d %H:%M UTC");
+        let message =
+            format!("the hold {} does not answer, since {since}; the image's layers are there alone", self.name);
+        OciError::new(Code::Unavailable, message)
     }
 
     /// Notes that the hold answers, if that is news.

@@ -2,10 +2,12 @@
 //! ([distribution-spec 1.1](https://github.com/opencontainers/distribution-spec/blob/v1.1.0/spec.md)) over the index.
 //!
 //! A request's way: `routes` (method, token, headers), `names` (which owner, repository, reference), `owners` (which
-//! account), then `manifests`, `blobs`, `tags` or `referrers`. What the index lacks comes by `read_through` (records,
+//! account), then `manifests`, `blobs`, `tags`, `referrers` or `catalog`. What the index lacks comes by `read_through` (records,
 //! through the writer's inbox) and `contents` (manifest bytes, hashed). `errors` is the one table of what can be refused.
 
 mod blobs;
+mod breaker;
+mod catalog;
 mod config;
 mod contents;
 mod errors;

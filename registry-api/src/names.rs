@@ -50,6 +50,8 @@ pub(crate) enum Asked {
     Tags(Name),
     /// `<name>/referrers/<digest>`
     Referrers(Name, Digest),
+    /// `_catalog`
+    Catalog,
 }
 
 impl Asked {
@@ -60,6 +62,7 @@ impl Asked {
             Self::Blob(..) => "blob",
             Self::Tags(..) => "tags",
             Self::Referrers(..) => "referrers",
+            Self::Catalog => "catalog",
         }
     }
 }
@@ -72,6 +75,7 @@ pub(crate) fn parse(path: &str) -> Result<Asked> {
     let segments = path.split('/').map(decode).collect::<Result<Vec<_>>>()?;
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     match segments.as_slice() {
+        ["_catalog"] => Ok(Asked::Catalog),
         [name @ .., "manifests", reference] => Ok(Asked::Manifest(parse_name(name)?, parse_reference(reference)?)),
         [name @ .., "blobs", digest] => Ok(Asked::Blob(parse_name(name)?, parse_digest(digest)?)),
         [name @ .., "tags", "list"] => Ok(Asked::Tags(parse_name(name)?)),
@@ -79,7 +83,7 @@ pub(crate) fn parse(path: &str) -> Result<Asked> {
         _ => Err(OciError::new(
             Code::EndpointUnknown,
             "ask for <owner>/<repository> with /manifests/<tag or digest>, /blobs/<digest>, /tags/list or \
-             /referrers/<digest>",
+             /referrers/<digest>; or for /v2/_catalog",
         )),
     }
 }

@@ -10,6 +10,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
     RegistryConfig,
+    breaker::Breakers,
     flights::Flights,
     manifests::Ready,
     measure::METRICS,
@@ -26,6 +27,7 @@ pub struct Registry {
     pub(crate) outbound: Outbound,
     pub(crate) resolver: Resolver,
     pub(crate) holds: HoldClient,
+    pub(crate) breakers: Breakers,
     pub(crate) tokens: Tokens,
     pub(crate) read_through: ReadThrough,
     /// Manifest bytes that are being fetched, by account and digest.
@@ -73,6 +75,7 @@ impl Registry {
             reader,
             writes: Writes::new(config.database_url.clone(), config.generation),
             holds: HoldClient::new(outbound.clone()),
+            breakers: Breakers::new(config.patience.hold_pause),
             tokens: Tokens::open(&config.public_url, config.token_key.as_deref())?,
             read_through: ReadThrough::new(),
             contents: Flights::new(),

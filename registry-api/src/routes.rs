@@ -14,7 +14,7 @@ use axum::{
 use metrics::counter;
 
 use crate::{
-    Registry, blobs,
+    Registry, blobs, catalog,
     errors::{Code, OciError, Result},
     manifests,
     names::{self, Asked},
@@ -89,12 +89,16 @@ async fn answer(registry: &Registry, conditions: &Conditions<'_>, query: &str, a
         Asked::Manifest(name, _) | Asked::Blob(name, _) | Asked::Tags(name) | Asked::Referrers(name, _) => {
             bearer(registry, conditions.headers, Some(&format!("repository:{name}:pull")))?;
         }
+        Asked::Catalog => {
+            bearer(registry, conditions.headers, Some("registry:catalog:*"))?;
+        }
     }
     match asked {
         Asked::Manifest(name, reference) => manifests::serve(registry, conditions, name, reference).await,
         Asked::Blob(name, digest) => blobs::serve(registry, conditions, name, digest).await,
         Asked::Tags(name) => tags::serve(registry, query, name).await,
         Asked::Referrers(name, digest) => referrers::serve(registry, query, name, digest).await,
+        Asked::Catalog => catalog::serve(registry, query).await,
     }
 }
 

@@ -23,7 +23,7 @@ const MAX_TAGS: u64 = 10_000;
 /// ([listing tags](https://github.com/opencontainers/distribution-spec/blob/v1.1.0/spec.md#listing-tags)): ASCII order,
 /// `last` excluded.
 pub(crate) async fn serve(registry: &Registry, query: &str, name: &Name) -> Result<Response> {
-    let page = Page::parse(query)?;
+    let page = Page::parse(query, MAX_TAGS, MAX_TAGS)?;
     let account = owners::find(registry, &name.owner).await?;
     // One more than asked for tells whether there is a next page.
     let limit = page.n.saturating_add(1);
@@ -34,27 +34,33 @@ pub(crate) async fn serve(registry: &Registry, query: &str, name: &Name) -> Resu
     tags.truncate(asked);
     let mut headers = HeaderMap::new();
     if let Some(last) = tags.last().filter(|_| more) {
-        headers.insert(LINK, link(name, page.n, last)?);
+        // Of what a name may hold only a did:web's percent sign means something else in a path.
+        let name = name.to_string().replace('%', "%25");
+        headers.insert(LINK, link(&format!("/v2/{name}/tags/list"), page.n, last)?);
     }
     Ok((headers, Json(json!({ "name": name.to_string(), "tags": tags }))).into_response())
 }
 
-struct Page {
-    n: u64,
-    last: String,
+/// Which part of a list is wanted.
+pub(crate) struct Page {
+    /// The most entries.
+    pub n: u64,
+    /// The one that they come after; empty at the beginning.
+    pub last: String,
 }
 
 impl Page {
-    fn parse(query: &str) -> Result<Self> {
-        let mut page = Self { n: MAX_TAGS, last: String::new() };
+    /// Reads `n` and `last`; without `n` so many are meant as `usual` says, and more than `most` are never given.
+    pub fn parse(query: &str, usual: u64, most: u64) -> Result<Self> {
+        let mut page = Self { n: usual, last: String::new() };
         for (key, value) in form_urlencoded::parse(query.as_bytes()) {
             match &*key {
                 "n" => {
                     let invalid =
-                        |_| OciError::new(Code::PageInvalid, "n is the number of tags that you want, 0 or more");
-                    page.n = value.parse::<u64>().map_err(invalid)?.min(MAX_TAGS);
+                        |_| OciError::new(Code::PageInvalid, "n is the number of entries that you want, 0 or more");
+                    page.n = value.parse::<u64>().map_err(invalid)?.min(most);
                 }
-                // Postgres has no NUL, and no tag has one either.
+                // Postgres has no NUL, and no name has one either.
                 "last" => page.last = value.replace('\0', ""),
                 _ => {}
             }
@@ -64,10 +70,7 @@ impl Page {
 }
 
 /// Where the next page is ([RFC 8288](https://www.rfc-editor.org/rfc/rfc8288)), relative to this host.
-fn link(name: &Name, n: u64, last: &str) -> Result<HeaderValue> {
-    // Of what a name may hold only a did:web's percent sign means something else in a path.
-    let name = name.to_string().replace('%', "%25");
-    let text =
-        format!("</v2/{name}/tags/list?n={n}&last={}>; rel=\"next\"", utf8_percent_encode(last, NON_ALPHANUMERIC));
+pub(crate) fn link(path: &str, n: u64, last: &str) -> Result<HeaderValue> {
+    let text = format!("<{path}?n={n}&last={}>; rel=\"next\"", utf8_percent_encode(last, NON_ALPHANUMERIC));
     HeaderValue::from_str(&text).map_err(|_| OciError::new(Code::Internal, Code::Internal.row().2))
 }

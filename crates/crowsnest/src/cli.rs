@@ -1,6 +1,6 @@
 //! The command line. Each flag has an environment variable; the structs of one concern come from `service`.
 
-use std::process::ExitCode;
+use std::{net::SocketAddr, process::ExitCode};
 
 use crate::failure::Failure;
 use clap::{Args, Parser, Subcommand, error::ErrorKind};
@@ -21,7 +21,7 @@ pub enum Command {
     /// Run everything in one process, on one origin
     Up(Up),
     /// Follow the event streams and keep the index
-    Indexer(Indexer),
+    Indexer(IndexerAlone),
     /// Serve the pages and the JSON API
     Web(Web),
     /// Serve the OCI pull API, /v2/
@@ -55,6 +55,16 @@ pub struct Up {
 }
 
 /// Flags of `indexer`.
+#[derive(Args)]
+pub struct IndexerAlone {
+    #[command(flatten)]
+    pub indexer: Indexer,
+    /// Address for /metrics, /healthz and /readyz; without it nothing is served
+    #[arg(long, env = "CROWSNEST_ADMIN_LISTEN", value_name = "ADDRESS")]
+    pub admin_listen: Option<SocketAddr>,
+}
+
+/// Flags of whatever keeps the index.
 #[derive(Args)]
 pub struct Indexer {
     #[command(flatten)]

@@ -3,9 +3,10 @@
 use std::{fs, io::Write as _, os::unix::fs::OpenOptionsExt as _, path::Path, time::Duration};
 
 use devnet::{Devnet, DevnetConfig};
-use service::config::{NetworkArgs, SourceArgs};
+use service::config::{DatabaseArgs, NetworkArgs, SourceArgs};
 use store::{Reader, StoreError};
 use tokio::time::{sleep, timeout};
+use url::Url;
 
 use crate::{data_dir, failure::Failure};
 
@@ -20,6 +21,22 @@ pub async fn start(data_dir: &Path, network: &mut NetworkArgs, source: &mut Sour
     network.allow_private_network = true;
     source.source = vec![places.jetstream_v1.parse()?];
     Ok(devnet)
+}
+
+/// Points the flags at the demo whose index the data folder holds, unless they point somewhere themselves.
+pub fn find(database: &DatabaseArgs, network: &mut NetworkArgs) -> Result<(), Failure> {
+    let path = data_dir::devnet_json(&database.data_dir);
+    if database.database_url.is_some() || network.allow_private_network || !path.exists() {
+        return Ok(());
+    }
+    let places: serde_json::Value = serde_json::from_slice(&fs::read(&path)?)?;
+    let place = |name: &str| places[name].as_str().unwrap_or_default().parse::<Url>();
+    network.plc_url = place("plc")?;
+    network.relay_url = place("relay")?;
+    network.handle_resolver_url = Some(network.relay_url.clone());
+    network.allow_private_network = true;
+    tracing::info!(places = %path.display(), "This is the demo's index: its network is asked, which has to run");
+    Ok(())
 }
 
 /// The image that the instructions pull.

@@ -13,7 +13,7 @@ use service::{
     Postgres,
     config::{DatabaseArgs, NetworkArgs},
 };
-use store::backfill::Progress;
+use store::backfill::{Progress, Unread};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -26,11 +26,13 @@ use crate::{
 /// How wide the progress bar is, in characters.
 const BAR: usize = 30;
 
-async fn open(database: &DatabaseArgs, network: &NetworkArgs) -> Result<(Postgres, IndexerConfig), Failure> {
+#[cfg_attr(not(feature = "devnet"), expect(unused_mut, reason = "only the demo has addresses of its own"))]
+async fn open(database: &DatabaseArgs, mut network: NetworkArgs) -> Result<(Postgres, IndexerConfig), Failure> {
+    #[cfg(feature = "devnet")]
+    crate::demo::find(database, &mut network)?;
     let postgres = Postgres::open(database).await.map_err(Failure::setup)?;
-    let Dial { outbound, resolver } = Dial::new(network)?;
-    let config =
-        IndexerConfig::new(postgres.url().to_owned(), Vec::new(), outbound, resolver, network.relay_url.clone());
+    let Dial { outbound, resolver } = Dial::new(&network)?;
+    let config = IndexerConfig::new(postgres.url().to_owned(), Vec::new(), outbound, resolver, network.relay_url);
     Ok((postgres, config))
 }
 
@@ -41,7 +43,7 @@ pub async fn backfill(args: Backfill, stop: CancellationToken) -> Result<(), Fai
     } else {
         data_dir::make(&args.database.data_dir)?;
     }
-    let (postgres, config) = open(&args.database, &args.network).await?;
+    let (postgres, config) = open(&args.database, args.network.clone()).await?;
     let ended = if args.no_wait {
         indexer::queue_backfill(postgres.url(), &args.did).await?;
         say(
@@ -61,10 +63,10 @@ pub async fn backfill(args: Backfill, stop: CancellationToken) -> Result<(), Fai
 }
 
 fn told(progress: &Progress, as_json: bool) -> Result<(), Failure> {
-    let Progress { total, done, failed, put_off, put_off_until, finished, trouble, unread } = progress;
+    let Progress { total, done, failed, unserved, put_off, put_off_until, finished, trouble, unread } = progress;
     let answer = || {
         let unread: Vec<Value> = unread.iter().map(|of| json!({ "did": of.did, "reason": of.reason })).collect();
-        json!({ "total": total, "done": done, "failed": failed, "put_off": put_off, "put_off_until": put_off_until,
+        json!({ "total": total, "done": done, "failed": failed, "unserved": unserved, "put_off": put_off, "put_off_until": put_off_until,
                 "finished": finished, "error": trouble, "unread": unread })
     };
     let failure = match (trouble, finished, failed) {
@@ -76,7 +78,11 @@ fn told(progress: &Progress, as_json: bool) -> Result<(), Failure> {
                 let until = until.format("%Y-%m-%d %H:%M UTC");
                 format!("; {put_off} of them over a quota, to be read again from {until} on")
             });
-            say(as_json, answer, &format!("{done} repositories read{later}"));
+            let gone = match unserved {
+                0 => String::new(),
+                _ => format!("; {unserved} accounts are served by nobody: {}", named(*unserved, unread)),
+            };
+            say(as_json, answer, &format!("{done} repositories read{gone}{later}"));
             return Ok(());
         }
     };
@@ -92,11 +98,17 @@ fn could_not(progress: &Progress) -> String {
     if let (Some(1), [one]) = (total, unread.as_slice()) {
         return format!("{} could not be read: {}", one.did, on_a_line(&one.reason));
     }
-    let mut named: Vec<String> = unread.iter().map(|of| format!("{} ({})", of.did, on_a_line(&of.reason))).collect();
-    if *failed > unread.len() as i64 {
+    let named = named(*failed, unread);
+    format!("{failed} of {} repositories could not be read: {named}", total.unwrap_or_default())
+}
+
+/// The first few of so many, with the reason of each.
+fn named(all: i64, first: &[Unread]) -> String {
+    let mut named: Vec<String> = first.iter().map(|of| format!("{} ({})", of.did, on_a_line(&of.reason))).collect();
+    if all > first.len() as i64 {
         named.push("…".to_owned());
     }
-    format!("{failed} of {} repositories could not be read: {}", total.unwrap_or_default(), named.join(", "))
+    named.join(", ")
 }
 
 fn on_a_line(text: &str) -> String {
@@ -156,7 +168,7 @@ fn line(progress: &Progress, bar: bool) -> String {
 /// `crowsnest reconcile`
 pub async fn reconcile(args: Reconcile, stop: CancellationToken) -> Result<(), Failure> {
     data_dir::must_have_index(&args.database)?;
-    let (postgres, config) = open(&args.database, &args.network).await?;
+    let (postgres, config) = open(&args.database, args.network.clone()).await?;
     let comparing = Box::pin(compare(&config, args.did, args.dry_run, &stop));
     let Some(found) = stop.run_until_cancelled(comparing).await else {
         postgres.stop().await?;

@@ -78,7 +78,11 @@ pub async fn fingerprint(args: Fingerprint) -> Result<(), Failure> {
         }
     }
     postgres.stop().await?;
-    if wrong { Err(anyhow!("the kept sums are not those of the ledger").into()) } else { Ok(()) }
+    if wrong {
+        Err(anyhow!("the kept sums are not those of the ledger; crowsnest backfill --did <DID> makes them anew").into())
+    } else {
+        Ok(())
+    }
 }
 
 /// `crowsnest status`

@@ -26,7 +26,7 @@ use url::Url;
 use web::{Lag, WebConfig};
 
 use crate::{
-    cli::{Indexer, RegistryApi, Up, Web},
+    cli::{Indexer, IndexerAlone, RegistryApi, Up, Web},
     data_dir,
     failure::Failure,
 };
@@ -220,12 +220,18 @@ pub async fn up(mut args: Up, stop: CancellationToken) -> Result<(), Failure> {
 }
 
 /// `crowsnest indexer`
-pub async fn indexer(args: Indexer, stop: CancellationToken) -> Result<(), Failure> {
+pub async fn indexer(alone: IndexerAlone, stop: CancellationToken) -> Result<(), Failure> {
+    let IndexerAlone { indexer: args, admin_listen } = alone;
     indexer::check(&args.source.source).map_err(Failure::setup)?;
     let metrics = observe(&args.telemetry)?;
+    let admin = bind_admin(admin_listen).await?;
     let base = Base::open(&args.database, metrics, stop.clone()).await?;
     let dial = Dial::new(&args.network)?;
     let config = indexer_config(&args, &base, &dial);
+    if let Some(admin) = admin {
+        let health = health::router(base.health.clone(), base.metrics.clone());
+        tokio::spawn(axum::serve(admin, health).into_future());
+    }
     let indexed = Box::pin(supervise(config, stop, base.health.clone())).await;
     base.postgres.stop().await?;
     indexed

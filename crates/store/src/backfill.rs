@@ -18,6 +18,10 @@ const NAMED: i64 = 3;
 pub(crate) const PUT_OFF: &str =
     "attempts = 0 AND run_at > now() + interval '1 minute' AND NOT coalesce(locked_until > now(), false)";
 
+/// Whoever was found to be served by nobody in the reading of the whole network, and is not to be read again.
+const UNSERVED: &str =
+    "u.found_at >= backfill.started_at AND NOT EXISTS (SELECT FROM job WHERE kind = 'resync' AND key = u.did)";
+
 /// Whether a job was given up: attempts are counted when they begin, and the last one may still succeed.
 fn given_up() -> String {
     format!(
@@ -58,6 +62,8 @@ pub struct Progress {
     pub done: i64,
     /// How many could not be read so far.
     pub failed: i64,
+    /// How many of those that are done nobody serves: their hosts, or the directory, say that they are not there.
+    pub unserved: i64,
     /// How many of those that are read are over a quota; they are read again on another day.
     pub put_off: i64,
     /// When the first of these is read again.
@@ -123,7 +129,8 @@ pub async fn progress(client: &Client) -> Result<Progress, StoreError> {
         .query_opt(
             &format!(
                 "SELECT CASE WHEN listed_at IS NOT NULL THEN total END, done, failed, finished_at IS NOT NULL,
-                        (SELECT error FROM job WHERE kind = $1 AND {given_up}), put_off.count, put_off.until
+                        (SELECT error FROM job WHERE kind = $1 AND {given_up}), put_off.count, put_off.until,
+                        (SELECT count(*) FROM unread u WHERE {UNSERVED})
                  FROM backfill, (SELECT count(*), min(run_at) AS until
                                  FROM job WHERE kind = $2 AND backfill AND {PUT_OFF}) put_off"
             ),
@@ -132,13 +139,16 @@ pub async fn progress(client: &Client) -> Result<Progress, StoreError> {
         .await?;
     let Some(row) = row else { return Ok(Progress::default()) };
     let unread = format!(
-        "SELECT key, coalesce(error, '') FROM job WHERE kind = $1 AND backfill AND {given_up} ORDER BY key LIMIT $2"
+        "SELECT key, coalesce(error, '') FROM job WHERE kind = $1 AND backfill AND {given_up}
+         UNION ALL SELECT did, reason FROM unread u, backfill WHERE {UNSERVED}
+         ORDER BY 1 LIMIT $2"
     );
     let unread = client.query(&unread, &[&JobKind::Resync.as_str(), &NAMED]).await?;
     Ok(Progress {
         total: row.get(0),
         done: row.get(1),
         failed: row.get(2),
+        unserved: row.get(7),
         put_off: row.get(5),
         put_off_until: row.get(6),
         finished: row.get(3),
@@ -178,6 +188,7 @@ pub async fn progress_of(client: &Client, dids: &[String]) -> Result<Progress, S
         total: Some(total),
         done: total - left - unserved,
         failed: given_up_on + unserved,
+        unserved: 0,
         put_off: row.get(2),
         put_off_until: row.get(3),
         finished: left == given_up_on,

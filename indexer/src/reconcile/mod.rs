@@ -64,15 +64,16 @@ pub async fn reconcile(
     // Nothing is applied through this context.
     let (writer, _) = mpsc::channel(1);
     let context = Context::open(config.clone(), generation, writer).await?;
-    let dids = if dids.is_empty() { accounts(&context).await? } else { dids };
-    let mut outcome = compare_all(&context, dids).await?;
+    let are_named = !dids.is_empty();
+    let dids = if are_named { dids } else { accounts(&context).await? };
+    let mut outcome = compare_all(&context, dids, are_named).await?;
     if dry_run || outcome.differences.is_empty() {
         return Ok(outcome);
     }
     let queued = apply::queue(&context, &outcome.differences).await?;
     work::until_done(config, Some(&queued), stop, |_| {}).await?;
     let dids = queued.iter().filter_map(|did| did.parse().ok()).collect();
-    let after = compare_all(&context, dids).await?;
+    let after = compare_all(&context, dids, are_named).await?;
     let before = std::mem::replace(&mut outcome.differences, after.differences);
     outcome.repaired = before.into_iter().filter(|found| !outcome.differences.contains(found)).collect();
     outcome.unread.extend(after.unread);
@@ -88,9 +89,9 @@ async fn accounts(context: &Context) -> Result<Vec<Did>, IndexerError> {
     Ok(dids.iter().filter_map(|did| did.parse().ok()).collect())
 }
 
-async fn compare_all(context: &Context, dids: Vec<Did>) -> Result<Reconciled, StoreError> {
+async fn compare_all(context: &Context, dids: Vec<Did>, are_named: bool) -> Result<Reconciled, StoreError> {
     let mut outcome = Reconciled::default();
-    let mut compared = stream::iter(dids).map(|did| compare(context, did)).buffer_unordered(AT_ONCE);
+    let mut compared = stream::iter(dids).map(|did| compare(context, did, are_named)).buffer_unordered(AT_ONCE);
     while let Some(one) = compared.next().await {
         let one = one?;
         outcome.accounts += one.accounts;
@@ -103,7 +104,7 @@ async fn compare_all(context: &Context, dids: Vec<Did>) -> Result<Reconciled, St
 }
 
 /// Compares one account. The host's side is read first: what is newer than it in the ledger came meanwhile.
-async fn compare(context: &Context, did: Did) -> Result<Reconciled, StoreError> {
+async fn compare(context: &Context, did: Did, is_named: bool) -> Result<Reconciled, StoreError> {
     let mut outcome = Reconciled::default();
     for look in 1..=LOOKS {
         let theirs = load::theirs(context, &did).await;
@@ -112,7 +113,8 @@ async fn compare(context: &Context, did: Did) -> Result<Reconciled, StoreError> 
             Ok(theirs) => theirs,
             Err(Unread::Store(error)) => return Err(error),
             // Somebody whom a record names, of whom we have nothing: a hold that is made up, a star's owner who is gone.
-            Err(Unread::Host(_)) if ours.rows.values().all(|row| row.cid.is_none()) => return Ok(outcome),
+            // Whoever asks for such a one by name is told.
+            Err(Unread::Host(_)) if !is_named && ours.rows.values().all(|row| row.cid.is_none()) => return Ok(outcome),
             Err(Unread::Host(why)) if look == LOOKS => {
                 outcome.unread.push((did, why));
                 return Ok(outcome);

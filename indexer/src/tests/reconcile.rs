@@ -99,13 +99,13 @@ async fn beside_a_running_indexer_it_leaves_the_mending_to_that() {
     let indexer = Indexer::start(&database, &stream, &network).await;
     let config = config(&database, &network);
     read(&config, &[]).await;
-    // A fresh index reads by itself too: nothing may be on its way that would mend what is planted.
+    // What the stream brought and the host's listing does not show yet is newer, and no difference. From here on the source
+    // has a cursor: before, each new connection has every repository read, which mends what is planted.
+    stream.line(&put(ALICE, rev(90), "io.atcr.tag", "live", &tag("v9")));
+    indexer.until("SELECT rkey FROM record WHERE rkey = 'live'", &["live"]).await;
     indexer.until("SELECT kind FROM job", &[]).await;
     indexer.db.batch_execute("DELETE FROM record WHERE rkey = 't1'").await.unwrap();
     assert_eq!(compare(&config, true).await.differences.len(), 2);
-    // What the stream brought and the host's listing does not show yet is newer, and no difference.
-    stream.line(&put(ALICE, rev(90), "io.atcr.tag", "live", &tag("v9")));
-    indexer.until("SELECT rkey FROM record WHERE rkey = 'live'", &["live"]).await;
     let mended = compare(&config, false).await;
     assert!(mended.is_equal() && mended.repaired.len() == 2, "{mended:?}");
     assert!(indexer.status.is_writing());

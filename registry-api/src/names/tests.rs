@@ -82,7 +82,7 @@ fn what_is_no_name_is_refused_with_a_reason() {
         ("alice.test/app/manifests/.hidden", Code::ManifestUnknown, "tag"),
         ("alice.test/app/manifests/", Code::ManifestUnknown, "tag"),
         ("alice.test/app", Code::EndpointUnknown, "/manifests/"),
-        ("_catalog", Code::EndpointUnknown, "/manifests/"),
+        ("_catalogue", Code::EndpointUnknown, "/manifests/"),
         ("alice.test/app/blobs/uploads/7", Code::EndpointUnknown, "/manifests/"),
         (&format!("alice.test/{long}/manifests/latest"), Code::NameInvalid, "characters"),
         (&format!("alice.test/{}/manifests/latest", &long[..300]), Code::NameInvalid, "255"),

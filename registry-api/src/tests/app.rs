@@ -88,6 +88,7 @@ impl App {
             patience: Patience {
                 identity: Duration::from_secs(2),
                 hold: Duration::from_millis(500),
+                hold_pause: Duration::from_secs(1),
                 ..Patience::default()
             },
         };

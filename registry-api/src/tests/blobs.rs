@@ -143,3 +143,22 @@ async fn holds_that_succeed_each_other_for_ever_end() {
     let answer = app.get(&format!("/v2/bob.test/app/blobs/{}", image.layer)).await;
     assert!(matches!(answer.status.as_u16(), 502 | 503), "{}", answer.status);
 }
+
+#[tokio::test]
+async fn a_hold_that_fails_again_and_again_is_left_alone_for_a_while() {
+    let (app, path) = app().await;
+    app.network.with(|state| state.hold = HoldMood::Refuses(500));
+    for _ in 0..6 {
+        let message = app.get(&path).await.refusal(503, "UNKNOWN");
+        assert!(message.contains("since"), "{message}");
+    }
+    assert_eq!(app.network.asked("getBlob"), 3);
+    app.network.with(|state| state.hold = HoldMood::Redirects);
+    tokio::time::timeout(Duration::from_secs(20), async {
+        while app.get(&path).await.status != 307 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await
+    .expect("it is asked again");
+}

@@ -78,3 +78,60 @@ async fn referrers_are_an_index_and_empty_when_there_are_none() {
         assert_eq!((answer.status.as_u16(), &answer.json()["manifests"]), (200, &json!([])));
     }
 }
+
+#[tokio::test]
+async fn the_catalog_lists_what_can_be_pulled_page_by_page() {
+    let app = App::start().await;
+    assert_eq!(app.get("/v2/_catalog").await.json(), json!({ "repositories": [] }));
+    for name in ["bob", "alice"] {
+        let did = app.account(name).await;
+        for repository in ["b", "a/c", "a"] {
+            app.image(&did, repository, "v1").await;
+        }
+    }
+    let hidden = app.account("carol").await;
+    app.image(&hidden, "app", "v1").await;
+    app.see(&hidden, "carol", false).await;
+    let names = ["alice.test/a", "alice.test/a/c", "alice.test/b", "bob.test/a", "bob.test/a/c", "bob.test/b"];
+    let (mut path, mut found) = ("/v2/_catalog?n=4".to_owned(), Vec::<String>::new());
+    loop {
+        let page = app.get(&path).await;
+        found.extend(serde_json::from_value::<Vec<String>>(page.json()["repositories"].clone()).unwrap());
+        let link = page.header("link");
+        if link.is_empty() {
+            break;
+        }
+        path = link.strip_prefix('<').and_then(|link| link.strip_suffix(">; rel=\"next\"")).unwrap().to_owned();
+    }
+    assert_eq!(found, names);
+    assert_eq!(app.get("/v2/_catalog?last=alice.test").await.json()["repositories"], json!(names));
+    assert_eq!(app.get("/v2/_catalog?n=0").await.json()["repositories"], json!([]));
+    app.get("/v2/_catalog?n=x").await.refusal(400, "PAGINATION_NUMBER_INVALID");
+}
+
+#[tokio::test]
+async fn what_a_client_keeps_under_the_referrers_tag_is_a_referrer() {
+    let app = App::start().await;
+    let alice = app.account("alice").await;
+    let image = app.image(&alice, "app", "v1").await;
+    let attached = Image::new("attached");
+    app.index(&alice, &attached.path(), &attached.record("app", &app.network.hold())).await;
+    app.keep(&attached.bytes).await;
+    let index = Image::of(
+        "index",
+        json!({ "mediaType": "application/vnd.oci.image.index.v1+json", "layers": null, "config": null, "manifests": [
+            { "mediaType": "application/vnd.oci.image.manifest.v1+json", "size": attached.bytes.len(), "digest": attached.digest }] }),
+    );
+    let mut record = index.record("app", &app.network.hold());
+    record["mediaType"] = json!("application/vnd.oci.image.index.v1+json");
+    app.index(&alice, &index.path(), &record).await;
+    app.keep(&index.bytes).await;
+    let path = format!("/v2/alice.test/app/referrers/{}", image.digest);
+    assert_eq!(app.get(&path).await.json()["manifests"], json!([]));
+    let tag = image.digest.as_str().replace(':', "-");
+    app.index(&alice, &tag_path("app", &tag), &tag_record(&alice, "app", &tag, &index)).await;
+    let listed = app.get(&path).await.json();
+    let digests: Vec<&str> =
+        listed["manifests"].as_array().unwrap().iter().map(|one| one["digest"].as_str().unwrap()).collect();
+    assert_eq!(digests, [attached.digest.as_str()]);
+}

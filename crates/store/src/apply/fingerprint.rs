@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use sha2::{Digest as _, Sha256};
-use types::{Cid, RecordId};
+use types::{Change, Cid, Did, RecordId};
 
 use super::{Transaction, ledger::Written};
 use crate::StoreError;
@@ -60,8 +60,41 @@ impl Sum {
     }
 }
 
-/// Moves the sums of the accounts that a batch touched.
-pub(crate) async fn write(tx: &Transaction<'_>, written: &Written<'_>) -> Result<(), StoreError> {
+/// Moves the sums of the accounts that a batch touched, and makes those anew whose whole repository was read.
+pub(crate) async fn write(tx: &Transaction<'_>, changes: &[Change], written: &Written<'_>) -> Result<(), StoreError> {
+    move_sums(tx, written).await?;
+    for change in changes {
+        if let Change::Snapshot { did, .. } = change {
+            make_anew(tx, did).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn make_anew(tx: &Transaction<'_>, did: &Did) -> Result<(), StoreError> {
+    let (mut sum, mut live) = (Sum::default(), 0i64);
+    let rows = "SELECT collection, rkey, cid FROM record WHERE did = $1 AND state <> 'deleted'";
+    for row in tx.query(rows, &[&did.as_str()]).await? {
+        let cid: Option<&[u8]> = row.get(2);
+        sum.add(Sum::of_parts(did.as_str(), row.get(0), row.get(1), cid.unwrap_or_default()));
+        live += 1;
+    }
+    let did = did.as_str();
+    if live == 0 {
+        tx.execute("DELETE FROM fingerprint WHERE did = $1", &[&did]).await?;
+        return Ok(());
+    }
+    tx.execute(
+        "INSERT INTO fingerprint AS f (did, sum, live) VALUES ($1, $2, $3)
+         ON CONFLICT (did) DO UPDATE SET sum = excluded.sum, live = excluded.live
+         WHERE (f.sum, f.live) IS DISTINCT FROM (excluded.sum, excluded.live)",
+        &[&did, &sum.as_bytes(), &live],
+    )
+    .await?;
+    Ok(())
+}
+
+async fn move_sums(tx: &Transaction<'_>, written: &Written<'_>) -> Result<(), StoreError> {
     let mut moves: BTreeMap<&str, (Sum, i64)> = BTreeMap::new();
     for (id, (before, after)) in &written.contents {
         if before == after {

@@ -50,6 +50,8 @@ pub(crate) struct Written<'a> {
     pub unproved: BTreeSet<Did>,
     /// Accounts whose repository has to be read tomorrow: they wrote more than is taken in a day.
     pub put_off: BTreeSet<Did>,
+    /// Whether this comes of reading a repository, which also mends what the index has lost of itself.
+    is_reading: bool,
     /// Accounts that a snapshot or a purge was the first to name.
     pub met: BTreeSet<String>,
 }
@@ -57,7 +59,7 @@ pub(crate) struct Written<'a> {
 impl<'a> Written<'a> {
     /// Whether the index may have rows of a record from before.
     pub fn replaces(&self, id: &RecordId) -> bool {
-        self.contents.get(id).is_none_or(|(before, _)| before.is_some())
+        self.is_reading || self.contents.get(id).is_none_or(|(before, _)| before.is_some())
     }
 
     /// Takes in what a later step of the same transaction wrote.
@@ -166,7 +168,8 @@ pub(crate) async fn decide_all<'a>(
     mut tell: impl FnMut(usize, Verdict),
 ) -> Result<(Written<'a>, Entries<'a>), StoreError> {
     let candidates: Vec<Candidate<'a>> = changes.iter().enumerate().filter_map(Candidate::of).collect();
-    let (mut written, mut entries) = (Written::default(), Entries::default());
+    let mut written = Written { is_reading: origin == Origin::Backfill, ..Written::default() };
+    let mut entries = Entries::default();
     if candidates.is_empty() {
         return Ok((written, entries));
     }

@@ -73,7 +73,7 @@ pub(super) async fn write(
         rows = projection::rows(&written).await?;
     }
     let projecting = projection::write(tx, changes, &written, rows);
-    let (touched, ()) = try_join(projecting, fingerprint::write(tx, &written)).await?;
+    let (touched, ()) = try_join(projecting, fingerprint::write(tx, changes, &written)).await?;
     crash::point("after-projection");
     purge::forget(tx, changes, &touched).await?;
     let follow_up = follow_up::write(tx, changes, &written, &touched, generation);

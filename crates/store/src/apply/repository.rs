@@ -1,7 +1,5 @@
 //! The derived row of a repository, made anew from the manifests, tags and pages that name it.
 
-use std::collections::BTreeSet;
-
 use types::RepositoryName;
 
 use super::{
@@ -10,11 +8,9 @@ use super::{
 };
 use crate::StoreError;
 
-/// Moves the counts of stars, derives the touched repositories and removes those that nothing names any more.
+/// Moves the counts of stars, derives the touched repositories and removes those that nothing names any more. Whoever else moves
+/// counts has taken turns with this batch at the writer's row.
 pub(crate) async fn derive(tx: &Transaction<'_>, touched: &Touched) -> Result<(), StoreError> {
-    if !touched.stars.is_empty() && !touched.repositories.is_empty() {
-        lock(tx, touched).await?;
-    }
     move_stars(tx, touched).await?;
     if !touched.repositories.is_empty() {
         let (dids, names): (Vec<&str>, Vec<&str>) =
@@ -35,19 +31,6 @@ pub(crate) async fn derive(tx: &Transaction<'_>, touched: &Touched) -> Result<()
         )
         .await?;
     }
-    Ok(())
-}
-
-/// Locks the rows that two passes touch, in the order in which whoever hides or shows an account locks them.
-async fn lock(tx: &Transaction<'_>, touched: &Touched) -> Result<(), StoreError> {
-    let all: BTreeSet<&(String, String)> = touched.repositories.iter().chain(touched.stars.keys()).collect();
-    let (dids, names): (Vec<&str>, Vec<&str>) = all.iter().map(|(did, name)| (did.as_str(), name.as_str())).unzip();
-    tx.execute(
-        "SELECT FROM repository r JOIN unnest($1::text[], $2::text[]) t (did, name) USING (did, name)
-         ORDER BY did, name FOR UPDATE OF r",
-        &[&dids, &names],
-    )
-    .await?;
     Ok(())
 }
 

@@ -82,12 +82,15 @@ pub async fn beat(client: &Client) -> Result<(), StoreError> {
 
 /// Keeps a [`Freshness`] up to date until told to stop. A connection that breaks is opened again.
 pub async fn follow(url: String, freshness: Arc<Freshness>, over: CancellationToken) {
-    // One line an incident.
-    let mut is_known = false;
+    let mut failures = 0u32;
     while !over.is_cancelled() {
         let Some(ended) = over.run_until_cancelled(listen_once(&url, &freshness)).await else { return };
-        is_known &= freshness.heard.swap(0, Ordering::AcqRel) == 0;
-        if !std::mem::replace(&mut is_known, true) {
+        if freshness.heard.swap(0, Ordering::AcqRel) > 0 {
+            failures = 0;
+        }
+        failures = failures.saturating_add(1);
+        // One line an incident, and none for one that is over at once.
+        if failures == 2 {
             let problem = ended.err().map_or_else(|| "the connection was closed".to_owned(), |error| error.to_string());
             tracing::warn!(%problem, "changes of the index are not heard: caches are bypassed");
         }

@@ -169,8 +169,10 @@ impl Reader {
         }
     }
 
-    /// The manifests of a repository that are about another one (signatures, SBOMs, attestations), as their bytes say. At most
-    /// `limit`, by digest.
+    /// The manifests of a repository that are about another one (signatures, SBOMs, attestations), as their bytes say, or the
+    /// tag that clients without this list keep one under
+    /// ([referrers tag](https://github.com/opencontainers/distribution-spec/blob/v1.1.0/spec.md#referrers-tag-schema)): the entries of
+    /// an index, or the manifest itself. At most `limit`, by digest.
     ///
     /// # Errors
     /// When Postgres refuses, or is not there.
@@ -184,14 +186,26 @@ impl Reader {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         self.all(
             &format!(
-                "{SERVED}
+                "{SERVED},
+                 tagged AS (
+                     SELECT m.digest, m.kind FROM tag t JOIN manifest m ON m.did = t.did
+                        AND (m.rkey = t.manifest_rkey OR m.digest = t.manifest_digest)
+                     WHERE t.did = $1 AND t.repository = $2 AND t.tag = $5)
                  SELECT DISTINCT ON (b.digest) b.digest, m.media_type, b.artifact_type, b.config_media_type, b.bytes
                  FROM served s JOIN manifest m ON m.did = s.did AND m.rkey = s.rkey
                  JOIN manifest_bytes b ON b.digest = s.digest
-                 WHERE b.subject = $3
+                 WHERE b.subject = $3 OR b.digest IN (
+                     SELECT digest FROM tagged WHERE kind = 'image'
+                     UNION SELECT r.digest FROM tagged t JOIN blob_ref r ON r.manifest = t.digest AND r.role = 'manifest')
                  ORDER BY b.digest, m.rkey LIMIT $4"
             ),
-            vec![did.as_str().into(), repository.as_str().into(), subject.as_str().into(), limit.into()],
+            vec![
+                did.as_str().into(),
+                repository.as_str().into(),
+                subject.as_str().into(),
+                limit.into(),
+                subject.as_str().replace(':', "-").into(),
+            ],
         )
         .await
     }
@@ -222,6 +236,29 @@ impl Reader {
             return Ok(Asked::NoRepository);
         }
         Ok(Asked::Found(rows.into_iter().map(|row| row.tag).collect()))
+    }
+
+    /// What can be pulled of accounts with a verified handle, as `<handle>/<name>`, by handle and then by name, after the
+    /// given ones, at most `limit`.
+    ///
+    /// # Errors
+    /// When Postgres refuses, or is not there.
+    pub async fn catalog(&self, handle: &str, name: &str, limit: u64) -> Result<Vec<String>, StoreError> {
+        #[derive(FromQueryResult)]
+        struct Row {
+            name: String,
+        }
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let rows: Vec<Row> = self
+            .all(
+                "SELECT a.handle || '/' || r.name AS name FROM actor a JOIN repository r ON r.did = a.did
+                 WHERE a.handle >= $1 AND (a.handle > $1 OR r.name > $2) AND a.active
+                   AND a.handle_checked_at > now() - interval '24 hours' AND r.pullable AND r.manifests + r.tags > 0
+                 ORDER BY a.handle, r.name LIMIT $3",
+                vec![handle.into(), name.into(), limit.into()],
+            )
+            .await?;
+        Ok(rows.into_iter().map(|row| row.name).collect())
     }
 
     /// Whether there is anything to pull under a name.
