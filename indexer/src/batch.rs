@@ -49,6 +49,8 @@ impl Step {
         (form, raw): (Form, Bytes),
     ) -> Self {
         let position = cursor.as_ref().map(|cursor| cursor.to);
+        // A frame is a part of what was read at once, which it would keep in memory with the strangers' frames in it.
+        let raw = Bytes::copy_from_slice(&raw);
         let arrival = Arrival { position, ..Arrival::new(form, raw, Utc::now().timestamp_micros()) };
         Self { changes, rejects, cursor, arrival: Some(arrival), room: None }
     }
