@@ -46,12 +46,12 @@ impl Step {
         changes: Vec<Change>,
         rejects: Vec<Reject>,
         cursor: Option<CursorMove>,
-        (form, raw): (Form, Bytes),
+        (form, frame): (Form, &[u8]),
     ) -> Self {
         let position = cursor.as_ref().map(|cursor| cursor.to);
-        // A frame is a part of what was read at once, which it would keep in memory with the strangers' frames in it.
-        let raw = Bytes::copy_from_slice(&raw);
-        let arrival = Arrival { position, ..Arrival::new(form, raw, Utc::now().timestamp_micros()) };
+        // Copied: it is a part of what was read at once, which it would keep in memory with the strangers' frames in it.
+        let frame = Bytes::copy_from_slice(frame);
+        let arrival = Arrival { position, ..Arrival::new(form, frame, Utc::now().timestamp_micros()) };
         Self { changes, rejects, cursor, arrival: Some(arrival), room: None }
     }
 }

@@ -1,6 +1,5 @@
 //! The way from a frame to a batch, without a socket: for benchmarks.
 
-use bytes::Bytes;
 use service::config::SourceKind;
 use types::CursorMove;
 
@@ -38,8 +37,7 @@ impl Intake {
             to,
             safe_time: time,
         });
-        let came = (form(kind), Bytes::copy_from_slice(text.as_bytes()));
-        Some(Step::taken(changes, rejects, cursor, came))
+        Some(Step::taken(changes, rejects, cursor, (form(kind), text.as_bytes())))
     }
 }
 

@@ -1,10 +1,10 @@
 //! The command line. Each flag has an environment variable; the structs of one concern come from `service`.
 
-use std::{net::SocketAddr, process::ExitCode};
+use std::process::ExitCode;
 
 use crate::failure::Failure;
 use clap::{Args, Parser, Subcommand, error::ErrorKind};
-use service::config::{ArchiveArgs, DatabaseArgs, NetworkArgs, ServeArgs, SourceArgs, TelemetryArgs};
+use service::config::{AdminArgs, ArchiveArgs, DatabaseArgs, NetworkArgs, ServeArgs, SourceArgs, TelemetryArgs};
 use types::Did;
 
 /// An index, a web UI and an OCI pull API for container images published on the AT Protocol.
@@ -59,9 +59,8 @@ pub struct Up {
 pub struct IndexerAlone {
     #[command(flatten)]
     pub indexer: Indexer,
-    /// Address for /metrics, /healthz and /readyz; without it nothing is served
-    #[arg(long, env = "CROWSNEST_ADMIN_LISTEN", value_name = "ADDRESS")]
-    pub admin_listen: Option<SocketAddr>,
+    #[command(flatten)]
+    pub admin: AdminArgs,
 }
 
 /// Flags of whatever keeps the index.

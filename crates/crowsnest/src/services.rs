@@ -2,7 +2,6 @@
 
 use std::{
     io::{self, Write as _},
-    net::SocketAddr,
     path::Path,
     sync::Arc,
     time::Duration,
@@ -15,7 +14,7 @@ use outbound::{Outbound, OutboundConfig, Resolver, ResolverConfig};
 use registry_api::{Registry, RegistryConfig};
 use service::{
     Health, Incident, Postgres,
-    config::{DatabaseArgs, NetworkArgs, ServeArgs, SourceCompression, SourceUrl},
+    config::{AdminArgs, DatabaseArgs, NetworkArgs, ServeArgs, SourceCompression, SourceUrl},
     health, listen,
     telemetry::{self, Metrics},
 };
@@ -108,7 +107,7 @@ impl Base {
     async fn serve(self, front: Front, routes: Router) -> Result<(), Failure> {
         let health = health::router(self.health, self.metrics);
         if let Some(admin) = front.admin {
-            tokio::spawn(axum::serve(admin, health.clone()).into_future());
+            serve_admin(admin, health.clone());
         }
         let stopped = self.stop.clone().cancelled_owned();
         let serving = axum::serve(front.listener, routes.merge(health)).with_graceful_shutdown(stopped);
@@ -139,7 +138,7 @@ impl Front {
         let listener = listen::bind(address, "--listen").await.map_err(Failure::setup)?;
         // Port 0 has become the port that was given.
         let url = args.public_url(listener.local_addr()?);
-        Ok(Self { listener, url, admin: bind_admin(args.admin_listen).await? })
+        Ok(Self { listener, url, admin: bind_admin(args.admin).await? })
     }
 
     /// The one line on stdout, for people and for scripts.
@@ -150,9 +149,13 @@ impl Front {
     }
 }
 
-async fn bind_admin(address: Option<SocketAddr>) -> Result<Option<TcpListener>, Failure> {
-    let Some(address) = address else { return Ok(None) };
+async fn bind_admin(AdminArgs { admin_listen }: AdminArgs) -> Result<Option<TcpListener>, Failure> {
+    let Some(address) = admin_listen else { return Ok(None) };
     listen::bind(address, "--admin-listen").await.map(Some).map_err(Failure::setup)
+}
+
+fn serve_admin(listener: TcpListener, health: Router) {
+    tokio::spawn(axum::serve(listener, health).into_future());
 }
 
 /// The dialer and who is who on the network.
@@ -221,16 +224,15 @@ pub async fn up(mut args: Up, stop: CancellationToken) -> Result<(), Failure> {
 
 /// `crowsnest indexer`
 pub async fn indexer(alone: IndexerAlone, stop: CancellationToken) -> Result<(), Failure> {
-    let IndexerAlone { indexer: args, admin_listen } = alone;
+    let IndexerAlone { indexer: args, admin } = alone;
     indexer::check(&args.source.source).map_err(Failure::setup)?;
     let metrics = observe(&args.telemetry)?;
-    let admin = bind_admin(admin_listen).await?;
+    let admin = bind_admin(admin).await?;
     let base = Base::open(&args.database, metrics, stop.clone()).await?;
     let dial = Dial::new(&args.network)?;
     let config = indexer_config(&args, &base, &dial);
     if let Some(admin) = admin {
-        let health = health::router(base.health.clone(), base.metrics.clone());
-        tokio::spawn(axum::serve(admin, health).into_future());
+        serve_admin(admin, health::router(base.health.clone(), base.metrics.clone()));
     }
     let indexed = Box::pin(supervise(config, stop, base.health.clone())).await;
     base.postgres.stop().await?;

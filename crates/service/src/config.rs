@@ -126,6 +126,14 @@ pub struct ServeArgs {
     #[arg(long, env = "CROWSNEST_TRUSTED_PROXIES", value_name = "CIDR", value_delimiter = ',', value_parser = values::ip_net)]
     pub trusted_proxies: Vec<IpNet>,
 
+    /// Where operators look.
+    #[command(flatten)]
+    pub admin: AdminArgs,
+}
+
+/// Where operators look.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct AdminArgs {
     /// Serve /healthz, /readyz and /metrics on this address too, apart from the public one
     #[arg(long, env = "CROWSNEST_ADMIN_LISTEN", value_name = "ADDR:PORT")]
     pub admin_listen: Option<SocketAddr>,

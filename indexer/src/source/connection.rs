@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures::{SinkExt as _, StreamExt as _};
 use outbound::{
     WebSocket,
@@ -118,10 +117,7 @@ impl<'a> Connection<'a> {
             match (self.inflater.take(), wire) {
                 (Some(mut inflater), Wire::Binary(packed)) => {
                     let taken = match inflater.text(packed) {
-                        Ok(text) => {
-                            let copy = || Bytes::copy_from_slice(text.as_bytes());
-                            self.wire(Wire::Text(text), copy).await
-                        }
+                        Ok(text) => self.wire(Wire::Text(text)).await,
                         Err(broken) => Err(broken.into()),
                     };
                     self.inflater = Some(inflater);
@@ -129,22 +125,22 @@ impl<'a> Connection<'a> {
                 }
                 (inflater, wire) => {
                     self.inflater = inflater;
-                    self.wire(wire, || message.clone().into_data()).await?;
+                    self.wire(wire).await?;
                 }
             }
         }
         Ok(Sign::of(self.source.kind(), &message))
     }
 
-    /// Reads a frame; `raw` gives its bytes to be kept.
-    async fn wire(&mut self, wire: Wire<'_>, raw: impl Fn() -> Bytes) -> Result<(), End> {
+    /// Reads a frame.
+    async fn wire(&mut self, wire: Wire<'_>) -> Result<(), End> {
         match decode(self.source.kind(), wire) {
             None => Ok(()),
-            Some(Ok(frame)) => self.frame(frame, wire.bytes(), raw).await,
+            Some(Ok(frame)) => self.frame(frame, wire.bytes()).await,
             Some(Err(FrameError::Envelope(why))) => {
                 self.meters.dropped(DropReason::BadEnvelope);
                 let rejects = vec![reject(None, DropReason::BadEnvelope, why, wire.bytes())];
-                let came = (form(self.source.kind()), raw());
+                let came = (form(self.source.kind()), wire.bytes());
                 self.send(Step::taken(Vec::new(), rejects, None, came), wire.bytes().len()).await
             }
             Some(Err(refused @ FrameError::Refused { .. })) => Err(self.refused(refused).await?),
@@ -152,7 +148,7 @@ impl<'a> Connection<'a> {
         }
     }
 
-    async fn frame(&mut self, frame: Frame<'_>, bytes: &[u8], raw: impl Fn() -> Bytes) -> Result<(), End> {
+    async fn frame(&mut self, frame: Frame<'_>, bytes: &[u8]) -> Result<(), End> {
         let now = gap::now();
         self.meters.event(frame.event.label());
         self.watch_for_gap(&frame, now).await?;
@@ -174,7 +170,7 @@ impl<'a> Connection<'a> {
                 rejects.iter().for_each(|reject| self.meters.dropped(reject.reason));
                 self.reader.known.extend(changes.iter().map(|change| change.did().as_str()));
                 let cursor = self.cursor();
-                let came = (form(self.source.kind()), raw());
+                let came = (form(self.source.kind()), bytes);
                 self.send(Step::taken(changes, rejects, cursor, came), bytes.len()).await
             }
         }

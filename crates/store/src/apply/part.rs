@@ -63,6 +63,7 @@ pub(super) async fn write(
     // Where two things are joined, the server works on one while we make ready the other.
     let ((), mut rows) = try_join(ledger::save(tx, &entries), projection::rows(&written)).await?;
     crash::point("after-ledger");
+    let mut sweeps = false;
     for change in changes {
         let swept = match change {
             Change::Snapshot { did, rev, present } => snapshot::sweep(tx, did, *rev, present).await?,
@@ -70,6 +71,9 @@ pub(super) async fn write(
             Change::Put(_) | Change::Delete { .. } | Change::Look { .. } => continue,
         };
         written.merge(swept);
+        sweeps = true;
+    }
+    if sweeps {
         rows = projection::rows(&written).await?;
     }
     let projecting = projection::write(tx, changes, &written, rows);
