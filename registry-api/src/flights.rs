@@ -21,3 +21,23 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> Flights<K> {
         self.0.get_with(key, errand).await
     }
 }
+
+/// Questions of which those with one key are asked once at a time; what came out is not remembered.
+pub(crate) struct Together<K, T>(Cache<K, Result<T>>);
+
+impl<K, T> Together<K, T>
+where
+    K: Hash + Eq + Clone + Send + Sync + 'static,
+    T: Clone + Send + Sync + 'static,
+{
+    pub fn new() -> Self {
+        Self(Cache::builder().max_capacity(10_000).time_to_live(MEMORY).build())
+    }
+
+    /// Asks, or waits for who asks already.
+    pub async fn run(&self, key: K, question: Pin<Box<dyn Future<Output = Result<T>> + Send + '_>>) -> Result<T> {
+        let answer = self.0.get_with_by_ref(&key, question).await;
+        self.0.invalidate(&key).await;
+        answer
+    }
+}

@@ -2,7 +2,8 @@
 //! ([distribution-spec 1.1](https://github.com/opencontainers/distribution-spec/blob/v1.1.0/spec.md)) over the index.
 //!
 //! A request's way: `routes` (method, token, headers), `names` (which owner, repository, reference), `owners` (which
-//! account), then `manifests`, `blobs`, `tags`, `referrers` or `catalog`. What the index lacks comes by `read_through` (records,
+//! account), then `manifests`, `blobs` (a redirect to where `located`
+//! finds them, or `proxied`), `tags`, `referrers` or `catalog`. What the index lacks comes by `read_through` (records,
 //! through the writer's inbox) and `contents` (manifest bytes, hashed). `errors` is the one table of what can be refused.
 
 mod blobs;
@@ -13,10 +14,12 @@ mod contents;
 mod errors;
 mod flights;
 mod holds;
+mod located;
 mod manifests;
 mod measure;
 mod names;
 mod owners;
+mod proxied;
 mod read_through;
 mod referrers;
 mod registry;

@@ -173,7 +173,7 @@ fn headers(digest: &str, reference: &Reference) -> Result<HeaderMap> {
 }
 
 /// Whether the client has these bytes ([RFC 9110, 13.1.2](https://www.rfc-editor.org/rfc/rfc9110#section-13.1.2)).
-fn is_known(headers: &HeaderMap, digest: &str) -> bool {
+pub(crate) fn is_known(headers: &HeaderMap, digest: &str) -> bool {
     let tags = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
     tags.flat_map(|value| value.split(',')).any(|tag| {
         let tag = tag.trim();

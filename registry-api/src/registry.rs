@@ -12,8 +12,10 @@ use crate::{
     RegistryConfig,
     breaker::Breakers,
     flights::Flights,
+    located::{LOCATED, Locations},
     manifests::Ready,
     measure::METRICS,
+    proxied::Proxied,
     read_through::ReadThrough,
     tokens::{KeyError, Tokens},
     writes::Writes,
@@ -36,6 +38,10 @@ pub struct Registry {
     pub(crate) ready: Cache<String, Arc<Ready>>,
     /// Blobs that manifests refer to, by `<name>@<digest>`.
     pub(crate) referred: Cache<String, ServedBlob>,
+    /// Where blobs of public holds are.
+    pub(crate) locations: Locations,
+    /// Blobs that pass through.
+    pub(crate) proxied: Proxied,
     /// Ends the following of the change log.
     _following: DropGuard,
 }
@@ -70,7 +76,9 @@ impl Registry {
             ready: Cache::new(freshness.clone(), READY_BYTES, |name: &String, ready: &Arc<Ready>| {
                 u32::try_from(name.len() + ready.size()).unwrap_or(u32::MAX)
             }),
-            referred: Cache::new(freshness, REFERRED, |_, _| 1),
+            referred: Cache::new(freshness.clone(), REFERRED, |_, _| 1),
+            locations: Locations::new(Cache::new(freshness, LOCATED, |_, _| 1)),
+            proxied: Proxied::new(config.blobs_at_once),
             _following: following.drop_guard(),
             reader,
             writes: Writes::new(config.database_url.clone(), config.generation),

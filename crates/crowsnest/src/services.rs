@@ -14,7 +14,7 @@ use outbound::{Outbound, OutboundConfig, Resolver, ResolverConfig};
 use registry_api::{Registry, RegistryConfig};
 use service::{
     Health, Incident, Postgres,
-    config::{AdminArgs, DatabaseArgs, NetworkArgs, ServeArgs, SourceCompression, SourceUrl},
+    config::{AdminArgs, DatabaseArgs, NetworkArgs, RegistryArgs, ServeArgs, SourceCompression, SourceUrl},
     health, listen,
     telemetry::{self, Metrics},
 };
@@ -90,13 +90,21 @@ impl Base {
         Ok(web::router(WebConfig { public_url: front.url.clone(), version, sources, lag }, reader))
     }
 
-    async fn registry(&self, front: &Front, dial: &Dial, data_dir: &Path) -> Result<Router, Failure> {
+    async fn registry(
+        &self,
+        front: &Front,
+        dial: &Dial,
+        data_dir: &Path,
+        args: RegistryArgs,
+    ) -> Result<Router, Failure> {
         data_dir::make(data_dir)?;
         let config = RegistryConfig {
             public_url: front.url.clone(),
             database_url: self.url(),
             generation: self.generation,
             token_key: Some(data_dir::token_key(data_dir)),
+            blobs: args.blobs,
+            blobs_at_once: args.blobs_at_once as usize,
             patience: registry_api::Patience::default(),
         };
         let registry = Registry::open(config, dial.outbound.clone(), dial.resolver.clone()).await?;
@@ -202,7 +210,7 @@ pub async fn up(mut args: Up, stop: CancellationToken) -> Result<(), Failure> {
     let dial = Dial::new(&args.indexer.network)?;
     let config = indexer_config(&args.indexer, &base, &dial);
     let lag = Arc::new(HeardBy(config.status.clone()));
-    let routes = base.registry(&front, &dial, &data_dir).await?;
+    let routes = base.registry(&front, &dial, &data_dir, args.registry).await?;
     let routes = routes.merge(base.web(&front, args.indexer.source.source.clone(), Some(lag)).await?);
     let indexing = tokio::spawn(supervise(config, stop.clone(), base.health.clone()));
     #[cfg(feature = "devnet")]
@@ -255,7 +263,7 @@ pub async fn registry_api(args: RegistryApi, stop: CancellationToken) -> Result<
     let front = Front::bind(&args.serve).await?;
     let base = Base::open(&args.database, metrics, stop).await?;
     let dial = Dial::new(&args.network)?;
-    let routes = base.registry(&front, &dial, &args.database.data_dir).await?;
+    let routes = base.registry(&front, &dial, &args.database.data_dir, args.registry).await?;
     front.say_ready()?;
     base.serve(front, routes).await
 }

@@ -131,6 +131,28 @@ pub struct ServeArgs {
     pub admin: AdminArgs,
 }
 
+/// How the pull API serves.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct RegistryArgs {
+    /// How blobs come to clients: by a redirect to the hold that has them, or through this server, which checks them
+    #[arg(long, env = "CROWSNEST_BLOBS", value_enum, default_value_t = Blobs::Redirect)]
+    pub blobs: Blobs,
+
+    /// Blobs that pass through this server at once, at most
+    #[arg(long, env = "CROWSNEST_BLOBS_AT_ONCE", default_value_t = 256, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub blobs_at_once: u32,
+}
+
+/// How blobs come to clients.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Blobs {
+    /// From where the hold says that they are.
+    #[default]
+    Redirect,
+    /// Through this server, which hashes them on their way.
+    Proxy,
+}
+
 /// Where operators look.
 #[derive(Args, Clone, Copy, Debug)]
 pub struct AdminArgs {

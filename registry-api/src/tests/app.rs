@@ -16,7 +16,7 @@ use futures::TryStreamExt as _;
 use http_body_util::BodyExt as _;
 use outbound::{Outbound, OutboundConfig, Resolver, ResolverConfig};
 use serde_json::{Value, json};
-use service::postgres::testing::TestDatabase;
+use service::{config::Blobs, postgres::testing::TestDatabase};
 use store::{Writer, archive, freshness, inbox, observe};
 use tokio::{
     sync::Mutex,
@@ -67,6 +67,11 @@ impl Answer {
 
 impl App {
     pub async fn start() -> Self {
+        Self::start_with(Blobs::Redirect).await
+    }
+
+    /// With blobs that come to clients like this.
+    pub async fn start_with(blobs: Blobs) -> Self {
         let database = TestDatabase::create().await.unwrap();
         let generation = store::prepare(database.url()).await.unwrap();
         let network = Network::start().await;
@@ -85,10 +90,13 @@ impl App {
             database_url: database.url().to_owned(),
             generation,
             token_key: None,
+            blobs,
+            blobs_at_once: 4,
             patience: Patience {
                 identity: Duration::from_secs(2),
                 hold: Duration::from_millis(500),
                 hold_pause: Duration::from_secs(1),
+                turn: Duration::from_millis(300),
                 ..Patience::default()
             },
         };
@@ -191,6 +199,13 @@ impl App {
         self.apply(Change::Put(Box::new(put))).await;
     }
 
+    /// The hold says of itself whether anyone may read from it.
+    pub async fn declare_hold(&self, public: bool, region: &str) {
+        let captain = json!({ "$type": "io.atcr.hold.captain", "owner": "did:plc:captain", "public": public, "allowAllCrew": false,
+                              "enableBlueskyPosts": false, "deployedAt": "2026-01-10T12:00:00Z", "region": region });
+        self.index(&self.network.hold(), "io.atcr.hold.captain/self", &captain).await;
+    }
+
     pub async fn delete(&self, did: &Did, path: &str) {
         let change = Change::Delete { id: record_id(did, path), rev: self.rev() };
         self.apply(change).await;
@@ -272,6 +287,13 @@ impl Image {
     /// Of different texts different images come.
     pub fn new(text: &str) -> Self {
         Self::of(text, json!({ "mediaType": ManifestMediaType::OciManifest.as_str() }))
+    }
+
+    /// With these bytes as its layer.
+    pub fn holding(layer: &[u8]) -> Self {
+        let digest = Digest::sha256(layer);
+        let layers = json!([{ "mediaType": "application/vnd.oci.image.layer.v1.tar+gzip", "size": layer.len(), "digest": digest }]);
+        Self { layer: digest, ..Self::of("", json!({ "layers": layers })) }
     }
 
     /// With other fields in the manifest than usual.
