@@ -81,6 +81,11 @@ impl Hold {
         &self.did
     }
 
+    /// Its URL.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.did.trim_start_matches("did:web:").replace("%3A", ":"))
+    }
+
     /// Stores a blob.
     pub fn keep(&self, blob: &Blob) {
         let mut blobs = self.blobs.lock().unwrap_or_else(PoisonError::into_inner);

@@ -23,8 +23,6 @@ pub struct Claims {
     pub lxm: Option<String>,
     /// Until when, in seconds since 1970.
     pub exp: u64,
-    /// Since when.
-    pub iat: Option<u64>,
 }
 
 /// Reads and checks a token.

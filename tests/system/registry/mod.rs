@@ -4,6 +4,7 @@
 mod artifacts;
 mod clients;
 mod mirror;
+mod private;
 mod recorded;
 mod rows;
 mod storage;

@@ -66,6 +66,11 @@ impl World {
         Ok(())
     }
 
+    /// Where the registry is, as clients sign in to it.
+    pub fn host(&self) -> &str {
+        self.recorder.url.trim_start_matches("http://")
+    }
+
     /// Forgets all requests so far.
     pub fn forget(&self) {
         self.recorder.records.take();

@@ -1,4 +1,4 @@
-//! What suites need installed, and getting it.
+//! What suites and benchmarks need installed, and getting it.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,7 +9,6 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result};
 
-use super::suites::Suite;
 use crate::{Unusable, cargo, process};
 
 /// Something that must be installed.
@@ -64,6 +63,13 @@ pub const VENV: Tool = Tool { name: "python3-venv", kind: Kind::Venv };
 /// The client for artifacts, and an S3 server.
 pub const PYTHON_PACKAGES: Tool = Tool { name: "oras, SeaweedFS (PyPI)", kind: Kind::Pip };
 
+/// Asks a server as often as it answers.
+pub const WRK: Tool = Tool { name: "wrk", kind: Kind::Program("wrk") };
+/// The registry that people run, to be compared with.
+pub const DOCKER_REGISTRY: Tool = Tool { name: "docker-registry", kind: Kind::Program("docker-registry") };
+/// Serves a file, to be compared with.
+pub const NGINX: Tool = Tool { name: "nginx", kind: Kind::Program("nginx-light") };
+
 impl Tool {
     fn installed(&self) -> Result<bool> {
         Ok(match self.kind {
@@ -85,14 +91,14 @@ impl Tool {
     }
 }
 
-/// Installs what the suites need and is missing: Debian packages when root, those of npm and PyPI always.
+/// Installs what is needed and missing: Debian packages when root, those of npm and PyPI always.
 ///
 /// # Errors
 /// Something cannot be installed from here; the error names it and says how ([`Unusable`]).
-pub fn ensure(suites: &[&Suite]) -> Result<()> {
+pub fn ensure<'a>(needed: impl IntoIterator<Item = &'a Tool>) -> Result<()> {
     let mut packages = BTreeSet::new();
     let (mut npm, mut pip) = (false, false);
-    for tool in suites.iter().flat_map(|suite| suite.needs) {
+    for tool in needed {
         if !tool.installed()? {
             packages.extend(tool.debian_package());
             npm |= matches!(tool.kind, Kind::Npm);
@@ -115,15 +121,16 @@ fn install_debian(packages: &BTreeSet<&str>) -> Result<()> {
     let list = packages.iter().copied().collect::<Vec<_>>().join(" ");
     if !is_root()? || !process::installed("apt-get") {
         let how = format!("apt-get install --no-install-recommends {list}");
-        return Err(Unusable(format!("the tests need what is not installed here; as root: {how}")).into());
+        return Err(Unusable(format!("this needs what is not installed here; as root: {how}")).into());
     }
     let mut update = Command::new("apt-get");
     update.args(["update", "-qq"]);
     let mut install = Command::new("apt-get");
     install.args(["install", "-y", "-qq", "--no-install-recommends"]).args(packages);
+    // In run level 1 nothing is started: we want programs, and no servers on their usual ports.
     for command in [&mut update, &mut install] {
-        let done = process::must_succeed(command.env("DEBIAN_FRONTEND", "noninteractive"));
-        done.map_err(|error| Unusable(format!("{error:#}; the tests need {list}")))?;
+        let done = process::must_succeed(command.env("DEBIAN_FRONTEND", "noninteractive").env("RUNLEVEL", "1"));
+        done.map_err(|error| Unusable(format!("{error:#}; {list} are needed")))?;
     }
     Ok(())
 }
