@@ -6,6 +6,8 @@ use tokio::{
     net::TcpStream,
 };
 
+use super::image::MANIFEST;
+
 /// A connection that is kept.
 pub struct Connection {
     stream: BufStream<TcpStream>,
@@ -22,7 +24,7 @@ impl Connection {
 
     /// The status and the body.
     pub async fn get(&mut self, path: &str) -> Result<(u16, Vec<u8>)> {
-        let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", self.host);
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\nAccept: {MANIFEST}\r\n\r\n", self.host);
         self.stream.write_all(request.as_bytes()).await?;
         self.stream.flush().await?;
         let (mut status, mut length) = (0, None);

@@ -5,6 +5,8 @@ use std::{path::Path, time::Duration};
 use anyhow::{Context as _, Result, bail};
 use tokio::process::Command;
 
+use super::image::MANIFEST;
+
 /// What wrk counted.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Run {
@@ -19,6 +21,7 @@ pub struct Run {
 pub async fn run(url: &str, time: Duration, script: Option<&Path>) -> Result<Run> {
     let mut wrk = Command::new("wrk");
     wrk.args(["--threads", "1", "--connections", "64", "--latency", "--timeout", "10s"]);
+    wrk.arg("--header").arg(format!("Accept: {MANIFEST}"));
     wrk.arg("--duration").arg(format!("{}s", time.as_secs()));
     if let Some(script) = script {
         wrk.arg("--script").arg(script);

@@ -41,7 +41,11 @@ impl Docker {
             "--bridge=none",
             "--storage-driver=vfs",
         ]);
-        let docker = Docker { _daemon: Server::start("dockerd", dockerd, &scratch.path("docker.log"))?, host, config: path("config") };
+        let docker = Docker {
+            _daemon: Server::start("dockerd", dockerd, &scratch.path("docker.log"))?,
+            host,
+            config: path("config"),
+        };
         eventually("dockerd answers", READY_WITHIN, async || Ok(docker.docker(&["version"]).await.ok())).await?;
         Ok(docker)
     }

@@ -32,7 +32,8 @@ async fn docker_and_podman_sign_in_and_pull_carols_private_image() -> Result<()>
     docker.login(&host, "mallory.test", demo.password("mallory.test")?).await?;
     let refused = docker.pull(&image).await.expect_err("docker as Mallory").to_string();
     assert!(refused.contains("denied") || refused.contains("unauthorized"), "{refused}");
-    let refused = docker.login(&host, "carol.test", "not-her-password").await.expect_err("a wrong password").to_string();
+    let refused =
+        docker.login(&host, "carol.test", "not-her-password").await.expect_err("a wrong password").to_string();
     assert!(refused.contains("unauthorized") || refused.contains("401"), "{refused}");
 
     // The captain, and a member of the crew.
@@ -54,8 +55,11 @@ async fn docker_and_podman_sign_in_and_pull_carols_private_image() -> Result<()>
 async fn holds_are_shown_service_tokens_of_the_reference_pds_that_are_for_them_alone() -> Result<()> {
     let scratch = Scratch::new()?;
     let pds = ReferencePds::start(&scratch).await?;
-    let [alice, bob, mallory] =
-        [pds.create_account("alice.test").await?, pds.create_account("bob.test").await?, pds.create_account("mallory.test").await?];
+    let [alice, bob, mallory] = [
+        pds.create_account("alice.test").await?,
+        pds.create_account("bob.test").await?,
+        pds.create_account("mallory.test").await?,
+    ];
     let private = Some((vec![bob.did.clone()], pds.plc.clone()));
     let options = Options { owner: alice.did.clone(), private, bucket: None };
     let world = World::with(scratch, pds, alice.clone(), options, &[]).await?;
