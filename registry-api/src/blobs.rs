@@ -16,7 +16,7 @@ use crate::{
     errors::{Code, OciError, Result},
     holds, manifests,
     names::Name,
-    owners,
+    owners, private,
     routes::{Conditions, DIGEST},
 };
 
@@ -57,12 +57,13 @@ pub(crate) async fn serve(
             format!("the record of {name} does not say which hold has {digest}"),
         ));
     };
-    let url = hold.locate(registry, &account, digest).await?;
+    let asker = private::Asker { claims: conditions.claims.as_deref(), name };
+    let url = hold.locate(registry, &account, digest, &asker).await?;
     let unusable = || OciError::new(Code::Upstream, "the hold's answer is no address");
     let headers = HeaderMap::from_iter([
         (LOCATION, HeaderValue::from_str(url.as_str()).map_err(|_| unusable())?),
         (DIGEST, digest_value(digest)?),
-        // The address is good for minutes.
+        // The address is good for minutes, and a private one for its reader alone.
         (CACHE_CONTROL, HeaderValue::from_static("no-store")),
     ]);
     Ok((StatusCode::TEMPORARY_REDIRECT, headers).into_response())

@@ -26,8 +26,9 @@ pub enum Code {
     NameUnknown,
     PageInvalid,
     Unauthorized,
-    SignInUnavailable,
+    SignInRefused,
     Denied,
+    TooManyRequests,
     ReadOnly,
     EndpointUnknown,
     Upstream,
@@ -37,7 +38,7 @@ pub enum Code {
 
 impl Code {
     /// Every refusal, in the table's order.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::BlobUnknown,
         Self::DigestInvalid,
         Self::ManifestInvalid,
@@ -47,8 +48,9 @@ impl Code {
         Self::NameUnknown,
         Self::PageInvalid,
         Self::Unauthorized,
-        Self::SignInUnavailable,
+        Self::SignInRefused,
         Self::Denied,
+        Self::TooManyRequests,
         Self::ReadOnly,
         Self::EndpointUnknown,
         Self::Upstream,
@@ -72,8 +74,9 @@ impl Code {
             Self::NameUnknown => ("NAME_UNKNOWN", StatusCode::NOT_FOUND, "no such owner or repository"),
             Self::PageInvalid => ("PAGINATION_NUMBER_INVALID", StatusCode::BAD_REQUEST, "n is not a number"),
             Self::Unauthorized => ("UNAUTHORIZED", StatusCode::UNAUTHORIZED, "a token is needed"),
-            Self::SignInUnavailable => ("DENIED", StatusCode::UNAUTHORIZED, "signing in is not possible yet"),
-            Self::Denied => ("DENIED", StatusCode::FORBIDDEN, "the hold does not serve this to anyone"),
+            Self::SignInRefused => ("UNAUTHORIZED", StatusCode::UNAUTHORIZED, "the name or the password is wrong"),
+            Self::Denied => ("DENIED", StatusCode::FORBIDDEN, "the hold does not serve this to you"),
+            Self::TooManyRequests => ("TOOMANYREQUESTS", StatusCode::TOO_MANY_REQUESTS, "too often: try again later"),
             Self::ReadOnly => ("UNSUPPORTED", StatusCode::METHOD_NOT_ALLOWED, "this registry is read-only"),
             Self::EndpointUnknown => ("UNSUPPORTED", StatusCode::NOT_FOUND, "no such endpoint"),
             Self::Upstream => ("UNKNOWN", StatusCode::BAD_GATEWAY, "another server sent what cannot be used"),
@@ -89,14 +92,19 @@ impl Code {
 pub(crate) struct OciError {
     pub code: Code,
     pub message: String,
-    retry_after: Option<u8>,
+    retry_after: Option<u16>,
     challenge: Option<HeaderValue>,
 }
 
 impl OciError {
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        let retry_after = matches!(code, Code::Unavailable).then_some(5);
+        let retry_after = matches!(code, Code::Unavailable | Code::TooManyRequests).then_some(5);
         Self { code, message: message.into(), retry_after, challenge: None }
+    }
+
+    /// Tells the client when to try again, in seconds.
+    pub fn with_retry_after(self, seconds: u16) -> Self {
+        Self { retry_after: Some(seconds), ..self }
     }
 
     /// Tells the client how to come by a token.
@@ -137,7 +145,7 @@ impl IntoResponse for OciError {
         let body = json!({ "errors": [{ "code": code, "message": self.message, "detail": null }] });
         let mut response = (status, Json(body)).into_response();
         if let Some(seconds) = self.retry_after {
-            response.headers_mut().insert(RETRY_AFTER, u16::from(seconds).into());
+            response.headers_mut().insert(RETRY_AFTER, seconds.into());
         }
         if let Some(challenge) = self.challenge {
             response.headers_mut().insert(WWW_AUTHENTICATE, challenge);

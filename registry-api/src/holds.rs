@@ -1,5 +1,5 @@
 use chrono::Utc;
-use outbound::{HoldError, HoldTarget};
+use outbound::{Caller, HoldError, HoldTarget};
 use store::{observe, queries::HoldView};
 use types::{Did, Digest};
 use url::Url;
@@ -8,13 +8,14 @@ use crate::{
     Registry,
     errors::{Code, OciError, Result},
     owners::{self, Account},
+    private::{self, Asker},
 };
 
 /// A hold, ready to be asked.
 pub(crate) struct Hold {
     pub target: HoldTarget,
     /// Its DID, or for an endpoint that no DID can carry, the endpoint.
-    name: String,
+    pub name: String,
     did: Option<Did>,
     view: Option<HoldView>,
 }
@@ -50,12 +51,35 @@ impl Hold {
         Self { target: HoldTarget::Legacy { endpoint }, name, did, view }
     }
 
-    /// Where a client finds a blob.
-    pub async fn locate(&self, registry: &Registry, account: &Account, digest: &Digest) -> Result<Url> {
+    /// Where a client finds a blob: anyone, or this reader.
+    pub async fn locate(
+        &self,
+        registry: &Registry,
+        account: &Account,
+        digest: &Digest,
+        asker: &Asker<'_>,
+    ) -> Result<Url> {
+        let is_private = self.view.as_ref().is_some_and(|view| view.public == Some(false));
+        if !is_private && let Some(url) = self.ask(registry, &self.target, Caller::Nobody, account, digest).await? {
+            return Ok(url);
+        }
+        // Boxed, as all that is rare and large.
+        Box::pin(private::locate(registry, self, account, digest, asker)).await
+    }
+
+    /// Where a caller finds a blob; `None` when the hold does not serve it to this one.
+    pub async fn ask(
+        &self,
+        registry: &Registry,
+        target: &HoldTarget,
+        caller: Caller<'_>,
+        account: &Account,
+        digest: &Digest,
+    ) -> Result<Option<Url>> {
         if !registry.breakers.admits(&self.name) {
             return Err(self.is_down());
         }
-        let asking = Box::pin(registry.holds.locate_blob(&self.target, &account.did, digest));
+        let asking = Box::pin(registry.holds.locate_blob_for(caller, target, &account.did, digest));
         let located = match tokio::time::timeout(registry.config.patience.hold, asking).await {
             Ok(located) => located,
             Err(_) => return Err(self.down(registry, None).await),
@@ -66,9 +90,9 @@ impl Hold {
         match located {
             Ok(url) => {
                 self.up(registry).await;
-                Ok(url)
+                Ok(Some(url))
             }
-            Err(HoldError::Denied(_)) => Err(self.denied()),
+            Err(HoldError::Denied(_)) => Ok(None),
             Err(HoldError::NotFound(_)) => {
                 let message = format!("the hold {} does not have {digest} any more", self.name);
                 Err(OciError::new(Code::BlobUnknown, message))
@@ -79,14 +103,6 @@ impl Hold {
                 Err(OciError::new(Code::Upstream, message).because(&error))
             }
         }
-    }
-
-    fn denied(&self) -> OciError {
-        let message = format!(
-            "the hold {} is private and serves its members only; signing in comes with a later version of this registry",
-            self.name
-        );
-        OciError::new(Code::Denied, message)
     }
 
     /// Notes that the hold does not answer (`None`: not in time), and says so, with since when.

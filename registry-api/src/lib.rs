@@ -2,7 +2,8 @@
 //! ([distribution-spec 1.1](https://github.com/opencontainers/distribution-spec/blob/v1.1.0/spec.md)) over the index.
 //!
 //! A request's way: `routes` (method, token, headers), `names` (which owner, repository, reference), `owners` (which
-//! account), then `manifests`, `blobs`, `tags`, `referrers` or `catalog`. What the index lacks comes by `read_through` (records,
+//! account), then `manifests`, `blobs`, `tags`, `referrers` or `catalog`. Who signed in (`sign_in`) may read from `private`
+//! holds. What the index lacks comes by `read_through` (records,
 //! through the writer's inbox) and `contents` (manifest bytes, hashed). `errors` is the one table of what can be refused.
 
 mod blobs;
@@ -17,10 +18,12 @@ mod manifests;
 mod measure;
 mod names;
 mod owners;
+mod private;
 mod read_through;
 mod referrers;
 mod registry;
 mod routes;
+mod sign_in;
 mod tags;
 mod tokens;
 mod writes;

@@ -18,4 +18,11 @@ pub const METRICS: &[Metric] = &[
         labels: &["result"],
         help: "Look-ups at a PDS of what the index lacks",
     },
+    Metric {
+        name: "crowsnest_sign_ins_total",
+        kind: MetricKind::Counter,
+        unit: Unit::Count,
+        labels: &["result"],
+        help: "Sign-ins for private holds: new, believed for some minutes, or the code with which they were refused",
+    },
 ];
