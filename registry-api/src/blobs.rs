@@ -41,7 +41,7 @@ pub(crate) async fn serve(
     }
     // Before anything is read that an answer is remembered by.
     let since = registry.referred.moment();
-    let account = owners::find(registry, &name.owner).await?;
+    let account = owners::find(registry, conditions.client, &name.owner).await?;
     let blob = match registry.reader.served_blob(&account.did, &name.repository, digest).await? {
         Asked::Found(blob) => blob,
         Asked::NotInRepository => {

@@ -12,6 +12,7 @@ use crate::{
     RegistryConfig,
     breaker::Breakers,
     flights::Flights,
+    limits::Limiters,
     located::{LOCATED, Locations},
     manifests::Ready,
     measure::METRICS,
@@ -31,6 +32,7 @@ pub struct Registry {
     pub(crate) holds: HoldClient,
     pub(crate) breakers: Breakers,
     pub(crate) tokens: Tokens,
+    pub(crate) limits: Limiters,
     pub(crate) read_through: ReadThrough,
     /// Manifest bytes that are being fetched, by account and digest.
     pub(crate) contents: Flights<(types::Did, types::Digest)>,
@@ -85,6 +87,7 @@ impl Registry {
             holds: HoldClient::new(outbound.clone()),
             breakers: Breakers::new(config.patience.hold_pause),
             tokens: Tokens::open(&config.public_url, config.token_key.as_deref())?,
+            limits: Limiters::new(&config.limits),
             read_through: ReadThrough::new(),
             contents: Flights::new(),
             outbound,

@@ -4,6 +4,7 @@ mod app;
 mod blobs;
 mod errors;
 mod fresh;
+mod limits;
 mod located;
 mod log;
 mod manifests;

@@ -21,7 +21,7 @@ const LARGE: usize = 3_000_000;
 
 /// An app that passes blobs on, and the path of a layer with so many bytes.
 async fn app(size: usize) -> (App, String, Vec<u8>) {
-    let app = App::start_with(Blobs::Proxy).await;
+    let app = App::start_as(|config| config.blobs = Blobs::Proxy).await;
     let alice = app.account("alice").await;
     let layer: Vec<u8> = (0..size).map(|n| (n * n / 251) as u8).collect();
     let image = Image::holding(&layer);
