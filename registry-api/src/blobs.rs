@@ -5,6 +5,7 @@ use axum::{
     },
     response::{IntoResponse, Response},
 };
+use service::config::Blobs;
 use store::{
     freshness::Key,
     queries::{Asked, ServedBlob},
@@ -14,9 +15,12 @@ use types::Digest;
 use crate::{
     Registry,
     errors::{Code, OciError, Result},
-    holds, manifests,
+    holds,
+    located::Search,
+    manifests,
     names::Name,
     owners, private,
+    proxied::{self, Blob},
     routes::{Conditions, DIGEST},
 };
 
@@ -35,8 +39,9 @@ pub(crate) async fn serve(
     {
         return described(&blob, digest);
     }
+    // Before anything is read that an answer is remembered by.
     let since = registry.referred.moment();
-    let account = owners::find(registry, &name.owner).await?;
+    let account = owners::find(registry, conditions.client, &name.owner).await?;
     let blob = match registry.reader.served_blob(&account.did, &name.repository, digest).await? {
         Asked::Found(blob) => blob,
         Asked::NotInRepository => {
@@ -58,7 +63,12 @@ pub(crate) async fn serve(
         ));
     };
     let asker = private::Asker { claims: conditions.claims.as_deref(), name };
-    let url = hold.locate(registry, &account, digest, &asker).await?;
+    let search = Search { registry, hold: &hold, account: &account, digest, since, asker };
+    if registry.config.blobs == Blobs::Proxy {
+        let asked = Blob { hold: &hold, digest, size: u64::try_from(blob.size).unwrap_or_default() };
+        return Box::pin(proxied::serve(registry, conditions, &asked, &search)).await;
+    }
+    let url = search.place().await?.url;
     let unusable = || OciError::new(Code::Upstream, "the hold's answer is no address");
     let headers = HeaderMap::from_iter([
         (LOCATION, HeaderValue::from_str(url.as_str()).map_err(|_| unusable())?),

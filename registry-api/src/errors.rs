@@ -3,8 +3,8 @@ use std::error::Error;
 use axum::{
     Json,
     http::{
-        HeaderValue, StatusCode,
-        header::{RETRY_AFTER, WWW_AUTHENTICATE},
+        HeaderName, HeaderValue, StatusCode,
+        header::{CONTENT_RANGE, RETRY_AFTER, WWW_AUTHENTICATE},
     },
     response::{IntoResponse, Response},
 };
@@ -25,10 +25,12 @@ pub enum Code {
     NameInvalid,
     NameUnknown,
     PageInvalid,
+    RangeInvalid,
+    HeadersTooLarge,
+    TooManyRequests,
     Unauthorized,
     SignInRefused,
     Denied,
-    TooManyRequests,
     ReadOnly,
     EndpointUnknown,
     Upstream,
@@ -38,7 +40,7 @@ pub enum Code {
 
 impl Code {
     /// Every refusal, in the table's order.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::BlobUnknown,
         Self::DigestInvalid,
         Self::ManifestInvalid,
@@ -47,10 +49,12 @@ impl Code {
         Self::NameInvalid,
         Self::NameUnknown,
         Self::PageInvalid,
+        Self::RangeInvalid,
+        Self::HeadersTooLarge,
+        Self::TooManyRequests,
         Self::Unauthorized,
         Self::SignInRefused,
         Self::Denied,
-        Self::TooManyRequests,
         Self::ReadOnly,
         Self::EndpointUnknown,
         Self::Upstream,
@@ -73,10 +77,16 @@ impl Code {
             Self::NameInvalid => ("NAME_INVALID", StatusCode::BAD_REQUEST, "not a repository name"),
             Self::NameUnknown => ("NAME_UNKNOWN", StatusCode::NOT_FOUND, "no such owner or repository"),
             Self::PageInvalid => ("PAGINATION_NUMBER_INVALID", StatusCode::BAD_REQUEST, "n is not a number"),
+            Self::RangeInvalid => {
+                ("RANGE_INVALID", StatusCode::RANGE_NOT_SATISFIABLE, "the blob does not have the bytes asked for")
+            }
+            Self::HeadersTooLarge => {
+                ("UNSUPPORTED", StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "too many headers, or too long ones")
+            }
+            Self::TooManyRequests => ("TOOMANYREQUESTS", StatusCode::TOO_MANY_REQUESTS, "too many requests: slow down"),
             Self::Unauthorized => ("UNAUTHORIZED", StatusCode::UNAUTHORIZED, "a token is needed"),
             Self::SignInRefused => ("UNAUTHORIZED", StatusCode::UNAUTHORIZED, "the name or the password is wrong"),
             Self::Denied => ("DENIED", StatusCode::FORBIDDEN, "the hold does not serve this to you"),
-            Self::TooManyRequests => ("TOOMANYREQUESTS", StatusCode::TOO_MANY_REQUESTS, "too often: try again later"),
             Self::ReadOnly => ("UNSUPPORTED", StatusCode::METHOD_NOT_ALLOWED, "this registry is read-only"),
             Self::EndpointUnknown => ("UNSUPPORTED", StatusCode::NOT_FOUND, "no such endpoint"),
             Self::Upstream => ("UNKNOWN", StatusCode::BAD_GATEWAY, "another server sent what cannot be used"),
@@ -92,24 +102,30 @@ impl Code {
 pub(crate) struct OciError {
     pub code: Code,
     pub message: String,
-    retry_after: Option<u16>,
-    challenge: Option<HeaderValue>,
+    retry_after: Option<u64>,
+    header: Option<(HeaderName, HeaderValue)>,
 }
 
 impl OciError {
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        let retry_after = matches!(code, Code::Unavailable | Code::TooManyRequests).then_some(5);
-        Self { code, message: message.into(), retry_after, challenge: None }
-    }
-
-    /// Tells the client when to try again, in seconds.
-    pub fn with_retry_after(self, seconds: u16) -> Self {
-        Self { retry_after: Some(seconds), ..self }
+        let retry_after = matches!(code, Code::Unavailable).then_some(5);
+        Self { code, message: message.into(), retry_after, header: None }
     }
 
     /// Tells the client how to come by a token.
     pub fn with_challenge(self, challenge: HeaderValue) -> Self {
-        Self { challenge: Some(challenge), ..self }
+        Self { header: Some((WWW_AUTHENTICATE, challenge)), ..self }
+    }
+
+    /// Tells the client how many bytes there are.
+    pub fn with_size(self, size: u64) -> Self {
+        let value = HeaderValue::try_from(format!("bytes */{size}")).ok();
+        Self { header: value.map(|value| (CONTENT_RANGE, value)), ..self }
+    }
+
+    /// Tells the client when to come back, in seconds.
+    pub fn with_retry_after(self, seconds: u64) -> Self {
+        Self { retry_after: Some(seconds), ..self }
     }
 
     /// Logs the cause, which is not sent.
@@ -147,8 +163,8 @@ impl IntoResponse for OciError {
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(RETRY_AFTER, seconds.into());
         }
-        if let Some(challenge) = self.challenge {
-            response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+        if let Some((name, value)) = self.header {
+            response.headers_mut().insert(name, value);
         }
         response
     }

@@ -1,5 +1,5 @@
 use chrono::Utc;
-use outbound::{Caller, HoldError, HoldTarget};
+use outbound::{Caller, HoldError, HoldTarget, OutboundError};
 use store::{observe, queries::HoldView};
 use types::{Did, Digest};
 use url::Url;
@@ -8,14 +8,13 @@ use crate::{
     Registry,
     errors::{Code, OciError, Result},
     owners::{self, Account},
-    private::{self, Asker},
 };
 
 /// A hold, ready to be asked.
 pub(crate) struct Hold {
     pub target: HoldTarget,
     /// Its DID, or for an endpoint that no DID can carry, the endpoint.
-    pub name: String,
+    name: String,
     did: Option<Did>,
     view: Option<HoldView>,
 }
@@ -51,20 +50,30 @@ impl Hold {
         Self { target: HoldTarget::Legacy { endpoint }, name, did, view }
     }
 
-    /// Where a client finds a blob: anyone, or this reader.
-    pub async fn locate(
-        &self,
-        registry: &Registry,
-        account: &Account,
-        digest: &Digest,
-        asker: &Asker<'_>,
-    ) -> Result<Url> {
-        let is_private = self.view.as_ref().is_some_and(|view| view.public == Some(false));
-        if !is_private && let Some(url) = self.ask(registry, &self.target, Caller::Nobody, account, digest).await? {
-            return Ok(url);
-        }
-        // Boxed, as all that is rare and large.
-        Box::pin(private::locate(registry, self, account, digest, asker)).await
+    /// Its DID, or for an endpoint that no DID can carry, the endpoint.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its DID.
+    pub const fn did(&self) -> Option<&Did> {
+        self.did.as_ref()
+    }
+
+    /// Whether who may say so says that anyone may read from it.
+    pub fn is_public(&self) -> bool {
+        self.view.as_ref().is_some_and(|view| view.public == Some(true))
+    }
+
+    /// Whether who may say so says that not everyone may.
+    pub fn is_private(&self) -> bool {
+        self.view.as_ref().is_some_and(|view| view.public == Some(false))
+    }
+
+    /// The hold says where its bytes are, and they cannot be had there.
+    pub fn bytes_are_away(&self) -> OciError {
+        let message = format!("the bytes of the hold {} cannot be reached at the moment: try again later", self.name);
+        OciError::new(Code::Unavailable, message)
     }
 
     /// Where a caller finds a blob; `None` when the hold does not serve it to this one.
@@ -98,6 +107,11 @@ impl Hold {
                 Err(OciError::new(Code::BlobUnknown, message))
             }
             Err(error @ HoldError::Down(_)) => Err(self.down(registry, Some(&error)).await),
+            Err(error @ HoldError::Unusable(OutboundError::Blocked { .. })) => {
+                let message =
+                    format!("the hold {} sends to an address where nobody may be sent, for {digest}", self.name);
+                Err(OciError::new(Code::Upstream, message).because(&error))
+            }
             Err(error) => {
                 let message = format!("the hold {} gave an unusable answer for {digest}", self.name);
                 Err(OciError::new(Code::Upstream, message).because(&error))

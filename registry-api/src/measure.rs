@@ -25,4 +25,18 @@ pub const METRICS: &[Metric] = &[
         labels: &["result"],
         help: "Sign-ins for private holds: new, believed for some minutes, or the code with which they were refused",
     },
+    Metric {
+        name: "crowsnest_proxied_blobs_total",
+        kind: MetricKind::Counter,
+        unit: Unit::Count,
+        labels: &["result"],
+        help: "Blobs that passed through, by how that ended",
+    },
+    Metric {
+        name: "crowsnest_proxied_bytes_total",
+        kind: MetricKind::Counter,
+        unit: Unit::Bytes,
+        labels: &[],
+        help: "Bytes of blobs that passed through",
+    },
 ];

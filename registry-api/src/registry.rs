@@ -12,9 +12,12 @@ use crate::{
     RegistryConfig,
     breaker::Breakers,
     flights::Flights,
+    limits::Limiters,
+    located::{LOCATED, Locations},
     manifests::Ready,
     measure::METRICS,
     private::{Crews, ServiceTokens},
+    proxied::Proxied,
     read_through::ReadThrough,
     sign_in::{SignIns, sessions},
     tokens::{KeyError, Tokens},
@@ -34,6 +37,7 @@ pub struct Registry {
     pub(crate) sign_ins: SignIns,
     pub(crate) service_tokens: ServiceTokens,
     pub(crate) crews: Crews,
+    pub(crate) limits: Limiters,
     pub(crate) read_through: ReadThrough,
     /// Manifest bytes that are being fetched, by account and digest.
     pub(crate) contents: Flights<(types::Did, types::Digest)>,
@@ -41,6 +45,10 @@ pub struct Registry {
     pub(crate) ready: Cache<String, Arc<Ready>>,
     /// Blobs that manifests refer to, by `<name>@<digest>`.
     pub(crate) referred: Cache<String, ServedBlob>,
+    /// Where blobs of public holds are.
+    pub(crate) locations: Locations,
+    /// Blobs that pass through.
+    pub(crate) proxied: Proxied,
     /// Ends the following of the change log.
     _following: DropGuard,
 }
@@ -75,7 +83,9 @@ impl Registry {
             ready: Cache::new(freshness.clone(), READY_BYTES, |name: &String, ready: &Arc<Ready>| {
                 u32::try_from(name.len() + ready.size()).unwrap_or(u32::MAX)
             }),
-            referred: Cache::new(freshness, REFERRED, |_, _| 1),
+            referred: Cache::new(freshness.clone(), REFERRED, |_, _| 1),
+            locations: Locations::new(Cache::new(freshness, LOCATED, |_, _| 1)),
+            proxied: Proxied::new(config.blobs_at_once),
             _following: following.drop_guard(),
             reader,
             writes: Writes::new(config.database_url.clone(), config.generation),
@@ -85,6 +95,7 @@ impl Registry {
             sign_ins: SignIns::new(),
             service_tokens: ServiceTokens::new(),
             crews: Crews::new(),
+            limits: Limiters::new(&config.limits),
             read_through: ReadThrough::new(),
             contents: Flights::new(),
             outbound,

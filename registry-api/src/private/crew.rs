@@ -52,7 +52,7 @@ pub(super) async fn read(registry: &Registry, hold: &Hold, did: &Did) -> Result<
         return Err(OciError::new(Code::Internal, Code::Internal.row().2));
     };
     let reading = Box::pin(async {
-        let _permits = registry.read_through.permit_for(endpoint).await?;
+        let _permits = registry.read_through.permit_for(registry, endpoint).await?;
         let reading = Box::pin(fetch(registry, did, endpoint));
         let silent = || {
             let message = format!("the hold {did} does not say at the moment who may read its blobs");

@@ -30,7 +30,7 @@ impl Asker<'_> {
     fn reader(&self, registry: &Registry, hold: &Hold) -> Result<SignedIn> {
         let scope = pull_scope(self.name);
         let Some((claims, reader)) = self.claims.and_then(|claims| Some((claims, claims.signed_in()?))) else {
-            let message = format!("the hold {} is private: sign in with your handle and an app password", hold.name);
+            let message = format!("the hold {} is private: sign in with your handle and an app password", hold.name());
             return Err(
                 OciError::new(Code::Unauthorized, message).with_challenge(registry.tokens.challenge(Some(&scope)))
             );
@@ -81,7 +81,7 @@ pub(crate) async fn locate(
         }
     };
     located.ok_or_else(|| {
-        let message = format!("the hold {} does not serve this to {}, and the hold decides", hold.name, reader.did);
+        let message = format!("the hold {} does not serve this to {}, and the hold decides", hold.name(), reader.did);
         OciError::new(Code::Denied, message)
     })
 }
@@ -103,7 +103,8 @@ async fn permit(registry: &Registry, hold: &Hold, did: &types::Did, reader: &Sig
     let message = format!(
         "the hold {} is private: its captain{owner} and those of its crew who have blob:read or blob:write may read, and {} is \
          none of them",
-        hold.name, reader.did
+        hold.name(),
+        reader.did
     );
     Err(OciError::new(Code::Denied, message))
 }

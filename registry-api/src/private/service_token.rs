@@ -69,7 +69,7 @@ pub(super) async fn mint(registry: &Registry, reader: &SignedIn, hold: &Did) -> 
 
 /// `None` when the access token is good no more.
 async fn ask(registry: &Registry, kept: &Kept, hold: &Did) -> Result<Option<SecretString>> {
-    let _permits = registry.read_through.permit_for(&kept.pds).await?;
+    let _permits = registry.read_through.permit_for(registry, &kept.pds).await?;
     let pds = Pds::new(registry.outbound.clone(), kept.pds.clone());
     let expires = Utc::now().timestamp() + i64::try_from(LIFETIME.as_secs()).unwrap_or_default();
     match pds.service_token(&kept.session, hold, METHOD, expires).await {
@@ -93,7 +93,7 @@ async fn refresh(registry: &Registry, id: SessionId, mut kept: Kept) -> Result<K
         sleep(Duration::from_millis(50)).await;
     }
     let refreshed = {
-        let _permits = registry.read_through.permit_for(&kept.pds).await?;
+        let _permits = registry.read_through.permit_for(registry, &kept.pds).await?;
         Pds::new(registry.outbound.clone(), kept.pds.clone()).refresh_session(&kept.session).await
     };
     match refreshed {

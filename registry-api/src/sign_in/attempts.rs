@@ -46,7 +46,7 @@ impl Attempts {
         window.count.fetch_sub(1, Ordering::SeqCst);
         let left = WINDOW.saturating_sub(window.began.elapsed()).as_secs() + 1;
         let message = format!("too many failed attempts to sign in: try again in {left} s");
-        Err(OciError::new(Code::TooManyRequests, message).with_retry_after(u16::try_from(left).unwrap_or(u16::MAX)))
+        Err(OciError::new(Code::TooManyRequests, message).with_retry_after(left))
     }
 }
 

@@ -5,10 +5,11 @@ mod attempts;
 mod credentials;
 pub(crate) mod sessions;
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use moka::future::Cache;
 use outbound::{DidDocument, Pds, Session, SessionError, pds::AccountState};
+use service::client::Client;
 use tokio::time::timeout;
 use types::Did;
 use url::Url;
@@ -33,7 +34,7 @@ const REMEMBERED: u64 = 10_000;
 const MOST_AT_ACCOUNT: u32 = 15;
 const MOST_OF_CLIENT: u32 = 30;
 /// When somebody may come back whose PDS limits us, in seconds.
-const LIMITED: u16 = 60;
+const LIMITED: u64 = 60;
 
 /// Who signed in.
 #[derive(Clone, Debug)]
@@ -64,7 +65,7 @@ impl SignIns {
 }
 
 /// Signs a reader in, or believes what was right minutes ago. Of those who send the same at once, one asks the PDS.
-pub(crate) async fn sign_in(registry: &Registry, sent: &Credentials, client: Option<IpAddr>) -> Result<SignedIn> {
+pub(crate) async fn sign_in(registry: &Registry, sent: &Credentials, client: Client) -> Result<SignedIn> {
     let (sign_ins, key) = (&registry.sign_ins, sent.digest(&registry.sign_ins.key));
     if let Some(reader) = sign_ins.believed.get(&key).await {
         if sessions::is_kept(registry, reader.session).await? {
@@ -86,9 +87,14 @@ fn count(result: &'static str) {
     metrics::counter!("crowsnest_sign_ins_total", "result" => result).increment(1);
 }
 
-async fn first_sign_in(registry: &Registry, sent: &Credentials, client: Option<IpAddr>) -> Result<SignedIn> {
+async fn first_sign_in(registry: &Registry, sent: &Credentials, client: Client) -> Result<SignedIn> {
     let sign_ins = &registry.sign_ins;
-    let of_client = client.map(|client| sign_ins.of_clients.begin(&client.to_string())).transpose()?;
+    // Behind a proxy that is not known as one everybody comes from this machine.
+    let of_client = match client.is_local() {
+        true => None,
+        false => Some(sign_ins.of_clients.begin(&format!("{client:?}"))?),
+    };
+    registry.limits.lookup(client)?;
     let document = identity(registry, &sent.who).await?;
     let pds = document.pds().ok_or_else(|| refused(format!("the account of {} has no server", sent.who)))?;
     let at_account = sign_ins.at_accounts.begin(document.id.as_str())?;
@@ -129,7 +135,7 @@ async fn create_session(
     did: &Did,
     pds: &Url,
 ) -> std::result::Result<Session, SessionError> {
-    let _permits = registry.read_through.permit_for(pds).await.map_err(|_| SessionError::Limited)?;
+    let _permits = registry.read_through.permit_for(registry, pds).await.map_err(|_| SessionError::Limited)?;
     Pds::new(registry.outbound.clone(), pds.clone()).create_session(did, &sent.password).await
 }
 

@@ -9,6 +9,7 @@ use axum::{
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use futures::future::join_all;
 use serde_json::json;
+use service::client::Client;
 use types::Did;
 
 use super::{
@@ -186,6 +187,22 @@ async fn nobody_guesses_here() {
     // Who signed in before, and others, are not held up.
     token(&app, "bob", "a.test/x").await;
     token(&app, "carol", "a.test/x").await;
+}
+
+#[tokio::test]
+async fn an_address_that_is_wrong_again_and_again_waits() {
+    let app = App::start().await;
+    reader(&app, "bob");
+    let sign_in = async |address: &str, who: &str| {
+        let basic = format!("Basic {}", BASE64.encode(format!("{who}:bob-password")));
+        let request = Request::builder().uri("/auth/token").header("authorization", basic);
+        let client = Client::at(address.parse().unwrap());
+        app.request(request.extension(client).body(Body::empty()).unwrap()).await.status.as_u16()
+    };
+    for n in 0..30 {
+        assert_eq!(sign_in("2001:db8::1", &format!("nobody-{n}.test")).await, 401);
+    }
+    assert_eq!([sign_in("2001:db8::2", "bob.test").await, sign_in("192.0.2.1", "bob.test").await], [429, 200]);
 }
 
 /// Whatever goes wrong, and whatever a PDS answers.

@@ -1,13 +1,14 @@
-use std::{net::SocketAddr, sync::Arc};
+use std::sync::Arc;
 
 use axum::{
     Extension, Json,
-    extract::{ConnectInfo, RawForm, RawQuery, State},
+    extract::{RawForm, RawQuery, State},
     http::{HeaderMap, header::CACHE_CONTROL},
     response::{IntoResponse, Response},
 };
 use chrono::DateTime;
 use serde_json::json;
+use service::client::Client;
 use url::form_urlencoded;
 
 use super::{Access, LIFETIME};
@@ -20,8 +21,8 @@ use crate::{
 /// Of more scopes than this no client has need in one token.
 const MAX_SCOPES: usize = 16;
 
-/// The address that a request comes from, where the server tells it.
-type From = Option<Extension<ConnectInfo<SocketAddr>>>;
+/// Who asks, where the server tells it.
+type From = Option<Extension<Client>>;
 
 /// `GET /auth/token?service=&scope=`: `scope` may come several times, or hold several, joined by spaces. Who signs in sends
 /// name and password as `Basic`.
@@ -70,7 +71,7 @@ async fn answer(
 ) -> Result<Response> {
     let reader = match credentials {
         Some(credentials) => {
-            let client = from.map(|Extension(ConnectInfo(address))| address.ip());
+            let client = from.map_or(Client::LOCAL, |Extension(client)| client);
             // Boxed, as all that leaves the machine.
             Some(Box::pin(sign_in::sign_in(registry, &credentials, client)).await?)
         }
