@@ -18,4 +18,18 @@ pub const METRICS: &[Metric] = &[
         labels: &["result"],
         help: "Look-ups at a PDS of what the index lacks",
     },
+    Metric {
+        name: "crowsnest_proxied_blobs_total",
+        kind: MetricKind::Counter,
+        unit: Unit::Count,
+        labels: &["result"],
+        help: "Blobs that passed through, by how that ended",
+    },
+    Metric {
+        name: "crowsnest_proxied_bytes_total",
+        kind: MetricKind::Counter,
+        unit: Unit::Bytes,
+        labels: &[],
+        help: "Bytes of blobs that passed through",
+    },
 ];

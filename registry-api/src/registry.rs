@@ -12,8 +12,11 @@ use crate::{
     RegistryConfig,
     breaker::Breakers,
     flights::Flights,
+    limits::Limiters,
+    located::{LOCATED, Locations},
     manifests::Ready,
     measure::METRICS,
+    proxied::Proxied,
     read_through::ReadThrough,
     tokens::{KeyError, Tokens},
     writes::Writes,
@@ -29,6 +32,7 @@ pub struct Registry {
     pub(crate) holds: HoldClient,
     pub(crate) breakers: Breakers,
     pub(crate) tokens: Tokens,
+    pub(crate) limits: Limiters,
     pub(crate) read_through: ReadThrough,
     /// Manifest bytes that are being fetched, by account and digest.
     pub(crate) contents: Flights<(types::Did, types::Digest)>,
@@ -36,6 +40,10 @@ pub struct Registry {
     pub(crate) ready: Cache<String, Arc<Ready>>,
     /// Blobs that manifests refer to, by `<name>@<digest>`.
     pub(crate) referred: Cache<String, ServedBlob>,
+    /// Where blobs of public holds are.
+    pub(crate) locations: Locations,
+    /// Blobs that pass through.
+    pub(crate) proxied: Proxied,
     /// Ends the following of the change log.
     _following: DropGuard,
 }
@@ -70,13 +78,16 @@ impl Registry {
             ready: Cache::new(freshness.clone(), READY_BYTES, |name: &String, ready: &Arc<Ready>| {
                 u32::try_from(name.len() + ready.size()).unwrap_or(u32::MAX)
             }),
-            referred: Cache::new(freshness, REFERRED, |_, _| 1),
+            referred: Cache::new(freshness.clone(), REFERRED, |_, _| 1),
+            locations: Locations::new(Cache::new(freshness, LOCATED, |_, _| 1)),
+            proxied: Proxied::new(config.blobs_at_once),
             _following: following.drop_guard(),
             reader,
             writes: Writes::new(config.database_url.clone(), config.generation),
             holds: HoldClient::new(outbound.clone()),
             breakers: Breakers::new(config.patience.hold_pause),
             tokens: Tokens::open(&config.public_url, config.token_key.as_deref())?,
+            limits: Limiters::new(&config.limits),
             read_through: ReadThrough::new(),
             contents: Flights::new(),
             outbound,
