@@ -1,7 +1,7 @@
 use axum::{
     http::{
         HeaderMap, HeaderValue, StatusCode,
-        header::{ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, LOCATION},
+        header::{ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, LOCATION},
     },
     response::{IntoResponse, Response},
 };
@@ -83,8 +83,14 @@ fn described(blob: &ServedBlob, digest: &Digest) -> Result<Response> {
     let headers = HeaderMap::from_iter([
         (CONTENT_LENGTH, HeaderValue::from(blob.size.max(0))),
         (CONTENT_TYPE, HeaderValue::from_static("application/octet-stream")),
+        // Of who has the bytes: a store of presigned addresses serves ranges, and so do we.
         (ACCEPT_RANGES, HeaderValue::from_static("bytes")),
         (DIGEST, digest_value(digest)?),
+        (
+            ETAG,
+            HeaderValue::from_str(&format!("\"{digest}\""))
+                .map_err(|_| OciError::new(Code::Internal, Code::Internal.row().2))?,
+        ),
     ]);
     Ok(headers.into_response())
 }

@@ -26,6 +26,7 @@ pub mod jobs;
 mod listen;
 pub mod observe;
 mod prepare;
+pub mod pulls;
 pub mod queries;
 pub mod records;
 pub mod sign_ins;

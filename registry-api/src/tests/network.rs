@@ -176,7 +176,7 @@ async fn xrpc(
         let did = network.with(|state| state.handles.get(handle).cloned());
         return did.map_or_else(|| refusal(400, "InvalidRequest"), |did| Json(json!({ "did": did })).into_response());
     }
-    let is_hold = params.get("cid").is_some_and(|cid| cid.starts_with("sha256:"));
+    let is_hold = params.get("cid").is_some_and(|cid| cid.starts_with("sha"));
     if is_hold {
         return hold_blob(&network, &uri, &headers).await;
     }
