@@ -98,7 +98,7 @@ fn ping(registry: &Registry, headers: &HeaderMap) -> Result<Json<serde_json::Val
     }
 }
 
-async fn answer(registry: &Registry, head: bool, headers: &HeaderMap, query: &str, asked: &Asked) -> Result<Response> {
+async fn answer(registry: &Registry, conditions: Conditions<'_>, query: &str, asked: &Asked) -> Result<Response> {
     let scope = match asked {
         Asked::Manifest(name, _) | Asked::Blob(name, _) | Asked::Tags(name) | Asked::Referrers(name, _) => {
             tokens::pull_scope(name)

@@ -93,7 +93,7 @@ async fn permit(registry: &Registry, hold: &Hold, did: &types::Did, reader: &Sig
         return Ok(());
     }
     let crew = crew::read(registry, hold, did).await?;
-    if crew.declared.may_read(Some(&reader.did), &crew.permissions_of(&reader.did)) {
+    if crew.declared.may_read(Some(&reader.did), crew.permissions_of(&reader.did)) {
         return Ok(());
     }
     let owner = match &crew.declared {
