@@ -1,7 +1,7 @@
 use axum::{
     http::{
         HeaderMap, HeaderValue, StatusCode,
-        header::{ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, LOCATION},
+        header::{ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, LOCATION},
     },
     response::{IntoResponse, Response},
 };
@@ -19,7 +19,7 @@ use crate::{
     located::Search,
     manifests,
     names::Name,
-    owners,
+    owners, private,
     proxied::{self, Blob},
     routes::{Conditions, DIGEST},
 };
@@ -41,7 +41,7 @@ pub(crate) async fn serve(
     }
     // Before anything is read that an answer is remembered by.
     let since = registry.referred.moment();
-    let account = owners::find(registry, &name.owner).await?;
+    let account = owners::find(registry, conditions.client, &name.owner).await?;
     let blob = match registry.reader.served_blob(&account.did, &name.repository, digest).await? {
         Asked::Found(blob) => blob,
         Asked::NotInRepository => {
@@ -62,7 +62,8 @@ pub(crate) async fn serve(
             format!("the record of {name} does not say which hold has {digest}"),
         ));
     };
-    let search = Search { registry, hold: &hold, account: &account, digest, since };
+    let asker = private::Asker { claims: conditions.claims.as_deref(), name };
+    let search = Search { registry, hold: &hold, account: &account, digest, since, asker };
     if registry.config.blobs == Blobs::Proxy {
         let asked = Blob { hold: &hold, digest, size: u64::try_from(blob.size).unwrap_or_default() };
         return Box::pin(proxied::serve(registry, conditions, &asked, &search)).await;
@@ -72,7 +73,7 @@ pub(crate) async fn serve(
     let headers = HeaderMap::from_iter([
         (LOCATION, HeaderValue::from_str(url.as_str()).map_err(|_| unusable())?),
         (DIGEST, digest_value(digest)?),
-        // The address is good for minutes.
+        // The address is good for minutes, and a private one for its reader alone.
         (CACHE_CONTROL, HeaderValue::from_static("no-store")),
     ]);
     Ok((StatusCode::TEMPORARY_REDIRECT, headers).into_response())
@@ -82,8 +83,14 @@ fn described(blob: &ServedBlob, digest: &Digest) -> Result<Response> {
     let headers = HeaderMap::from_iter([
         (CONTENT_LENGTH, HeaderValue::from(blob.size.max(0))),
         (CONTENT_TYPE, HeaderValue::from_static("application/octet-stream")),
+        // Of who has the bytes: a store of presigned addresses serves ranges, and so do we.
         (ACCEPT_RANGES, HeaderValue::from_static("bytes")),
         (DIGEST, digest_value(digest)?),
+        (
+            ETAG,
+            HeaderValue::from_str(&format!("\"{digest}\""))
+                .map_err(|_| OciError::new(Code::Internal, Code::Internal.row().2))?,
+        ),
     ]);
     Ok(headers.into_response())
 }

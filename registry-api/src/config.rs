@@ -3,6 +3,8 @@ use std::{path::PathBuf, time::Duration};
 use service::config::Blobs;
 use url::Url;
 
+use crate::Limits;
+
 /// How the registry is set up; read once.
 #[derive(Clone, Debug)]
 pub struct RegistryConfig {
@@ -19,6 +21,8 @@ pub struct RegistryConfig {
     pub blobs: Blobs,
     /// How many of them pass through at once.
     pub blobs_at_once: usize,
+    /// How much clients may ask for.
+    pub limits: Limits,
     /// How long others are waited for.
     pub patience: Patience,
 }

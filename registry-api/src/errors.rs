@@ -29,7 +29,7 @@ pub enum Code {
     HeadersTooLarge,
     TooManyRequests,
     Unauthorized,
-    SignInUnavailable,
+    SignInRefused,
     Denied,
     ReadOnly,
     EndpointUnknown,
@@ -53,7 +53,7 @@ impl Code {
         Self::HeadersTooLarge,
         Self::TooManyRequests,
         Self::Unauthorized,
-        Self::SignInUnavailable,
+        Self::SignInRefused,
         Self::Denied,
         Self::ReadOnly,
         Self::EndpointUnknown,
@@ -85,13 +85,44 @@ impl Code {
             }
             Self::TooManyRequests => ("TOOMANYREQUESTS", StatusCode::TOO_MANY_REQUESTS, "too many requests: slow down"),
             Self::Unauthorized => ("UNAUTHORIZED", StatusCode::UNAUTHORIZED, "a token is needed"),
-            Self::SignInUnavailable => ("DENIED", StatusCode::UNAUTHORIZED, "signing in is not possible yet"),
-            Self::Denied => ("DENIED", StatusCode::FORBIDDEN, "the hold does not serve this to anyone"),
+            Self::SignInRefused => ("UNAUTHORIZED", StatusCode::UNAUTHORIZED, "the name or the password is wrong"),
+            Self::Denied => ("DENIED", StatusCode::FORBIDDEN, "the hold does not serve this to you"),
             Self::ReadOnly => ("UNSUPPORTED", StatusCode::METHOD_NOT_ALLOWED, "this registry is read-only"),
             Self::EndpointUnknown => ("UNSUPPORTED", StatusCode::NOT_FOUND, "no such endpoint"),
             Self::Upstream => ("UNKNOWN", StatusCode::BAD_GATEWAY, "another server sent what cannot be used"),
             Self::Unavailable => ("UNKNOWN", StatusCode::SERVICE_UNAVAILABLE, "something does not answer: try again"),
             Self::Internal => ("UNKNOWN", StatusCode::INTERNAL_SERVER_ERROR, "something went wrong here"),
+        }
+    }
+}
+
+impl Code {
+    /// What who meets it does about it, for the documentation.
+    pub const fn remedy(self) -> &'static str {
+        match self {
+            Self::BlobUnknown => "pull by the manifest's digest; if the hold has lost it, its owner pushes again",
+            Self::DigestInvalid => "write `sha256:` and 64 hex characters in lower case (or `sha512:` and 128)",
+            Self::ManifestInvalid => "the owner pushes again with a client that writes OCI or docker manifests",
+            Self::ManifestUnknown => "look at `tags/list`",
+            Self::NameIncomplete => "write the owner's full handle or DID: `HOST/alice.example.com/app`",
+            Self::NameInvalid => "write the name as the repository's page does; a DID as `did_plc_…`",
+            Self::NameUnknown => "check the handle; an account that is deactivated or taken down is not served",
+            Self::PageInvalid => "give `n` as a number, 0 or more",
+            Self::RangeInvalid => "ask for fewer bytes: `Content-Range` says how many there are",
+            Self::HeadersTooLarge => "send fewer headers",
+            Self::TooManyRequests => {
+                "wait as long as `Retry-After` says; operators: `--requests-per-second`, `--lookups-per-second`"
+            }
+            Self::Unauthorized => "get a token where `WWW-Authenticate` says; clients do so by themselves",
+            Self::SignInRefused => {
+                "sign in with your full handle or DID and an app password, which your account's settings make"
+            }
+            Self::Denied => "ask the hold's owner for `blob:read`, then pull again",
+            Self::ReadOnly => "push to atcr.io",
+            Self::EndpointUnknown => "see the distribution specification for what can be asked",
+            Self::Upstream => "tell whose server the message names; what it sent is never passed on",
+            Self::Unavailable => "try again when `Retry-After` says; the message names who does not answer",
+            Self::Internal => "tell the operator; the log has the cause",
         }
     }
 }

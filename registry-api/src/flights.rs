@@ -15,6 +15,11 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> Flights<K> {
         Self(Cache::builder().max_capacity(10_000).time_to_live(MEMORY).build())
     }
 
+    /// Whether an errand is remembered.
+    pub fn knows(&self, key: &K) -> bool {
+        self.0.contains_key(key)
+    }
+
     /// Runs `errand`, or waits for the one that is under way, or tells how the last one ended. Errands are boxed: they are
     /// rare and large, and every request's future would have room for one otherwise.
     pub async fn run(&self, key: K, errand: Pin<Box<dyn Future<Output = Result<()>> + Send + '_>>) -> Result<()> {

@@ -9,6 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
+use service::client::Client;
 use store::{
     freshness::Key,
     queries::{Asked, ServedManifest},
@@ -37,8 +38,8 @@ pub(crate) async fn serve(
         return Ok(ready.answer(conditions));
     }
     let since = registry.ready.moment();
-    let account = owners::find(registry, &name.owner).await?;
-    let manifest = find(registry, &account, name, reference).await?;
+    let account = owners::find(registry, conditions.client, &name.owner).await?;
+    let manifest = find(registry, conditions.client, &account, name, reference).await?;
     let keys = [format!("did:{}", account.did), format!("manifest:{}", manifest.digest)];
     let ready = Arc::new(Ready::of(manifest, name, reference)?);
     if account.is_indexed {
@@ -82,10 +83,16 @@ impl Ready {
 }
 
 /// Finds a manifest with its bytes: in the index, else on the network by way of the index.
-async fn find(registry: &Registry, account: &Account, name: &Name, reference: &Reference) -> Result<ServedManifest> {
+async fn find(
+    registry: &Registry,
+    client: Client,
+    account: &Account,
+    name: &Name,
+    reference: &Reference,
+) -> Result<ServedManifest> {
     let mut found = look_up(registry, account, name, reference).await?;
     if !matches!(found, Asked::Found(_)) {
-        read_through::run(registry, account, name, reference).await?;
+        read_through::run(registry, client, account, name, reference).await?;
         found = look_up(registry, account, name, reference).await?;
     }
     let manifest = match found {
@@ -96,7 +103,7 @@ async fn find(registry: &Registry, account: &Account, name: &Name, reference: &R
     if manifest.bytes.is_some() {
         return Ok(manifest);
     }
-    contents::fetch(registry, account, &manifest).await?;
+    contents::fetch(registry, client, account, &manifest).await?;
     match look_up(registry, account, name, reference).await? {
         Asked::Found(manifest) if manifest.bytes.is_some() => Ok(manifest),
         // It moved or went away meanwhile.

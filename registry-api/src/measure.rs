@@ -19,6 +19,13 @@ pub const METRICS: &[Metric] = &[
         help: "Look-ups at a PDS of what the index lacks",
     },
     Metric {
+        name: "crowsnest_sign_ins_total",
+        kind: MetricKind::Counter,
+        unit: Unit::Count,
+        labels: &["result"],
+        help: "Sign-ins for private holds: new, believed for some minutes, or the code with which they were refused",
+    },
+    Metric {
         name: "crowsnest_proxied_blobs_total",
         kind: MetricKind::Counter,
         unit: Unit::Count,

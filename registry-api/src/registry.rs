@@ -12,11 +12,14 @@ use crate::{
     RegistryConfig,
     breaker::Breakers,
     flights::Flights,
+    limits::Limiters,
     located::{LOCATED, Locations},
     manifests::Ready,
     measure::METRICS,
+    private::{Crews, ServiceTokens},
     proxied::Proxied,
     read_through::ReadThrough,
+    sign_in::{SignIns, sessions},
     tokens::{KeyError, Tokens},
     writes::Writes,
 };
@@ -31,6 +34,10 @@ pub struct Registry {
     pub(crate) holds: HoldClient,
     pub(crate) breakers: Breakers,
     pub(crate) tokens: Tokens,
+    pub(crate) sign_ins: SignIns,
+    pub(crate) service_tokens: ServiceTokens,
+    pub(crate) crews: Crews,
+    pub(crate) limits: Limiters,
     pub(crate) read_through: ReadThrough,
     /// Manifest bytes that are being fetched, by account and digest.
     pub(crate) contents: Flights<(types::Did, types::Digest)>,
@@ -72,7 +79,7 @@ impl Registry {
         let reader = Reader::connect(&config.database_url, config.generation).await?;
         let (freshness, following) = (Arc::new(Freshness::default()), CancellationToken::new());
         tokio::spawn(freshness::follow(config.database_url.clone(), freshness.clone(), following.clone()));
-        Ok(Arc::new(Self {
+        let registry = Arc::new(Self {
             ready: Cache::new(freshness.clone(), READY_BYTES, |name: &String, ready: &Arc<Ready>| {
                 u32::try_from(name.len() + ready.size()).unwrap_or(u32::MAX)
             }),
@@ -85,11 +92,17 @@ impl Registry {
             holds: HoldClient::new(outbound.clone()),
             breakers: Breakers::new(config.patience.hold_pause),
             tokens: Tokens::open(&config.public_url, config.token_key.as_deref())?,
+            sign_ins: SignIns::new(),
+            service_tokens: ServiceTokens::new(),
+            crews: Crews::new(),
+            limits: Limiters::new(&config.limits),
             read_through: ReadThrough::new(),
             contents: Flights::new(),
             outbound,
             resolver,
             config,
-        }))
+        });
+        tokio::spawn(sessions::sweep(Arc::downgrade(&registry)));
+        Ok(registry)
     }
 }

@@ -1,24 +1,26 @@
 use std::sync::Arc;
 
 use axum::{
-    Json, Router,
+    Extension, Json, Router,
     extract::State,
     http::{
         HeaderMap, HeaderName, HeaderValue, Method, Uri,
         header::{ALLOW, AUTHORIZATION, CONTENT_SECURITY_POLICY, X_CONTENT_TYPE_OPTIONS},
     },
-    middleware::map_response,
+    middleware::{map_request_with_state, map_response},
     response::{IntoResponse, Response},
     routing::{any, get},
 };
 use metrics::counter;
+use service::client::Client;
 
 use crate::{
     Registry, blobs, catalog,
     errors::{Code, OciError, Result},
-    manifests,
+    limits, manifests,
     names::{self, Asked},
-    referrers, tags, tokens,
+    referrers, tags,
+    tokens::{self, Claims},
 };
 
 /// The digest of what is served, or would be.
@@ -30,6 +32,10 @@ pub(crate) struct Conditions<'a> {
     pub head: bool,
     /// The request's headers.
     pub headers: &'a HeaderMap,
+    /// What the token says that came with it.
+    pub claims: Option<Arc<Claims>>,
+    /// Who asks.
+    pub client: Client,
 }
 
 /// The routes `/v2/…` and `/auth/token`, to be merged into the origin's router. Nothing around them may compress: clients
@@ -40,6 +46,7 @@ pub fn router(registry: Arc<Registry>) -> Router {
         .route("/v2/", any(serve))
         .route("/v2/{*path}", any(serve))
         .route("/auth/token", get(tokens::by_query).post(tokens::by_form).fallback(no_token))
+        .layer(map_request_with_state(registry.clone(), limits::admit))
         .layer(map_response(mark))
         .with_state(registry)
 }
@@ -54,7 +61,13 @@ async fn mark(mut response: Response) -> Response {
     response
 }
 
-async fn serve(State(registry): State<Arc<Registry>>, method: Method, uri: Uri, headers: HeaderMap) -> Response {
+async fn serve(
+    State(registry): State<Arc<Registry>>,
+    client: Option<Extension<Client>>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
     if !matches!(method, Method::GET | Method::HEAD) {
         return ([(ALLOW, "GET, HEAD")], read_only()).into_response();
     }
@@ -67,8 +80,9 @@ async fn serve(State(registry): State<Arc<Registry>>, method: Method, uri: Uri, 
         Ok(asked) => asked,
         Err(error) => return error.into_response(),
     };
-    let conditions = Conditions { head: method == Method::HEAD, headers: &headers };
-    let answer = answer(&registry, &conditions, uri.query().unwrap_or_default(), &asked).await;
+    let client = client.map_or(Client::LOCAL, |Extension(client)| client);
+    let conditions = Conditions { head: method == Method::HEAD, headers: &headers, client, claims: None };
+    let answer = answer(&registry, conditions, uri.query().unwrap_or_default(), &asked).await;
     count(&asked, &answer);
     answer.into_response()
 }
@@ -76,42 +90,42 @@ async fn serve(State(registry): State<Arc<Registry>>, method: Method, uri: Uri, 
 /// `/v2/`: clients learn here, and only here, how to come by a token (moby #50896), so it is never open.
 fn ping(registry: &Registry, headers: &HeaderMap) -> Result<Json<serde_json::Value>> {
     match bearer(registry, headers, None)? {
-        true => Ok(Json(serde_json::json!({}))),
-        false => {
+        Some(_) => Ok(Json(serde_json::json!({}))),
+        None => {
             let message = "a token is needed, which anyone gets: see WWW-Authenticate";
             Err(OciError::new(Code::Unauthorized, message).with_challenge(registry.tokens.challenge(None)))
         }
     }
 }
 
-async fn answer(registry: &Registry, conditions: &Conditions<'_>, query: &str, asked: &Asked) -> Result<Response> {
-    match asked {
+async fn answer(registry: &Registry, conditions: Conditions<'_>, query: &str, asked: &Asked) -> Result<Response> {
+    let scope = match asked {
         Asked::Manifest(name, _) | Asked::Blob(name, _) | Asked::Tags(name) | Asked::Referrers(name, _) => {
-            bearer(registry, conditions.headers, Some(&format!("repository:{name}:pull")))?;
+            tokens::pull_scope(name)
         }
-        Asked::Catalog => {
-            bearer(registry, conditions.headers, Some("registry:catalog:*"))?;
-        }
-    }
+        Asked::Catalog => "registry:catalog:*".to_owned(),
+    };
+    let claims = bearer(registry, conditions.headers, Some(&scope))?;
+    let conditions = &Conditions { claims, ..conditions };
     match asked {
         Asked::Manifest(name, reference) => manifests::serve(registry, conditions, name, reference).await,
         Asked::Blob(name, digest) => blobs::serve(registry, conditions, name, digest).await,
-        Asked::Tags(name) => tags::serve(registry, query, name).await,
-        Asked::Referrers(name, digest) => referrers::serve(registry, query, name, digest).await,
+        Asked::Tags(name) => tags::serve(registry, conditions, query, name).await,
+        Asked::Referrers(name, digest) => referrers::serve(registry, conditions, query, name, digest).await,
         Asked::Catalog => catalog::serve(registry, query).await,
     }
 }
 
-/// Whether a good token came. None is fine for what is public; a bad one is refused with the way to a new one.
-fn bearer(registry: &Registry, headers: &HeaderMap, scope: Option<&str>) -> Result<bool> {
-    let Some(value) = headers.get(AUTHORIZATION) else { return Ok(false) };
+/// What a good token says, if one came. None is fine for what is public; a bad one is refused with the way to a new one.
+fn bearer(registry: &Registry, headers: &HeaderMap, scope: Option<&str>) -> Result<Option<Arc<Claims>>> {
+    let Some(value) = headers.get(AUTHORIZATION) else { return Ok(None) };
     let refused = |why: String| OciError::new(Code::Unauthorized, why).with_challenge(registry.tokens.challenge(scope));
     let text = value.to_str().unwrap_or_default();
     let token = match text.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
         _ => return Err(refused("only bearer tokens are taken here: see WWW-Authenticate".to_owned())),
     };
-    registry.tokens.verify(token).map(|_| true).map_err(|error| refused(error.to_string()))
+    registry.tokens.verify(token).map(Some).map_err(|error| refused(error.to_string()))
 }
 
 async fn no_token() -> impl IntoResponse {

@@ -11,11 +11,12 @@ use anyhow::Context as _;
 use axum::Router;
 use indexer::{IndexerConfig, IndexerStatus};
 use outbound::{Outbound, OutboundConfig, Resolver, ResolverConfig};
-use registry_api::{Registry, RegistryConfig};
+use registry_api::{Limits, Rate, Registry, RegistryConfig};
 use service::{
     Health, Incident, Postgres,
     config::{AdminArgs, DatabaseArgs, NetworkArgs, RegistryArgs, ServeArgs, SourceCompression, SourceUrl},
     health, listen,
+    serve::{self, Caps},
     telemetry::{self, Metrics},
 };
 use store::Reader;
@@ -32,8 +33,6 @@ use crate::{
 
 /// How often Postgres is asked whether it is there.
 const PING_EVERY: Duration = Duration::from_secs(2);
-/// How long requests in flight may take to end when everything stops.
-const DRAIN: Duration = Duration::from_secs(10);
 
 /// What every service of this process stands on.
 struct Base {
@@ -105,6 +104,7 @@ impl Base {
             token_key: Some(data_dir::token_key(data_dir)),
             blobs: args.blobs,
             blobs_at_once: args.blobs_at_once as usize,
+            limits: limits(args),
             patience: registry_api::Patience::default(),
         };
         let registry = Registry::open(config, dial.outbound.clone(), dial.resolver.clone()).await?;
@@ -117,14 +117,13 @@ impl Base {
         if let Some(admin) = front.admin {
             serve_admin(admin, health.clone());
         }
-        let stopped = self.stop.clone().cancelled_owned();
-        let serving = axum::serve(front.listener, routes.merge(health)).with_graceful_shutdown(stopped);
+        let serving = serve::serve(front.listener, routes.merge(health), front.caps, self.stop.clone());
         let patience = async {
             self.stop.cancelled().await;
-            sleep(DRAIN).await;
+            sleep(front.drain).await;
         };
         tokio::select! {
-            served = serving => served?,
+            () = serving => {}
             () = patience => tracing::warn!("Connections that did not end were cut"),
         }
         Ok(self.postgres.stop().await?)
@@ -138,6 +137,9 @@ struct Front {
     url: Url,
     /// `--admin-listen`
     admin: Option<TcpListener>,
+    caps: Caps,
+    /// How long requests in flight may take to end when everything stops.
+    drain: Duration,
 }
 
 impl Front {
@@ -146,7 +148,13 @@ impl Front {
         let listener = listen::bind(address, "--listen").await.map_err(Failure::setup)?;
         // Port 0 has become the port that was given.
         let url = args.public_url(listener.local_addr()?);
-        Ok(Self { listener, url, admin: bind_admin(args.admin).await? })
+        let caps = Caps {
+            connections: args.max_connections as usize,
+            trusted_proxies: args.trusted_proxies.clone(),
+            ..Caps::default()
+        };
+        let drain = Duration::from_secs(args.drain);
+        Ok(Self { listener, url, admin: bind_admin(args.admin).await?, caps, drain })
     }
 
     /// The one line on stdout, for people and for scripts.
@@ -297,6 +305,15 @@ struct HeardBy(IndexerStatus);
 impl Lag for HeardBy {
     fn lag_ms(&self) -> Option<i64> {
         self.0.lag_ms()
+    }
+}
+
+fn limits(args: RegistryArgs) -> Limits {
+    let rate = |per_second: u32, seconds: u32| Rate { per_second, burst: per_second.saturating_mul(seconds) };
+    Limits {
+        requests: rate(args.requests_per_second, 10),
+        lookups: rate(args.lookups_per_second, 20),
+        ..Limits::default()
     }
 }
 

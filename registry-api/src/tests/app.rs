@@ -16,8 +16,9 @@ use futures::TryStreamExt as _;
 use http_body_util::BodyExt as _;
 use outbound::{Outbound, OutboundConfig, Resolver, ResolverConfig};
 use serde_json::{Value, json};
-use service::{config::Blobs, postgres::testing::TestDatabase};
+use service::{client::Client, config::Blobs, postgres::testing::TestDatabase};
 use store::{Writer, archive, freshness, inbox, observe};
+use tempfile::TempDir;
 use tokio::{
     sync::Mutex,
     task::{AbortHandle, spawn},
@@ -28,7 +29,7 @@ use types::{
 };
 
 use super::network::Network;
-use crate::{Patience, Registry, RegistryConfig, router};
+use crate::{Limits, Patience, Registry, RegistryConfig, router};
 
 pub struct App {
     pub network: Network,
@@ -37,6 +38,8 @@ pub struct App {
     indexing: AbortHandle,
     clock: AtomicU64,
     database: TestDatabase,
+    /// Where the token key is.
+    _folder: TempDir,
 }
 
 /// An answer, read to its end.
@@ -67,14 +70,15 @@ impl Answer {
 
 impl App {
     pub async fn start() -> Self {
-        Self::start_with(Blobs::Redirect).await
+        Self::start_as(|_| {}).await
     }
 
-    /// With blobs that come to clients like this.
-    pub async fn start_with(blobs: Blobs) -> Self {
+    /// With another configuration than usual.
+    pub async fn start_as(change: impl FnOnce(&mut RegistryConfig)) -> Self {
         let database = TestDatabase::create().await.unwrap();
         let generation = store::prepare(database.url()).await.unwrap();
         let network = Network::start().await;
+        let folder = tempfile::tempdir().unwrap();
         let outbound = Outbound::new(&OutboundConfig {
             allow_private_network: true,
             contact: "https://crowsnest.test/about".into(),
@@ -85,12 +89,13 @@ impl App {
             &ResolverConfig { plc_url: network.url.clone(), handle_resolver_url: Some(network.url.clone()) },
         )
         .unwrap();
-        let config = RegistryConfig {
+        let mut config = RegistryConfig {
             public_url: "http://127.0.0.1:5000".parse().unwrap(),
             database_url: database.url().to_owned(),
             generation,
-            token_key: None,
-            blobs,
+            token_key: Some(folder.path().join("token.key")),
+            blobs: Blobs::Redirect,
+            limits: Limits::NONE,
             blobs_at_once: 4,
             patience: Patience {
                 identity: Duration::from_secs(2),
@@ -100,11 +105,17 @@ impl App {
                 ..Patience::default()
             },
         };
+        change(&mut config);
         let registry = Registry::open(config, outbound, resolver).await.unwrap();
         let writer = Writer::try_acquire(database.url(), generation).await.unwrap().unwrap();
         let writer = Arc::new(Mutex::new(writer));
         let indexing = spawn(empty_inbox(writer.clone())).abort_handle();
-        Self { network, registry, writer, indexing, clock: AtomicU64::new(1), database }
+        Self { network, registry, writer, indexing, clock: AtomicU64::new(1), database, _folder: folder }
+    }
+
+    /// A connection of a test's own.
+    pub async fn client(&self) -> store::Connection {
+        store::connect(self.database.url(), Some(1)).await.unwrap()
     }
 
     /// From here on nothing that is left in the inbox is indexed.
@@ -209,6 +220,32 @@ impl App {
     pub async fn delete(&self, did: &Did, path: &str) {
         let change = Change::Delete { id: record_id(did, path), rev: self.rev() };
         self.apply(change).await;
+    }
+
+    /// All that an account has was read now: these records.
+    pub async fn read_whole(&self, did: &Did, present: &[&str]) {
+        let now = Tid::from_micros(chrono::Utc::now().timestamp_micros().unsigned_abs(), 0);
+        let present = present.iter().map(|path| record_id(did, path)).map(|id| (id.collection, id.rkey)).collect();
+        self.apply(Change::Snapshot { did: did.clone(), rev: now, present }).await;
+    }
+
+    /// Whether a reading of the account is queued.
+    pub async fn reads(&self, did: &Did) -> bool {
+        let client = store::connect(self.database.url(), Some(1)).await.unwrap().client;
+        let queued = "SELECT EXISTS (SELECT FROM job WHERE kind = 'resync' AND key = $1)";
+        client.query_one(queued, &[&did.as_str()]).await.unwrap().get(0)
+    }
+
+    /// Whether anything of a repository is indexed.
+    pub async fn has(&self, did: &str, repository: &str) -> bool {
+        let (did, repository) = (did.parse().unwrap(), repository.parse().unwrap());
+        self.registry.reader.repository_exists(&did, &repository).await.unwrap()
+    }
+
+    /// As a client that is somewhere else.
+    pub async fn get_from(&self, address: &str, path: &str) -> Answer {
+        let client = Client::at(address.parse().unwrap());
+        self.request(Request::builder().uri(path).extension(client).body(Body::empty()).unwrap()).await
     }
 
     async fn apply(&self, change: Change) {

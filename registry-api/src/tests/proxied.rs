@@ -21,7 +21,7 @@ const LARGE: usize = 3_000_000;
 
 /// An app that passes blobs on, and the path of a layer with so many bytes.
 async fn app(size: usize) -> (App, String, Vec<u8>) {
-    let app = App::start_with(Blobs::Proxy).await;
+    let app = App::start_as(|config| config.blobs = Blobs::Proxy).await;
     let alice = app.account("alice").await;
     let layer: Vec<u8> = (0..size).map(|n| (n * n / 251) as u8).collect();
     let image = Image::holding(&layer);
@@ -69,6 +69,29 @@ async fn the_bytes_come_from_here_with_their_headers() {
         let head = app.head(&path).await;
         assert_eq!((head.status.as_u16(), head.header("content-length")), (200, size.to_string().as_str()));
     }
+}
+
+#[tokio::test]
+async fn a_sha512_digest_is_checked_by_its_own_algorithm() {
+    // https://csrc.nist.gov/csrc/media/projects/cryptographic-standards-and-guidelines/documents/examples/sha512.pdf
+    let abc = "sha512:ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a\
+               2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f";
+    let app = App::start_as(|config| config.blobs = Blobs::Proxy).await;
+    let alice = app.account("alice").await;
+    let layers = serde_json::json!([{ "mediaType": "application/octet-stream", "size": 3, "digest": abc }]);
+    let image = Image::of("", serde_json::json!({ "layers": layers }));
+    app.index(&alice, &image.path(), &image.record("app", &app.network.hold())).await;
+    app.keep(&image.bytes).await;
+    let path = format!("/v2/alice.test/app/blobs/{abc}");
+    app.network.with(|state| state.layer = b"abd".to_vec());
+    app.get(&path).await.refusal(502, "UNKNOWN");
+    let app_of_another = app.another().await;
+    app.network.with(|state| state.layer = b"abc".to_vec());
+    let answer = App::request_to(&app_of_another, Request::builder().uri(&path).body(Body::empty()).unwrap()).await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.body.as_slice(), answer.header("docker-content-digest")),
+        (200, &b"abc"[..], abc)
+    );
 }
 
 #[tokio::test]
