@@ -20,5 +20,6 @@ mod purge;
 mod queries;
 mod quota;
 mod schema;
+mod status;
 mod verification;
 mod writer;
