@@ -8,7 +8,7 @@ use outbound::{
     IdentityError, Pds, PdsError,
     pds::{PAGE_BYTES, RecordEntry},
 };
-use store::{backfill, crash, jobs::JobKind};
+use store::{backfill, crash, jobs::JobKind, observe};
 use types::{
     Arrival, Batch, Change, Cid, Collection, Did, DropReason, Form, Origin, Put, RecordId, Reject, Rkey, Tid,
     Verification, record_cid,
@@ -80,6 +80,7 @@ pub async fn read(context: &Context, key: &str, deadline: &Deadline) -> Result<(
     }
     context.apply(batch).await?;
     drop(rooms);
+    observe::hold_answered(&context.store, &did).await?;
     Ok(backfill::served(&context.store, did.as_str()).await?)
 }
 
