@@ -13,7 +13,7 @@ use crate::{
     breaker::Breakers,
     flights::Flights,
     manifests::Ready,
-    measure::METRICS,
+    measure,
     read_through::ReadThrough,
     tokens::{KeyError, Tokens},
     writes::Writes,
@@ -62,7 +62,7 @@ impl Registry {
     /// # Errors
     /// When Postgres is not there, or the key's file cannot be used.
     pub async fn open(config: RegistryConfig, outbound: Outbound, resolver: Resolver) -> Result<Arc<Self>, SetupError> {
-        service::metric::describe(METRICS);
+        measure::begin();
         let reader = Reader::connect(&config.database_url, config.generation).await?;
         let (freshness, following) = (Arc::new(Freshness::default()), CancellationToken::new());
         tokio::spawn(freshness::follow(config.database_url.clone(), freshness.clone(), following.clone()));
