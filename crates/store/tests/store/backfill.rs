@@ -117,6 +117,31 @@ async fn who_is_made_up_leaves_no_gap_open() {
     assert_eq!(gaps::settle(&index.client).await.unwrap(), settled(0, None));
 }
 
+/// A source that has no cursor yet may be connected to many times.
+#[tokio::test]
+async fn a_reading_is_not_begun_anew_while_one_is_under_way() {
+    let index = Index::new().await;
+    let discovers = "SELECT count(*) FROM job WHERE kind = 'discover'";
+    index.reading(&[ALICE], &[ALICE]).await;
+    assert!(!backfill::start_once(&index.client).await.unwrap());
+    for _ in 0..2 {
+        assert!(!backfill::start_or_follow(&index.client).await.unwrap());
+    }
+    assert_eq!((index.stands().await, index.count(discovers).await), ((Some(1), 0, 0, false), 0));
+    jobs::finish(&index.client, &index.claim(ALICE).await).await.unwrap();
+    // Another follows, once.
+    assert!(backfill::refresh(&index.client).await.unwrap().is_some());
+    assert_eq!((index.stands().await, index.count(discovers).await), ((None, 0, 0, false), 1));
+    index.reading(&[], &[]).await;
+    assert_eq!(index.stands().await, (Some(0), 0, 0, true));
+    assert!(!backfill::start_once(&index.client).await.unwrap(), "servers have what came since");
+    index.client.execute("UPDATE backfill SET started_at = now() - interval '25 hours'", &[]).await.unwrap();
+    assert!(backfill::start_once(&index.client).await.unwrap());
+    index.reading(&[], &[]).await;
+    index.stands().await;
+    assert!(backfill::start_or_follow(&index.client).await.unwrap());
+}
+
 #[tokio::test]
 async fn a_gap_that_is_found_again_is_the_same() {
     let index = Index::new().await;
