@@ -18,8 +18,9 @@ const NAMED: i64 = 3;
 pub(crate) const PUT_OFF: &str =
     "attempts = 0 AND run_at > now() + interval '1 minute' AND NOT coalesce(locked_until > now(), false)";
 
-/// Whoever was found to be served by nobody in the reading of the whole network, and is not to be read again.
-const UNSERVED: &str = "u.found_at >= backfill.started_at AND NOT EXISTS (SELECT FROM job WHERE kind = 'resync' AND key = u.did)";
+/// Whoever was found to be served by nobody in the reading of the whole network, and is not to be read again. Whom only a record
+/// names, a hold that somebody made up, is nobody to be missed.
+const UNSERVED: &str = "u.expected AND u.found_at >= backfill.started_at AND NOT EXISTS (SELECT FROM job WHERE kind = 'resync' AND key = u.did)";
 
 /// Whether a job was given up: attempts are counted when they begin, and the last one may still succeed.
 fn given_up() -> String {
@@ -90,7 +91,8 @@ pub struct Progress {
     pub done: i64,
     /// How many could not be read so far.
     pub failed: i64,
-    /// How many of those that are done nobody serves: their hosts, or the directory, say that they are not there.
+    /// How many of those that are done nobody serves: their hosts, or the directory, say that they are not there, though
+    /// somebody lists them, or they left records.
     pub unserved: i64,
     /// How many of those that are read are over a quota; they are read again on another day.
     pub put_off: i64,
@@ -248,6 +250,7 @@ pub async fn listed(client: &Client, dids: &[String]) -> Result<(), StoreError> 
             &[&JobKind::Resync.as_str(), &dids],
         )
         .await?;
+    client.execute("UPDATE unread SET expected = true WHERE did = ANY($1)", &[&dids]).await?;
     let total = dids.len() as i64;
     client.execute("UPDATE backfill SET total = $1, listed_at = now() WHERE finished_at IS NULL", &[&total]).await?;
     Ok(())
@@ -302,9 +305,10 @@ pub async fn refresh(client: &Client) -> Result<Option<Ended>, StoreError> {
 pub async fn unserved(client: &Client, did: &str, reason: &str) -> Result<(), StoreError> {
     client
         .execute(
-            "INSERT INTO unread (did, reason) VALUES ($1, $2)
-             ON CONFLICT (did) DO UPDATE SET reason = excluded.reason, found_at = now()",
-            &[&did, &reason],
+            "INSERT INTO unread (did, reason, expected)
+             VALUES ($1, $2, EXISTS (SELECT FROM job WHERE kind = $3 AND key = $1 AND backfill))
+             ON CONFLICT (did) DO UPDATE SET reason = excluded.reason, found_at = now(), expected = excluded.expected",
+            &[&did, &reason, &JobKind::Resync.as_str()],
         )
         .await?;
     Ok(())

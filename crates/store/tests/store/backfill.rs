@@ -1,6 +1,6 @@
 use chrono::{DateTime, Utc};
 use store::{
-    backfill,
+    backfill::{self, Ended},
     gaps::{self, Gap, Settled},
     jobs::{self, Job, JobKind},
 };
@@ -115,6 +115,35 @@ async fn who_is_made_up_leaves_no_gap_open() {
     jobs::finish(&index.client, &index.claim(ALICE).await).await.unwrap();
     assert_eq!(index.stands().await, (Some(1), 1, 0, true));
     assert_eq!(gaps::settle(&index.client).await.unwrap(), settled(0, None));
+}
+
+/// Nobody serves the one whom somebody made up, nor the other, who is listed.
+#[tokio::test]
+async fn who_is_made_up_is_nobody_to_be_missed() {
+    let index = Index::new().await;
+    index.reading(&[BOB, MADE_UP], &[BOB]).await;
+    for did in [BOB, MADE_UP] {
+        let job = index.claim(did).await;
+        backfill::unserved(&index.client, did, "it does not exist").await.unwrap();
+        jobs::finish(&index.client, &job).await.unwrap();
+    }
+    let progress = backfill::progress(&index.client).await.unwrap();
+    let unread: Vec<_> = progress.unread.iter().map(|of| of.did.as_str()).collect();
+    assert_eq!((progress.unserved, unread), (1, vec![BOB]));
+    let ended = backfill::refresh(&index.client).await.unwrap();
+    assert_eq!(ended, Some(Ended { total: 1, failed: 0, unserved: 1 }));
+    assert_eq!(backfill::refresh(&index.client).await.unwrap(), None, "it is told once");
+    // Whoever was read before the list was made counts as the list says.
+    index.reading(&[BOB], &[]).await;
+    let job = index.claim(BOB).await;
+    backfill::unserved(&index.client, BOB, "it does not exist").await.unwrap();
+    jobs::finish(&index.client, &job).await.unwrap();
+    assert_eq!(backfill::progress(&index.client).await.unwrap().unserved, 0);
+    backfill::listed(&index.client, &[BOB.into()]).await.unwrap();
+    assert_eq!(backfill::progress(&index.client).await.unwrap().unserved, 1);
+    // Who asks for one alone is told.
+    let asked = backfill::progress_of(&index.client, &[MADE_UP.into()]).await.unwrap();
+    assert_eq!((asked.failed, asked.unread.len()), (1, 1));
 }
 
 /// A source that has no cursor yet may be connected to many times.
