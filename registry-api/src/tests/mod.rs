@@ -12,6 +12,7 @@ mod network;
 mod proof;
 mod protocol;
 mod proxied;
+mod pulls;
 mod read_through;
 pub mod repo;
 mod tags;
