@@ -1,10 +1,11 @@
 use axum::{
     http::{
         HeaderMap, HeaderValue, StatusCode,
-        header::{ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, LOCATION},
+        header::{ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, LOCATION},
     },
     response::{IntoResponse, Response},
 };
+use service::config::Blobs;
 use store::{
     freshness::Key,
     queries::{Asked, ServedBlob},
@@ -14,9 +15,12 @@ use types::Digest;
 use crate::{
     Registry,
     errors::{Code, OciError, Result},
-    holds, manifests,
+    holds,
+    located::Search,
+    manifests,
     names::Name,
     owners,
+    proxied::{self, Blob},
     routes::{Conditions, DIGEST},
 };
 
@@ -35,8 +39,9 @@ pub(crate) async fn serve(
     {
         return described(&blob, digest);
     }
+    // Before anything is read that an answer is remembered by.
     let since = registry.referred.moment();
-    let account = owners::find(registry, &name.owner).await?;
+    let account = owners::find(registry, conditions.client, &name.owner).await?;
     let blob = match registry.reader.served_blob(&account.did, &name.repository, digest).await? {
         Asked::Found(blob) => blob,
         Asked::NotInRepository => {
@@ -57,7 +62,12 @@ pub(crate) async fn serve(
             format!("the record of {name} does not say which hold has {digest}"),
         ));
     };
-    let url = hold.locate(registry, &account, digest).await?;
+    let search = Search { registry, hold: &hold, account: &account, digest, since };
+    if registry.config.blobs == Blobs::Proxy {
+        let asked = Blob { hold: &hold, digest, size: u64::try_from(blob.size).unwrap_or_default() };
+        return Box::pin(proxied::serve(registry, conditions, &asked, &search)).await;
+    }
+    let url = search.place().await?.url;
     let unusable = || OciError::new(Code::Upstream, "the hold's answer is no address");
     let headers = HeaderMap::from_iter([
         (LOCATION, HeaderValue::from_str(url.as_str()).map_err(|_| unusable())?),
@@ -72,8 +82,14 @@ fn described(blob: &ServedBlob, digest: &Digest) -> Result<Response> {
     let headers = HeaderMap::from_iter([
         (CONTENT_LENGTH, HeaderValue::from(blob.size.max(0))),
         (CONTENT_TYPE, HeaderValue::from_static("application/octet-stream")),
+        // Of who has the bytes: a store of presigned addresses serves ranges, and so do we.
         (ACCEPT_RANGES, HeaderValue::from_static("bytes")),
         (DIGEST, digest_value(digest)?),
+        (
+            ETAG,
+            HeaderValue::from_str(&format!("\"{digest}\""))
+                .map_err(|_| OciError::new(Code::Internal, Code::Internal.row().2))?,
+        ),
     ]);
     Ok(headers.into_response())
 }

@@ -1,6 +1,9 @@
 use std::{path::PathBuf, time::Duration};
 
+use service::config::Blobs;
 use url::Url;
+
+use crate::Limits;
 
 /// How the registry is set up; read once.
 #[derive(Clone, Debug)]
@@ -14,6 +17,12 @@ pub struct RegistryConfig {
     /// The file that keeps the key which signs tokens, made when it is not there. Without one, the key lives and dies with
     /// the process, and other processes refuse its tokens.
     pub token_key: Option<PathBuf>,
+    /// How blobs come to clients.
+    pub blobs: Blobs,
+    /// How many of them pass through at once.
+    pub blobs_at_once: usize,
+    /// How much clients may ask for.
+    pub limits: Limits,
     /// How long others are waited for.
     pub patience: Patience,
 }
@@ -27,6 +36,8 @@ pub struct Patience {
     pub hold: Duration,
     /// How long a hold that failed several times in a row is left alone; then one client asks it again.
     pub hold_pause: Duration,
+    /// For a turn among the blobs that pass through.
+    pub turn: Duration,
     /// For everything that a PDS is asked to find one manifest.
     pub pds: Duration,
     /// For the writer to apply what was left in its inbox.
@@ -39,6 +50,7 @@ impl Default for Patience {
             identity: Duration::from_secs(5),
             hold: Duration::from_secs(5),
             hold_pause: Duration::from_secs(10),
+            turn: Duration::from_secs(5),
             pds: Duration::from_secs(15),
             index: Duration::from_secs(3),
         }

@@ -1,6 +1,7 @@
 //! Manifest bytes that no job has fetched yet: read from the owner's PDS, hashed, and kept.
 
 use outbound::{HoldError, Pds, PdsError};
+use service::client::Client;
 use store::{observe, queries::ServedManifest};
 use types::{Cid, Digest, oci};
 use url::Url;
@@ -17,9 +18,17 @@ use crate::{
 const MAX_MANIFEST: u64 = 4 << 20;
 
 /// Fetches a manifest's bytes into the store, once for all who ask at the same time.
-pub(crate) async fn fetch(registry: &Registry, account: &Account, manifest: &ServedManifest) -> Result<()> {
+pub(crate) async fn fetch(
+    registry: &Registry,
+    client: Client,
+    account: &Account,
+    manifest: &ServedManifest,
+) -> Result<()> {
     let digest: Digest = manifest.digest.parse().map_err(|_| OciError::new(Code::Internal, Code::Internal.row().2))?;
     let key = (account.did.clone(), digest.clone());
+    if !registry.contents.knows(&key) {
+        registry.limits.lookup(client)?;
+    }
     registry.contents.run(key, Box::pin(read_and_keep(registry, account, manifest, &digest))).await
 }
 
@@ -48,7 +57,7 @@ async fn from_pds(
     let declared = manifest.blob_cid.as_deref().and_then(|cid| cid.parse().ok());
     let Some(cid) = declared.or_else(|| Cid::of_digest(digest)) else { return Ok(None) };
     let url = account.pds(registry).await?;
-    let _permits = registry.read_through.permit_for(&url).await?;
+    let _permits = registry.read_through.permit_for(registry, &url).await?;
     let pds = Pds::new(registry.outbound.clone(), url.clone());
     let answer = tokio::time::timeout(registry.config.patience.pds, pds.get_blob(&account.did, &cid, MAX_MANIFEST));
     match answer.await {

@@ -3,8 +3,8 @@ use std::error::Error;
 use axum::{
     Json,
     http::{
-        HeaderValue, StatusCode,
-        header::{RETRY_AFTER, WWW_AUTHENTICATE},
+        HeaderName, HeaderValue, StatusCode,
+        header::{CONTENT_RANGE, RETRY_AFTER, WWW_AUTHENTICATE},
     },
     response::{IntoResponse, Response},
 };
@@ -25,6 +25,9 @@ pub enum Code {
     NameInvalid,
     NameUnknown,
     PageInvalid,
+    RangeInvalid,
+    HeadersTooLarge,
+    TooManyRequests,
     Unauthorized,
     SignInUnavailable,
     Denied,
@@ -37,7 +40,7 @@ pub enum Code {
 
 impl Code {
     /// Every refusal, in the table's order.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 19] = [
         Self::BlobUnknown,
         Self::DigestInvalid,
         Self::ManifestInvalid,
@@ -46,6 +49,9 @@ impl Code {
         Self::NameInvalid,
         Self::NameUnknown,
         Self::PageInvalid,
+        Self::RangeInvalid,
+        Self::HeadersTooLarge,
+        Self::TooManyRequests,
         Self::Unauthorized,
         Self::SignInUnavailable,
         Self::Denied,
@@ -71,6 +77,13 @@ impl Code {
             Self::NameInvalid => ("NAME_INVALID", StatusCode::BAD_REQUEST, "not a repository name"),
             Self::NameUnknown => ("NAME_UNKNOWN", StatusCode::NOT_FOUND, "no such owner or repository"),
             Self::PageInvalid => ("PAGINATION_NUMBER_INVALID", StatusCode::BAD_REQUEST, "n is not a number"),
+            Self::RangeInvalid => {
+                ("RANGE_INVALID", StatusCode::RANGE_NOT_SATISFIABLE, "the blob does not have the bytes asked for")
+            }
+            Self::HeadersTooLarge => {
+                ("UNSUPPORTED", StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "too many headers, or too long ones")
+            }
+            Self::TooManyRequests => ("TOOMANYREQUESTS", StatusCode::TOO_MANY_REQUESTS, "too many requests: slow down"),
             Self::Unauthorized => ("UNAUTHORIZED", StatusCode::UNAUTHORIZED, "a token is needed"),
             Self::SignInUnavailable => ("DENIED", StatusCode::UNAUTHORIZED, "signing in is not possible yet"),
             Self::Denied => ("DENIED", StatusCode::FORBIDDEN, "the hold does not serve this to anyone"),
@@ -83,25 +96,65 @@ impl Code {
     }
 }
 
+impl Code {
+    /// What who meets it does about it, for the documentation.
+    pub const fn remedy(self) -> &'static str {
+        match self {
+            Self::BlobUnknown => "pull by the manifest's digest; if the hold has lost it, its owner pushes again",
+            Self::DigestInvalid => "write `sha256:` and 64 hex characters in lower case (or `sha512:` and 128)",
+            Self::ManifestInvalid => "the owner pushes again with a client that writes OCI or docker manifests",
+            Self::ManifestUnknown => "look at `tags/list`",
+            Self::NameIncomplete => "write the owner's full handle or DID: `HOST/alice.example.com/app`",
+            Self::NameInvalid => "write the name as the repository's page does; a DID as `did_plc_…`",
+            Self::NameUnknown => "check the handle; an account that is deactivated or taken down is not served",
+            Self::PageInvalid => "give `n` as a number, 0 or more",
+            Self::RangeInvalid => "ask for fewer bytes: `Content-Range` says how many there are",
+            Self::HeadersTooLarge => "send fewer headers",
+            Self::TooManyRequests => {
+                "wait as long as `Retry-After` says; operators: `--requests-per-second`, `--lookups-per-second`"
+            }
+            Self::Unauthorized => "get a token where `WWW-Authenticate` says; clients do so by themselves",
+            Self::SignInUnavailable => "pull what is public without signing in",
+            Self::Denied => "ask the hold's owner to be let in",
+            Self::ReadOnly => "push to atcr.io",
+            Self::EndpointUnknown => "see the distribution specification for what can be asked",
+            Self::Upstream => "tell whose server the message names; what it sent is never passed on",
+            Self::Unavailable => "try again when `Retry-After` says; the message names who does not answer",
+            Self::Internal => "tell the operator; the log has the cause",
+        }
+    }
+}
+
 /// A refusal as it is sent: for people who read what their client prints. It holds nothing internal; causes are logged
 /// where they become a refusal, once.
 #[derive(Clone, Debug)]
 pub(crate) struct OciError {
     pub code: Code,
     pub message: String,
-    retry_after: Option<u8>,
-    challenge: Option<HeaderValue>,
+    retry_after: Option<u64>,
+    header: Option<(HeaderName, HeaderValue)>,
 }
 
 impl OciError {
     pub fn new(code: Code, message: impl Into<String>) -> Self {
         let retry_after = matches!(code, Code::Unavailable).then_some(5);
-        Self { code, message: message.into(), retry_after, challenge: None }
+        Self { code, message: message.into(), retry_after, header: None }
     }
 
     /// Tells the client how to come by a token.
     pub fn with_challenge(self, challenge: HeaderValue) -> Self {
-        Self { challenge: Some(challenge), ..self }
+        Self { header: Some((WWW_AUTHENTICATE, challenge)), ..self }
+    }
+
+    /// Tells the client how many bytes there are.
+    pub fn with_size(self, size: u64) -> Self {
+        let value = HeaderValue::try_from(format!("bytes */{size}")).ok();
+        Self { header: value.map(|value| (CONTENT_RANGE, value)), ..self }
+    }
+
+    /// Tells the client when to come back, in seconds.
+    pub fn with_retry_after(self, seconds: u64) -> Self {
+        Self { retry_after: Some(seconds), ..self }
     }
 
     /// Logs the cause, which is not sent.
@@ -137,10 +190,10 @@ impl IntoResponse for OciError {
         let body = json!({ "errors": [{ "code": code, "message": self.message, "detail": null }] });
         let mut response = (status, Json(body)).into_response();
         if let Some(seconds) = self.retry_after {
-            response.headers_mut().insert(RETRY_AFTER, u16::from(seconds).into());
+            response.headers_mut().insert(RETRY_AFTER, seconds.into());
         }
-        if let Some(challenge) = self.challenge {
-            response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+        if let Some((name, value)) = self.header {
+            response.headers_mut().insert(name, value);
         }
         response
     }

@@ -1,5 +1,5 @@
 use chrono::Utc;
-use outbound::{HoldError, HoldTarget};
+use outbound::{HoldError, HoldTarget, OutboundError};
 use store::{observe, queries::HoldView};
 use types::{Did, Digest};
 use url::Url;
@@ -50,6 +50,27 @@ impl Hold {
         Self { target: HoldTarget::Legacy { endpoint }, name, did, view }
     }
 
+    /// Its DID, or for an endpoint that no DID can carry, the endpoint.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its DID.
+    pub const fn did(&self) -> Option<&Did> {
+        self.did.as_ref()
+    }
+
+    /// Whether who may say so says that anyone may read from it.
+    pub fn is_public(&self) -> bool {
+        self.view.as_ref().is_some_and(|view| view.public == Some(true))
+    }
+
+    /// The hold says where its bytes are, and they cannot be had there.
+    pub fn bytes_are_away(&self) -> OciError {
+        let message = format!("the bytes of the hold {} cannot be reached at the moment: try again later", self.name);
+        OciError::new(Code::Unavailable, message)
+    }
+
     /// Where a client finds a blob.
     pub async fn locate(&self, registry: &Registry, account: &Account, digest: &Digest) -> Result<Url> {
         if !registry.breakers.admits(&self.name) {
@@ -74,6 +95,11 @@ impl Hold {
                 Err(OciError::new(Code::BlobUnknown, message))
             }
             Err(error @ HoldError::Down(_)) => Err(self.down(registry, Some(&error)).await),
+            Err(error @ HoldError::Unusable(OutboundError::Blocked { .. })) => {
+                let message =
+                    format!("the hold {} sends to an address where nobody may be sent, for {digest}", self.name);
+                Err(OciError::new(Code::Upstream, message).because(&error))
+            }
             Err(error) => {
                 let message = format!("the hold {} gave an unusable answer for {digest}", self.name);
                 Err(OciError::new(Code::Upstream, message).because(&error))

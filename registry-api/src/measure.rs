@@ -21,6 +21,20 @@ pub const METRICS: &[Metric] = &[
         labels: &["result"],
         help: "Look-ups at a PDS of what the index lacks",
     },
+    Metric {
+        name: "crowsnest_proxied_blobs_total",
+        kind: MetricKind::Counter,
+        unit: Unit::Count,
+        labels: &["result"],
+        help: "Blobs that passed through, by how that ended",
+    },
+    Metric {
+        name: "crowsnest_proxied_bytes_total",
+        kind: MetricKind::Counter,
+        unit: Unit::Bytes,
+        labels: &[],
+        help: "Bytes of blobs that passed through",
+    },
 ];
 
 /// What is asked for, and how it is answered where it is not refused.
@@ -38,6 +52,10 @@ pub fn begin() {
     for result in ["found", "absent"] {
         counter!("crowsnest_read_through_total", "result" => result).increment(0);
     }
+    for result in ["complete", "other_bytes", "broken", "abandoned"] {
+        counter!("crowsnest_proxied_blobs_total", "result" => result).increment(0);
+    }
+    counter!("crowsnest_proxied_bytes_total").increment(0);
 }
 
 #[cfg(test)]

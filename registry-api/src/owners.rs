@@ -1,4 +1,5 @@
 use outbound::IdentityError;
+use service::client::Client;
 use store::queries::ActorView;
 use tokio::time::timeout;
 use types::{Did, Handle};
@@ -20,14 +21,14 @@ pub(crate) struct Account {
 }
 
 /// Finds the account. A handle that the index does not know, or has not checked within a day, is looked up on the network.
-pub(crate) async fn find(registry: &Registry, owner: &Owner) -> Result<Account> {
+pub(crate) async fn find(registry: &Registry, client: Client, owner: &Owner) -> Result<Account> {
     match owner {
         Owner::Did(did) => account(did.clone(), registry.reader.actor(did).await?, owner, true),
         Owner::Handle(handle) => match registry.reader.actor_by_handle(handle).await? {
             Some(actor) => account(actor.did.parse().map_err(store::StoreError::from)?, Some(actor), owner, true),
             None => {
                 // Boxed, as all that leaves the machine: it is rare, and large.
-                let did = Box::pin(look_up(registry, handle)).await?;
+                let did = Box::pin(look_up(registry, client, handle)).await?;
                 let actor = registry.reader.actor(&did).await?;
                 account(did, actor, owner, false)
             }
@@ -42,7 +43,10 @@ fn account(did: Did, actor: Option<ActorView>, owner: &Owner, is_indexed: bool) 
     Ok(Account { did, is_indexed, pds: actor.and_then(|actor| actor.pds?.parse().ok()) })
 }
 
-async fn look_up(registry: &Registry, handle: &Handle) -> Result<Did> {
+async fn look_up(registry: &Registry, client: Client, handle: &Handle) -> Result<Did> {
+    if registry.read_through.is_news(handle) {
+        registry.limits.lookup(client)?;
+    }
     let did = ask(registry, handle.as_str(), registry.resolver.verified_did(handle)).await?;
     did.ok_or_else(|| OciError::new(Code::NameUnknown, format!("no account has the handle {handle}")))
 }

@@ -9,7 +9,7 @@ use store::queries::Referrer;
 use types::{Digest, ManifestMediaType};
 use url::form_urlencoded;
 
-use crate::{Registry, errors::Result, names::Name, owners};
+use crate::{Registry, errors::Result, names::Name, owners, routes::Conditions};
 
 /// The most referrers that are told of.
 const MAX_REFERRERS: u64 = 1000;
@@ -37,8 +37,14 @@ struct Descriptor {
 /// `GET <name>/referrers/<digest>?artifactType=`
 /// ([listing referrers](https://github.com/opencontainers/distribution-spec/blob/v1.1.0/spec.md#listing-referrers)): an
 /// index of the manifests whose subject this is, empty if there are none.
-pub(crate) async fn serve(registry: &Registry, query: &str, name: &Name, subject: &Digest) -> Result<Response> {
-    let account = owners::find(registry, &name.owner).await?;
+pub(crate) async fn serve(
+    registry: &Registry,
+    conditions: &Conditions<'_>,
+    query: &str,
+    name: &Name,
+    subject: &Digest,
+) -> Result<Response> {
+    let account = owners::find(registry, conditions.client, &name.owner).await?;
     let referrers = registry.reader.referrers(&account.did, &name.repository, subject, MAX_REFERRERS).await?;
     let wanted =
         form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "artifactType").map(|(_, value)| value);

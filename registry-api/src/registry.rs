@@ -12,8 +12,12 @@ use crate::{
     RegistryConfig,
     breaker::Breakers,
     flights::Flights,
+    limits::Limiters,
+    located::{LOCATED, Locations},
     manifests::Ready,
     measure,
+    proxied::Proxied,
+    pulls::Pulls,
     read_through::ReadThrough,
     tokens::{KeyError, Tokens},
     writes::Writes,
@@ -23,12 +27,13 @@ use crate::{
 pub struct Registry {
     pub(crate) config: RegistryConfig,
     pub(crate) reader: Reader,
-    pub(crate) writes: Writes,
+    pub(crate) writes: Arc<Writes>,
     pub(crate) outbound: Outbound,
     pub(crate) resolver: Resolver,
     pub(crate) holds: HoldClient,
     pub(crate) breakers: Breakers,
     pub(crate) tokens: Tokens,
+    pub(crate) limits: Limiters,
     pub(crate) read_through: ReadThrough,
     /// Manifest bytes that are being fetched, by account and digest.
     pub(crate) contents: Flights<(types::Did, types::Digest)>,
@@ -36,7 +41,13 @@ pub struct Registry {
     pub(crate) ready: Cache<String, Arc<Ready>>,
     /// Blobs that manifests refer to, by `<name>@<digest>`.
     pub(crate) referred: Cache<String, ServedBlob>,
-    /// Ends the following of the change log.
+    /// Where blobs of public holds are.
+    pub(crate) locations: Locations,
+    /// Blobs that pass through.
+    pub(crate) proxied: Proxied,
+    /// How often images are pulled.
+    pub(crate) pulls: Arc<Pulls>,
+    /// Ends the following of the change log, and the writing of pulls.
     _following: DropGuard,
 }
 
@@ -66,17 +77,24 @@ impl Registry {
         let reader = Reader::connect(&config.database_url, config.generation).await?;
         let (freshness, following) = (Arc::new(Freshness::default()), CancellationToken::new());
         tokio::spawn(freshness::follow(config.database_url.clone(), freshness.clone(), following.clone()));
+        let writes = Arc::new(Writes::new(config.database_url.clone(), config.generation));
+        let pulls = Arc::new(Pulls::new());
+        tokio::spawn(pulls.clone().keep(writes.clone(), following.clone()));
         Ok(Arc::new(Self {
             ready: Cache::new(freshness.clone(), READY_BYTES, |name: &String, ready: &Arc<Ready>| {
                 u32::try_from(name.len() + ready.size()).unwrap_or(u32::MAX)
             }),
-            referred: Cache::new(freshness, REFERRED, |_, _| 1),
+            referred: Cache::new(freshness.clone(), REFERRED, |_, _| 1),
+            locations: Locations::new(Cache::new(freshness, LOCATED, |_, _| 1)),
+            proxied: Proxied::new(config.blobs_at_once),
             _following: following.drop_guard(),
             reader,
-            writes: Writes::new(config.database_url.clone(), config.generation),
+            writes,
+            pulls,
             holds: HoldClient::new(outbound.clone()),
             breakers: Breakers::new(config.patience.hold_pause),
             tokens: Tokens::open(&config.public_url, config.token_key.as_deref())?,
+            limits: Limiters::new(&config.limits),
             read_through: ReadThrough::new(),
             contents: Flights::new(),
             outbound,

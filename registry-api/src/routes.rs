@@ -1,22 +1,23 @@
 use std::sync::Arc;
 
 use axum::{
-    Json, Router,
+    Extension, Json, Router,
     extract::State,
     http::{
         HeaderMap, HeaderName, HeaderValue, Method, Uri,
         header::{ALLOW, AUTHORIZATION, CONTENT_SECURITY_POLICY, X_CONTENT_TYPE_OPTIONS},
     },
-    middleware::map_response,
+    middleware::{map_request_with_state, map_response},
     response::{IntoResponse, Response},
     routing::{any, get},
 };
 use metrics::counter;
+use service::client::Client;
 
 use crate::{
     Registry, blobs, catalog,
     errors::{Code, OciError, Result},
-    manifests,
+    limits, manifests, mirror,
     names::{self, Asked},
     referrers, tags, tokens,
 };
@@ -30,6 +31,8 @@ pub(crate) struct Conditions<'a> {
     pub head: bool,
     /// The request's headers.
     pub headers: &'a HeaderMap,
+    /// Who asks.
+    pub client: Client,
 }
 
 /// The routes `/v2/…` and `/auth/token`, to be merged into the origin's router. Nothing around them may compress: clients
@@ -40,6 +43,7 @@ pub fn router(registry: Arc<Registry>) -> Router {
         .route("/v2/", any(serve))
         .route("/v2/{*path}", any(serve))
         .route("/auth/token", get(tokens::by_query).post(tokens::by_form).fallback(no_token))
+        .layer(map_request_with_state(registry.clone(), limits::admit))
         .layer(map_response(mark))
         .with_state(registry)
 }
@@ -54,7 +58,13 @@ async fn mark(mut response: Response) -> Response {
     response
 }
 
-async fn serve(State(registry): State<Arc<Registry>>, method: Method, uri: Uri, headers: HeaderMap) -> Response {
+async fn serve(
+    State(registry): State<Arc<Registry>>,
+    client: Option<Extension<Client>>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
     if !matches!(method, Method::GET | Method::HEAD) {
         return ([(ALLOW, "GET, HEAD")], read_only()).into_response();
     }
@@ -63,12 +73,14 @@ async fn serve(State(registry): State<Arc<Registry>>, method: Method, uri: Uri, 
     if path.is_empty() {
         return ping(&registry, &headers).into_response();
     }
-    let asked = match names::parse(path) {
+    let query = uri.query().unwrap_or_default();
+    let asked = match mirror::admit(&registry, query).and_then(|()| names::parse(path)) {
         Ok(asked) => asked,
         Err(error) => return error.into_response(),
     };
-    let conditions = Conditions { head: method == Method::HEAD, headers: &headers };
-    let answer = answer(&registry, &conditions, uri.query().unwrap_or_default(), &asked).await;
+    let client = client.map_or(Client::LOCAL, |Extension(client)| client);
+    let conditions = Conditions { head: method == Method::HEAD, headers: &headers, client };
+    let answer = answer(&registry, &conditions, query, &asked).await;
     count(&asked, &answer);
     answer.into_response()
 }
@@ -96,8 +108,8 @@ async fn answer(registry: &Registry, conditions: &Conditions<'_>, query: &str, a
     match asked {
         Asked::Manifest(name, reference) => manifests::serve(registry, conditions, name, reference).await,
         Asked::Blob(name, digest) => blobs::serve(registry, conditions, name, digest).await,
-        Asked::Tags(name) => tags::serve(registry, query, name).await,
-        Asked::Referrers(name, digest) => referrers::serve(registry, query, name, digest).await,
+        Asked::Tags(name) => tags::serve(registry, conditions, query, name).await,
+        Asked::Referrers(name, digest) => referrers::serve(registry, conditions, query, name, digest).await,
         Asked::Catalog => catalog::serve(registry, query).await,
     }
 }

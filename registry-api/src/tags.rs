@@ -13,7 +13,8 @@ use crate::{
     errors::{Code, OciError, Result},
     manifests,
     names::Name,
-    owners,
+    owners, read_through,
+    routes::Conditions,
 };
 
 /// The most tags in one answer; whoever asks for none in particular gets as many.
@@ -22,12 +23,21 @@ const MAX_TAGS: u64 = 10_000;
 /// `GET <name>/tags/list?n=&last=`
 /// ([listing tags](https://github.com/opencontainers/distribution-spec/blob/v1.1.0/spec.md#listing-tags)): ASCII order,
 /// `last` excluded.
-pub(crate) async fn serve(registry: &Registry, query: &str, name: &Name) -> Result<Response> {
+pub(crate) async fn serve(
+    registry: &Registry,
+    conditions: &Conditions<'_>,
+    query: &str,
+    name: &Name,
+) -> Result<Response> {
     let page = Page::parse(query, MAX_TAGS, MAX_TAGS)?;
-    let account = owners::find(registry, &name.owner).await?;
+    let account = owners::find(registry, conditions.client, &name.owner).await?;
     // One more than asked for tells whether there is a next page.
     let limit = page.n.saturating_add(1);
-    let tags = registry.reader.tag_names(&account.did, &name.repository, &page.last, limit).await?;
+    let mut tags = registry.reader.tag_names(&account.did, &name.repository, &page.last, limit).await?;
+    if tags == Asked::NoRepository {
+        read_through::run_whole(registry, conditions.client, &account, name).await?;
+        tags = registry.reader.tag_names(&account.did, &name.repository, &page.last, limit).await?;
+    }
     let Asked::Found(mut tags) = tags else { return Err(manifests::no_repository(name)) };
     let asked = usize::try_from(page.n).unwrap_or(usize::MAX);
     let more = tags.len() > asked;

@@ -4,7 +4,9 @@ use std::process::ExitCode;
 
 use crate::failure::Failure;
 use clap::{Args, Parser, Subcommand, error::ErrorKind};
-use service::config::{AdminArgs, ArchiveArgs, DatabaseArgs, NetworkArgs, ServeArgs, SourceArgs, TelemetryArgs};
+use service::config::{
+    AdminArgs, ArchiveArgs, DatabaseArgs, NetworkArgs, RegistryArgs, ServeArgs, SourceArgs, TelemetryArgs,
+};
 use types::Did;
 
 /// An index, a web UI and an OCI pull API for container images published on the AT Protocol.
@@ -45,6 +47,8 @@ pub struct Up {
     pub indexer: Indexer,
     #[command(flatten)]
     pub serve: ServeArgs,
+    #[command(flatten)]
+    pub registry: RegistryArgs,
     /// Forget everything in the data folder first: the private database, the demo network, generated keys
     #[arg(long)]
     pub fresh: bool,
@@ -102,6 +106,8 @@ pub struct RegistryApi {
     pub network: NetworkArgs,
     #[command(flatten)]
     pub serve: ServeArgs,
+    #[command(flatten)]
+    pub registry: RegistryArgs,
     #[command(flatten)]
     pub telemetry: TelemetryArgs,
 }

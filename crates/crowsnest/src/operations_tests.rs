@@ -1,4 +1,4 @@
-//! `docs/OPERATIONS.md` and the dashboard agree with the code.
+//! `docs/OPERATIONS.md`, `docs/REGISTRY.md` and the dashboard agree with the code.
 
 use std::{collections::BTreeSet, path::PathBuf};
 
@@ -27,20 +27,35 @@ fn named(text: &str) -> BTreeSet<String> {
 
 #[test]
 fn the_table_of_metrics_is_the_codes() {
-    let (begin, end) = ("<!-- metrics: written by a test -->\n", "<!-- /metrics -->");
     let mut table = "| metric | kind | labels | what it tells |\n|---|---|---|---|\n".to_owned();
     for Metric { name, kind, labels, help, .. } in metrics() {
         table += &format!("| `{name}` | {} | {} | {help} |\n", kind.as_str(), labels.join(", "));
     }
-    let path = docs("OPERATIONS.md");
+    stands_in("OPERATIONS.md", "metrics", &table);
+}
+
+#[test]
+fn the_table_of_errors_is_the_codes() {
+    let mut table = "| code | status | meaning | what to do |\n|---|---|---|---|\n".to_owned();
+    for code in registry_api::Code::ALL {
+        let (name, status, meaning) = code.row();
+        table += &format!("| `{name}` | {} | {meaning} | {} |\n", status.as_u16(), code.remedy());
+    }
+    stands_in("REGISTRY.md", "errors", &table);
+}
+
+/// Checks that a document has this table between its marks, or puts it there.
+fn stands_in(document: &str, mark: &str, table: &str) {
+    let (begin, end) = (format!("<!-- {mark}: written by a test -->\n"), format!("<!-- /{mark} -->"));
+    let path = docs(document);
     let text = std::fs::read_to_string(&path).unwrap();
-    let (head, rest) = text.split_once(begin).unwrap();
-    let (found, tail) = rest.split_once(end).unwrap();
+    let (head, rest) = text.split_once(&begin).unwrap();
+    let (found, tail) = rest.split_once(&end).unwrap();
     if std::env::var_os("CROWSNEST_BLESS").is_some() {
-        std::fs::write(&path, [head, begin, &table, end, tail].concat()).unwrap();
+        std::fs::write(&path, [head, &begin, table, &end, tail].concat()).unwrap();
         return;
     }
-    assert!(found == table, "the table in docs/OPERATIONS.md is out of date: run this test with CROWSNEST_BLESS=1");
+    assert!(found == table, "the table in docs/{document} is out of date: run this test with CROWSNEST_BLESS=1");
 }
 
 #[test]

@@ -11,11 +11,12 @@ use anyhow::Context as _;
 use axum::Router;
 use indexer::{IndexerConfig, IndexerStatus};
 use outbound::{Outbound, OutboundConfig, Resolver, ResolverConfig};
-use registry_api::{Registry, RegistryConfig};
+use registry_api::{Limits, Rate, Registry, RegistryConfig};
 use service::{
     Health, Incident, Postgres,
-    config::{AdminArgs, DatabaseArgs, NetworkArgs, ServeArgs, SourceCompression, SourceUrl},
+    config::{AdminArgs, DatabaseArgs, NetworkArgs, RegistryArgs, ServeArgs, SourceCompression, SourceUrl},
     health, listen,
+    serve::{self, Caps},
     telemetry::{self, Metrics},
 };
 use store::Reader;
@@ -32,8 +33,6 @@ use crate::{
 
 /// How often Postgres is asked whether it is there.
 const PING_EVERY: Duration = Duration::from_secs(2);
-/// How long requests in flight may take to end when everything stops.
-const DRAIN: Duration = Duration::from_secs(10);
 
 /// What every service of this process stands on.
 struct Base {
@@ -90,13 +89,22 @@ impl Base {
         Ok(web::router(WebConfig { public_url: front.url.clone(), version, sources, lag }, reader))
     }
 
-    async fn registry(&self, front: &Front, dial: &Dial, data_dir: &Path) -> Result<Router, Failure> {
+    async fn registry(
+        &self,
+        front: &Front,
+        dial: &Dial,
+        data_dir: &Path,
+        args: RegistryArgs,
+    ) -> Result<Router, Failure> {
         data_dir::make(data_dir)?;
         let config = RegistryConfig {
             public_url: front.url.clone(),
             database_url: self.url(),
             generation: self.generation,
             token_key: Some(data_dir::token_key(data_dir)),
+            blobs: args.blobs,
+            blobs_at_once: args.blobs_at_once as usize,
+            limits: limits(args),
             patience: registry_api::Patience::default(),
         };
         let registry = Registry::open(config, dial.outbound.clone(), dial.resolver.clone()).await?;
@@ -109,14 +117,13 @@ impl Base {
         if let Some(admin) = front.admin {
             serve_admin(admin, health.clone());
         }
-        let stopped = self.stop.clone().cancelled_owned();
-        let serving = axum::serve(front.listener, routes.merge(health)).with_graceful_shutdown(stopped);
+        let serving = serve::serve(front.listener, routes.merge(health), front.caps, self.stop.clone());
         let patience = async {
             self.stop.cancelled().await;
-            sleep(DRAIN).await;
+            sleep(front.drain).await;
         };
         tokio::select! {
-            served = serving => served?,
+            () = serving => {}
             () = patience => tracing::warn!("Connections that did not end were cut"),
         }
         Ok(self.postgres.stop().await?)
@@ -130,6 +137,9 @@ struct Front {
     url: Url,
     /// `--admin-listen`
     admin: Option<TcpListener>,
+    caps: Caps,
+    /// How long requests in flight may take to end when everything stops.
+    drain: Duration,
 }
 
 impl Front {
@@ -138,7 +148,13 @@ impl Front {
         let listener = listen::bind(address, "--listen").await.map_err(Failure::setup)?;
         // Port 0 has become the port that was given.
         let url = args.public_url(listener.local_addr()?);
-        Ok(Self { listener, url, admin: bind_admin(args.admin).await? })
+        let caps = Caps {
+            connections: args.max_connections as usize,
+            trusted_proxies: args.trusted_proxies.clone(),
+            ..Caps::default()
+        };
+        let drain = Duration::from_secs(args.drain);
+        Ok(Self { listener, url, admin: bind_admin(args.admin).await?, caps, drain })
     }
 
     /// The one line on stdout, for people and for scripts.
@@ -204,7 +220,7 @@ pub async fn up(mut args: Up, stop: CancellationToken) -> Result<(), Failure> {
     let dial = Dial::new(&args.indexer.network)?;
     let config = indexer_config(&args.indexer, &base, &dial);
     let lag = Arc::new(HeardBy(config.status.clone()));
-    let routes = base.registry(&front, &dial, &data_dir).await?;
+    let routes = base.registry(&front, &dial, &data_dir, args.registry).await?;
     let routes = routes.merge(base.web(&front, args.indexer.source.source.clone(), Some(lag)).await?);
     let indexing = tokio::spawn(supervise(config, stop.clone(), base.health.clone()));
     #[cfg(feature = "devnet")]
@@ -257,7 +273,7 @@ pub async fn registry_api(args: RegistryApi, stop: CancellationToken) -> Result<
     let front = Front::bind(&args.serve).await?;
     let base = Base::open(&args.database, metrics, stop).await?;
     let dial = Dial::new(&args.network)?;
-    let routes = base.registry(&front, &dial, &args.database.data_dir).await?;
+    let routes = base.registry(&front, &dial, &args.database.data_dir, args.registry).await?;
     front.say_ready()?;
     base.serve(front, routes).await
 }
@@ -291,6 +307,15 @@ struct HeardBy(IndexerStatus);
 impl Lag for HeardBy {
     fn lag_ms(&self) -> Option<i64> {
         self.0.lag_ms()
+    }
+}
+
+fn limits(args: RegistryArgs) -> Limits {
+    let rate = |per_second: u32, seconds: u32| Rate { per_second, burst: per_second.saturating_mul(seconds) };
+    Limits {
+        requests: rate(args.requests_per_second, 10),
+        lookups: rate(args.lookups_per_second, 20),
+        ..Limits::default()
     }
 }
 

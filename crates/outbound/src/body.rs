@@ -33,7 +33,9 @@ pub struct Streamed {
     response: reqwest::Response,
     max_bytes: u64,
     read: u64,
-    deadline: Instant,
+    began: Instant,
+    /// Bytes a second that move the end of [`TOTAL`] away.
+    floor: Option<u64>,
 }
 
 impl Streamed {
@@ -45,8 +47,20 @@ impl Streamed {
             response,
             max_bytes: limits.max_bytes,
             read: 0,
-            deadline: Instant::now() + TOTAL,
+            began: Instant::now(),
+            floor: None,
         }
+    }
+
+    /// The same for a body of any length: it may take longer than an hour as long as it brought so many bytes for each second
+    /// beyond that.
+    pub fn with_floor(self, bytes_per_second: u64) -> Self {
+        Self { floor: Some(bytes_per_second), ..self }
+    }
+
+    fn deadline(&self) -> Instant {
+        let earned = self.floor.map_or(0, |floor| self.read / floor.max(1));
+        self.began + TOTAL + Duration::from_secs(earned)
     }
 
     /// The next piece of the body; `None` at its end.
@@ -54,7 +68,7 @@ impl Streamed {
     /// # Errors
     /// [`OutboundError::TooLarge`], [`OutboundError::Timeout`], [`OutboundError::Broken`].
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, OutboundError> {
-        let patience = self.deadline.min(Instant::now() + IDLE);
+        let patience = self.deadline().min(Instant::now() + IDLE);
         let chunk = timeout_at(patience, self.response.chunk())
             .await
             .map_err(|_| OutboundError::timeout(&self.url))?

@@ -122,13 +122,53 @@ pub struct ServeArgs {
     #[arg(long, env = "CROWSNEST_PUBLIC_URL", value_name = "URL", value_parser = values::origin)]
     pub public_url: Option<Url>,
 
-    /// Proxies, as addresses or CIDR blocks, whose X-Forwarded-For is believed; repeat it or separate by commas
+    /// Proxies, as addresses or CIDR blocks, whose X-Forwarded-For or Forwarded is believed; repeat it or separate by commas
     #[arg(long, env = "CROWSNEST_TRUSTED_PROXIES", value_name = "CIDR", value_delimiter = ',', value_parser = values::ip_net)]
     pub trusted_proxies: Vec<IpNet>,
+
+    /// Connections at once, at most; one client may have a quarter of them
+    #[arg(long, env = "CROWSNEST_MAX_CONNECTIONS", default_value_t = 4096, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(4..=1_000_000))]
+    pub max_connections: u32,
+
+    /// Seconds in which requests under way may end when everything stops
+    #[arg(long, env = "CROWSNEST_DRAIN", default_value_t = 30, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(0..=3600))]
+    pub drain: u64,
 
     /// Where operators look.
     #[command(flatten)]
     pub admin: AdminArgs,
+}
+
+/// How the pull API serves.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct RegistryArgs {
+    /// How blobs come to clients: by a redirect to the hold that has them, or through this server, which checks them
+    #[arg(long, env = "CROWSNEST_BLOBS", value_enum, default_value_t = Blobs::Redirect)]
+    pub blobs: Blobs,
+
+    /// Blobs that pass through this server at once, at most
+    #[arg(long, env = "CROWSNEST_BLOBS_AT_ONCE", default_value_t = 256, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub blobs_at_once: u32,
+
+    /// Requests a second of one client (an IPv4 address, an IPv6 /64) and of one token, ten times as many at once; 0 for no
+    /// limit. This machine's own are not counted
+    #[arg(long, env = "CROWSNEST_REQUESTS_PER_SECOND", default_value_t = 100, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
+    pub requests_per_second: u32,
+
+    /// Look-ups a second, on the network, of what is not indexed yet, for one client, twenty times as many at once; 0 for no
+    /// limit
+    #[arg(long, env = "CROWSNEST_LOOKUPS_PER_SECOND", default_value_t = 5, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
+    pub lookups_per_second: u32,
+}
+
+/// How blobs come to clients.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Blobs {
+    /// From where the hold says that they are.
+    #[default]
+    Redirect,
+    /// Through this server, which hashes them on their way.
+    Proxy,
 }
 
 /// Where operators look.

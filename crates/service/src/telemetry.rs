@@ -65,13 +65,29 @@ impl Metrics {
 }
 
 /// The metrics of every process.
-pub const METRICS: &[Metric] = &[Metric {
-    name: "crowsnest_build_info",
-    kind: MetricKind::Gauge,
-    unit: Unit::Count,
-    labels: &["version"],
-    help: "1, with the version of the program",
-}];
+pub const METRICS: &[Metric] = &[
+    Metric {
+        name: "crowsnest_connections",
+        kind: MetricKind::Gauge,
+        unit: Unit::Count,
+        labels: &[],
+        help: "Connections that are open to the public address",
+    },
+    Metric {
+        name: "crowsnest_limited_total",
+        kind: MetricKind::Counter,
+        unit: Unit::Count,
+        labels: &["what"],
+        help: "Connections, requests and look-ups that were refused because there were too many of one client, or for one server",
+    },
+    Metric {
+        name: "crowsnest_build_info",
+        kind: MetricKind::Gauge,
+        unit: Unit::Count,
+        labels: &["version"],
+        help: "1, with the version of the program",
+    },
+];
 
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 

@@ -25,6 +25,7 @@ pub mod jobs;
 mod listen;
 pub mod observe;
 mod prepare;
+pub mod pulls;
 pub mod queries;
 pub mod records;
 pub mod signatures;

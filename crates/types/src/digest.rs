@@ -51,6 +51,15 @@ impl Digest {
         }
     }
 
+    /// Hashes bytes as they come, to compare them with this digest in the end.
+    pub fn check(&self) -> DigestCheck {
+        let hasher = match self.algorithm() {
+            "sha512" => Hasher::Sha512(Sha512::new()),
+            _ => Hasher::Sha256(Sha256::new()),
+        };
+        DigestCheck { hasher, expected: self.clone() }
+    }
+
     /// `sha256` or `sha512`.
     pub fn algorithm(&self) -> &str {
         self.0.split(':').next().unwrap_or_default()
@@ -64,6 +73,36 @@ impl Digest {
     /// The whole text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// Bytes on their way, compared with a digest when all of them were seen.
+pub struct DigestCheck {
+    hasher: Hasher,
+    expected: Digest,
+}
+
+enum Hasher {
+    Sha256(Sha256),
+    Sha512(Sha512),
+}
+
+impl DigestCheck {
+    /// The next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        match &mut self.hasher {
+            Hasher::Sha256(hasher) => hasher.update(bytes),
+            Hasher::Sha512(hasher) => hasher.update(bytes),
+        }
+    }
+
+    /// Whether all of them together hash to the digest.
+    pub fn holds(self) -> bool {
+        let found = match self.hasher {
+            Hasher::Sha256(hasher) => hex::encode(hasher.finalize()),
+            Hasher::Sha512(hasher) => hex::encode(hasher.finalize()),
+        };
+        found == self.expected.hex()
     }
 }
 
@@ -97,6 +136,21 @@ mod tests {
         assert!(empty.matches(b"") && !empty.matches(b"x"));
         let long: Digest = format!("sha512:{}", "0".repeat(128)).parse().unwrap();
         assert!(!long.matches(b""));
+    }
+
+    #[test]
+    fn pieces_hash_to_what_the_whole_does() {
+        // https://csrc.nist.gov/csrc/media/projects/cryptographic-standards-and-guidelines/documents/examples/sha512.pdf
+        let abc = "sha512:ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a\
+                   2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f";
+        for digest in [Digest::sha256(b"abc"), abc.parse().unwrap()] {
+            for (pieces, holds) in [(["a", "bc"], true), (["ab", "c"], true), (["ab", "d"], false), (["", "ab"], false)]
+            {
+                let mut check = digest.check();
+                pieces.iter().for_each(|piece| check.update(piece.as_bytes()));
+                assert_eq!(check.holds(), holds, "{digest} {pieces:?}");
+            }
+        }
     }
 
     #[test]

@@ -18,6 +18,6 @@ pub use change::{
     Batch, Change, CursorMove, DropReason, Hint, Origin, Put, RecordId, Reject, UnknownVerification, Verification,
 };
 pub use cid::{Cid, CidError, record_block, record_cid};
-pub use digest::{Digest, DigestError};
+pub use digest::{Digest, DigestCheck, DigestError};
 pub use media_type::{ManifestKind, ManifestMediaType};
 pub use names::{AtUri, Collection, Did, Handle, NameError, Nsid, OciName, Reference, RepositoryName, Rkey, Tag, Tid};

@@ -104,8 +104,18 @@ impl Finder<'_> {
         Ok(found.filter(|found| found.put.record.as_ref().is_ok_and(fits)).map(|found| vec![found]))
     }
 
-    /// Whether a record was deleted after the revision, or at it: then a PDS that still has it lags.
-    async fn is_deleted(&self, id: &RecordId, rev: Tid) -> Result<bool> {
+    /// Whether the repository has any tag.
+    pub async fn has_tags(&self) -> Result<bool> {
+        let is_it = |record: &Record| matches!(record, Record::Tag(found) if found.repository == *self.repository);
+        Ok(self.listed(Collection::Tag, is_it).await?.is_some())
+    }
+
+    /// Whether the index knows better: the record was deleted after the revision, or at it, or all that the account had by
+    /// then was read. Then a PDS that still has it lags, and the writer would not believe it either.
+    async fn is_known_absent(&self, id: &RecordId, rev: Tid) -> Result<bool> {
+        if self.registry.reader.floor(&id.did).await?.is_some_and(|floor| rev <= floor) {
+            return Ok(true);
+        }
         let known = self.registry.reader.record(id).await?;
         let tombstone = known.filter(|known| known.state == "deleted").and_then(|known| known.rev.parse().ok());
         Ok(tombstone.is_some_and(|deleted: Tid| rev <= deleted))
@@ -130,7 +140,7 @@ impl Finder<'_> {
         };
         match proof.map_err(|error| self.forged(&id, &error))? {
             Proof::Absent => Ok(None),
-            Proof::Present { rev, .. } if self.is_deleted(&id, rev).await? => Ok(None),
+            Proof::Present { rev, .. } if self.is_known_absent(&id, rev).await? => Ok(None),
             Proof::Present { rev, cid, json, .. } => {
                 let put = Put::decode(id, rev, cid, json.into(), Verification::Signed);
                 Ok(Some(Found { put, proof: car }))

@@ -16,7 +16,7 @@ use futures::TryStreamExt as _;
 use http_body_util::BodyExt as _;
 use outbound::{Outbound, OutboundConfig, Resolver, ResolverConfig};
 use serde_json::{Value, json};
-use service::postgres::testing::TestDatabase;
+use service::{client::Client, config::Blobs, postgres::testing::TestDatabase};
 use store::{Writer, archive, freshness, inbox, observe};
 use tokio::{
     sync::Mutex,
@@ -28,7 +28,7 @@ use types::{
 };
 
 use super::network::Network;
-use crate::{Patience, Registry, RegistryConfig, router};
+use crate::{Limits, Patience, Registry, RegistryConfig, router};
 
 pub struct App {
     pub network: Network,
@@ -67,6 +67,11 @@ impl Answer {
 
 impl App {
     pub async fn start() -> Self {
+        Self::start_as(|_| {}).await
+    }
+
+    /// With another configuration than usual.
+    pub async fn start_as(change: impl FnOnce(&mut RegistryConfig)) -> Self {
         let database = TestDatabase::create().await.unwrap();
         let generation = store::prepare(database.url()).await.unwrap();
         let network = Network::start().await;
@@ -80,18 +85,23 @@ impl App {
             &ResolverConfig { plc_url: network.url.clone(), handle_resolver_url: Some(network.url.clone()) },
         )
         .unwrap();
-        let config = RegistryConfig {
+        let mut config = RegistryConfig {
             public_url: "http://127.0.0.1:5000".parse().unwrap(),
             database_url: database.url().to_owned(),
             generation,
             token_key: None,
+            blobs: Blobs::Redirect,
+            limits: Limits::NONE,
+            blobs_at_once: 4,
             patience: Patience {
                 identity: Duration::from_secs(2),
                 hold: Duration::from_millis(500),
                 hold_pause: Duration::from_secs(1),
+                turn: Duration::from_millis(300),
                 ..Patience::default()
             },
         };
+        change(&mut config);
         let registry = Registry::open(config, outbound, resolver).await.unwrap();
         let writer = Writer::try_acquire(database.url(), generation).await.unwrap().unwrap();
         let writer = Arc::new(Mutex::new(writer));
@@ -191,9 +201,42 @@ impl App {
         self.apply(Change::Put(Box::new(put))).await;
     }
 
+    /// The hold says of itself whether anyone may read from it.
+    pub async fn declare_hold(&self, public: bool, region: &str) {
+        let captain = json!({ "$type": "io.atcr.hold.captain", "owner": "did:plc:captain", "public": public, "allowAllCrew": false,
+                              "enableBlueskyPosts": false, "deployedAt": "2026-01-10T12:00:00Z", "region": region });
+        self.index(&self.network.hold(), "io.atcr.hold.captain/self", &captain).await;
+    }
+
     pub async fn delete(&self, did: &Did, path: &str) {
         let change = Change::Delete { id: record_id(did, path), rev: self.rev() };
         self.apply(change).await;
+    }
+
+    /// All that an account has was read now: these records.
+    pub async fn read_whole(&self, did: &Did, present: &[&str]) {
+        let now = Tid::from_micros(chrono::Utc::now().timestamp_micros().unsigned_abs(), 0);
+        let present = present.iter().map(|path| record_id(did, path)).map(|id| (id.collection, id.rkey)).collect();
+        self.apply(Change::Snapshot { did: did.clone(), rev: now, present }).await;
+    }
+
+    /// Whether a reading of the account is queued.
+    pub async fn reads(&self, did: &Did) -> bool {
+        let client = store::connect(self.database.url(), Some(1)).await.unwrap().client;
+        let queued = "SELECT EXISTS (SELECT FROM job WHERE kind = 'resync' AND key = $1)";
+        client.query_one(queued, &[&did.as_str()]).await.unwrap().get(0)
+    }
+
+    /// Whether anything of a repository is indexed.
+    pub async fn has(&self, did: &str, repository: &str) -> bool {
+        let (did, repository) = (did.parse().unwrap(), repository.parse().unwrap());
+        self.registry.reader.repository_exists(&did, &repository).await.unwrap()
+    }
+
+    /// As a client that is somewhere else.
+    pub async fn get_from(&self, address: &str, path: &str) -> Answer {
+        let client = Client::at(address.parse().unwrap());
+        self.request(Request::builder().uri(path).extension(client).body(Body::empty()).unwrap()).await
     }
 
     async fn apply(&self, change: Change) {
@@ -272,6 +315,13 @@ impl Image {
     /// Of different texts different images come.
     pub fn new(text: &str) -> Self {
         Self::of(text, json!({ "mediaType": ManifestMediaType::OciManifest.as_str() }))
+    }
+
+    /// With these bytes as its layer.
+    pub fn holding(layer: &[u8]) -> Self {
+        let digest = Digest::sha256(layer);
+        let layers = json!([{ "mediaType": "application/vnd.oci.image.layer.v1.tar+gzip", "size": layer.len(), "digest": digest }]);
+        Self { layer: digest, ..Self::of("", json!({ "layers": layers })) }
     }
 
     /// With other fields in the manifest than usual.

@@ -67,6 +67,10 @@ async fn every_way_in_which_a_hold_fails_is_told() {
         (HoldMood::Refuses(403), 403, "DENIED", "private"),
         (HoldMood::Refuses(404), 404, "BLOB_UNKNOWN", "any more"),
         (HoldMood::Refuses(418), 502, "UNKNOWN", "unusable"),
+        (HoldMood::LeadsTo("http://169.254.169.254/latest/meta-data"), 502, "UNKNOWN", "nobody may be sent"),
+        (HoldMood::LeadsTo("http://[fe80::1]/x"), 502, "UNKNOWN", "nobody may be sent"),
+        (HoldMood::LeadsTo("http://user:secret@127.0.0.1/x"), 502, "UNKNOWN", "nobody may be sent"),
+        (HoldMood::LeadsTo("file:///etc/passwd"), 502, "UNKNOWN", "nobody may be sent"),
         (HoldMood::Refuses(500), 503, "UNKNOWN", "since"),
         (HoldMood::Hangs, 503, "UNKNOWN", "since"),
     ] {

@@ -55,6 +55,40 @@ async fn accept_refuses_nothing() {
     }
 }
 
+/// As docker sends them, and containerd: over several lines, in one, with weights.
+#[tokio::test]
+async fn accept_may_come_over_several_lines() {
+    let app = App::start().await;
+    let alice = app.account("alice").await;
+    let image = app.image(&alice, "app", "v1").await;
+    let docker =
+        ["application/vnd.docker.distribution.manifest.v2+json", OCI, "application/vnd.oci.image.index.v1+json"];
+    let containerd = ["application/vnd.docker.distribution.manifest.list.v2+json, */*"];
+    let weighted = ["application/vnd.oci.image.index.v1+json;q=0.5, application/json;q=0", "nonsense;;"];
+    for lines in [&docker[..], &containerd, &weighted, &[]] {
+        let mut request = Request::builder().uri("/v2/alice.test/app/manifests/v1");
+        for line in lines {
+            request = request.header("accept", *line);
+        }
+        let answer = app.request(request.body(Body::empty()).unwrap()).await;
+        assert_eq!((answer.status.as_u16(), answer.header("content-type"), &answer.body), (200, OCI, &image.bytes));
+    }
+}
+
+#[tokio::test]
+async fn a_sha512_digest_is_one() {
+    let app = App::start().await;
+    let alice = app.account("alice").await;
+    app.image(&alice, "app", "v1").await;
+    let (digest, short) = (format!("sha512:{}", "a".repeat(128)), format!("sha512:{}", "a".repeat(64)));
+    app.get(&format!("/v2/alice.test/app/manifests/{digest}")).await.refusal(404, "MANIFEST_UNKNOWN");
+    app.get(&format!("/v2/alice.test/app/blobs/{digest}")).await.refusal(404, "BLOB_UNKNOWN");
+    assert_eq!(app.get(&format!("/v2/alice.test/app/referrers/{digest}")).await.json()["manifests"], json!([]));
+    for endpoint in ["manifests", "blobs", "referrers"] {
+        app.get(&format!("/v2/alice.test/app/{endpoint}/{short}")).await.refusal(400, "DIGEST_INVALID");
+    }
+}
+
 #[tokio::test]
 async fn who_has_it_is_told_so() {
     let app = App::start().await;

@@ -7,9 +7,9 @@ use std::{
 
 use axum::{
     Json, Router,
-    body::Bytes,
+    body::{Body, Bytes},
     extract::{Path, Query, State},
-    http::{StatusCode, Uri},
+    http::{HeaderMap, StatusCode, Uri},
     response::{IntoResponse, Response},
     routing::{any, get},
 };
@@ -29,12 +29,36 @@ pub enum HoldMood {
     Redirects,
     Points,
     SendsBytes,
+    LeadsTo(&'static str),
     Refuses(u16),
+    Hangs,
+}
+
+/// How the store answers that the hold's addresses lead to.
+#[derive(Clone, Copy, Debug, Default)]
+pub enum StoreMood {
+    #[default]
+    Honest,
+    IgnoresRange,
+    /// As many bytes as there should be, the last one another.
+    LastByteWrong,
+    /// So many bytes of it, and the connection closed; the length told is right.
+    BreaksAfter(usize),
+    /// Another number of bytes, and told so.
+    Cuts(usize),
+    /// As [`StoreMood::Cuts`], without a length.
+    CutsInPieces(usize),
+    Refuses(u16),
+    /// Once; then it is honest.
+    RefusesOnce(u16),
     Hangs,
 }
 
 #[derive(Default)]
 pub struct Behaviour {
+    /// The blob that the store has.
+    pub layer: Vec<u8>,
+    pub store: StoreMood,
     /// Handle → DID.
     pub handles: HashMap<String, Did>,
     /// Handles that end like this never get an answer.
@@ -71,7 +95,7 @@ impl Network {
         let router = Router::new()
             .route("/xrpc/{method}", get(xrpc))
             .route("/get-presigned-url", any(presigned))
-            .route("/blobs/{digest}", get(|| async { "bytes" }))
+            .route("/blobs/{digest}", get(stored))
             .route("/{did}", get(document))
             .with_state(network.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
@@ -137,7 +161,7 @@ async fn xrpc(State(network): State<Network>, Path(method): Path<String>, uri: U
         let did = network.with(|state| state.handles.get(handle).cloned());
         return did.map_or_else(|| refusal(400, "InvalidRequest"), |did| Json(json!({ "did": did })).into_response());
     }
-    let is_hold = params.get("cid").is_some_and(|cid| cid.starts_with("sha256:"));
+    let is_hold = params.get("cid").is_some_and(|cid| cid.starts_with("sha"));
     if is_hold {
         return hold_blob(&network, &uri).await;
     }
@@ -190,10 +214,52 @@ async fn hold_blob(network: &Network, uri: &Uri) -> Response {
     let target = network.url.join("/blobs/x?signature=secret").unwrap();
     match network.with(|state| state.hold) {
         HoldMood::Redirects => (StatusCode::TEMPORARY_REDIRECT, [("location", target.as_str())]).into_response(),
+        HoldMood::LeadsTo(url) => (StatusCode::FOUND, [("location", url)]).into_response(),
         HoldMood::Points => Json(json!({ "url": target })).into_response(),
         HoldMood::SendsBytes => format!("the bytes of {uri}").into_response(),
         HoldMood::Refuses(status) => StatusCode::from_u16(status).unwrap().into_response(),
         HoldMood::Hangs => std::future::pending().await,
+    }
+}
+
+async fn stored(State(network): State<Network>, headers: HeaderMap) -> Response {
+    let range = headers.get("range").map_or("whole", |range| range.to_str().unwrap()).to_owned();
+    let (layer, mood) = network.with(|state| {
+        state.log.push(format!("/store {range}"));
+        let mood = state.store;
+        if let StoreMood::RefusesOnce(_) = mood {
+            state.store = StoreMood::Honest;
+        }
+        (state.layer.clone(), mood)
+    });
+    let size = layer.len();
+    match mood {
+        StoreMood::Refuses(status) | StoreMood::RefusesOnce(status) => {
+            StatusCode::from_u16(status).unwrap().into_response()
+        }
+        StoreMood::Hangs => std::future::pending().await,
+        StoreMood::LastByteWrong => {
+            let mut layer = layer;
+            *layer.last_mut().unwrap() ^= 1;
+            layer.into_response()
+        }
+        StoreMood::BreaksAfter(bytes) => {
+            let pieces = [Ok(Bytes::copy_from_slice(&layer[..bytes])), Err(std::io::Error::other("broken"))];
+            ([("content-length", size.to_string())], Body::from_stream(futures::stream::iter(pieces))).into_response()
+        }
+        StoreMood::Cuts(bytes) => [&layer[..], &layer[..]].concat()[..bytes].to_vec().into_response(),
+        StoreMood::CutsInPieces(bytes) => {
+            let cut = [&layer[..], &layer[..]].concat()[..bytes].to_vec();
+            let pieces: Vec<_> = cut.chunks(50_000).map(|piece| Ok::<_, std::io::Error>(piece.to_vec())).collect();
+            Body::from_stream(futures::stream::iter(pieces)).into_response()
+        }
+        StoreMood::Honest if range != "whole" => {
+            let (first, last) = range.strip_prefix("bytes=").unwrap().split_once('-').unwrap();
+            let (first, last): (usize, usize) = (first.parse().unwrap(), last.parse().unwrap());
+            let told = [("content-range", format!("bytes {first}-{last}/{size}"))];
+            (StatusCode::PARTIAL_CONTENT, told, layer[first..=last].to_vec()).into_response()
+        }
+        StoreMood::Honest | StoreMood::IgnoresRange => layer.into_response(),
     }
 }
 

@@ -112,7 +112,7 @@ async fn forged_proofs_are_refused_and_index_nothing() {
     app.network.with(|state| state.forges = true);
     let answer = app.get("/v2/new.test/app/manifests/v1").await;
     assert!(answer.refusal(502, "UNKNOWN").contains("no valid proof"));
-    app.get("/v2/new.test/app/tags/list").await.refusal(404, "NAME_UNKNOWN");
+    assert!(!app.has("did:plc:new", "app").await);
 }
 
 #[tokio::test]
@@ -200,7 +200,7 @@ async fn a_revision_from_the_future_is_refused_and_indexes_nothing() {
     app.network.with(|state| state.rev = Some(Tid::from_micros(now + 600_000_000, 0)));
     let answer = app.get("/v2/new.test/app/manifests/v1").await;
     assert!(answer.refusal(502, "UNKNOWN").contains("no valid proof"));
-    app.get("/v2/new.test/app/tags/list").await.refusal(404, "NAME_UNKNOWN");
+    assert!(!app.has("did:plc:new", "app").await);
 }
 
 #[tokio::test]
@@ -222,4 +222,53 @@ async fn handles_that_stall_hold_up_nobody_s_pull() {
     let message = answer.refusal(503, "UNKNOWN");
     assert!(message.ends_with(".stalls.test cannot be looked up at the moment"), "{message}");
     stalled.shutdown().await;
+}
+
+#[tokio::test]
+async fn the_tags_of_an_owner_who_was_never_read_are_told_when_all_are_known() {
+    let app = App::start().await;
+    let did: Did = "did:plc:new".parse().unwrap();
+    let image = publish(&app, did.as_str(), "new.test", "app", "v1");
+    let answer = app.get("/v2/new.test/app/tags/list").await;
+    assert!(answer.refusal(503, "UNKNOWN").contains("for the first time"));
+    assert_eq!((answer.header("retry-after"), app.reads(&did).await), ("5", true));
+    assert!(!app.reads(&"did:plc:other".parse().unwrap()).await);
+    // As the indexer does it.
+    for (path, record) in [
+        (image.path(), image.record("app", &app.network.hold())),
+        (tag_path("app", "v1"), tag_record(&did, "app", "v1", &image)),
+    ] {
+        app.index(&did, &path, &record).await;
+    }
+    app.read_whole(&did, &[&image.path(), &tag_path("app", "v1")]).await;
+    assert_eq!(app.get("/v2/new.test/app/tags/list").await.json()["tags"], json!(["v1"]));
+    let asked = app.network.asked("listRecords");
+    app.get("/v2/new.test/none/tags/list").await.refusal(404, "NAME_UNKNOWN");
+    assert_eq!(app.network.asked("listRecords"), asked, "all that there is was read");
+}
+
+#[tokio::test]
+async fn an_owner_who_has_no_such_repository_is_not_read() {
+    let app = App::start().await;
+    let did: Did = "did:plc:new".parse().unwrap();
+    publish(&app, did.as_str(), "new.test", "app", "v1");
+    app.get("/v2/new.test/other/tags/list").await.refusal(404, "NAME_UNKNOWN");
+    assert!(!app.reads(&did).await);
+    // What a pull found is not all that there is.
+    assert_eq!(app.get("/v2/new.test/app/manifests/v1").await.status, 200);
+    assert!(app.reads(&did).await);
+}
+
+/// A copy of the PDS that lags behind what was read whole.
+#[tokio::test]
+async fn what_a_complete_reading_did_not_hold_is_gone() {
+    let app = App::start().await;
+    let alice = app.account("alice").await;
+    app.image(&alice, "app", "kept").await;
+    publish(&app, alice.as_str(), "alice.test", "app", "v1");
+    app.read_whole(&alice, &[]).await;
+    app.network.with(|state| state.rev = Some(Tid::from_micros(1_750_000_000_000_000, 0)));
+    let began = Instant::now();
+    app.get("/v2/alice.test/app/manifests/v1").await.refusal(404, "NAME_UNKNOWN");
+    assert!(began.elapsed() < app.registry.config.patience.index, "nobody waits for what the writer refuses");
 }

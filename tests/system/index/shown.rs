@@ -88,7 +88,7 @@ async fn read(reader: Reader, mut shown: Vec<(u32, Facts)>) -> Result<Vec<(u32, 
             let view = reader.repository(&did, &repository).await?.map(|view| {
                 let numbers = [view.manifests, view.tags, view.item.stars].map(|number| number.to_string());
                 let [m, t, s] = numbers.each_ref().map(String::as_str);
-                values(&[m, t, s, &view.item.latest_tag.unwrap_or_default(), &view.item.pulls.to_string()])
+                values(&[m, t, s, &view.item.latest_tag.unwrap_or_default(), &view.item.claimed_pulls.to_string()])
             });
             facts.add(format!("shown {did} {name}"), view.unwrap_or_else(|| values(&[""])));
         }

@@ -50,6 +50,12 @@ pub fn tags(owner: &str, name: &str, tags: &[String]) -> AnyView {
     view! { <ul class="labels" aria-label="Tags">{tags.iter().map(link).collect_view()}</ul> }.into_any()
 }
 
+/// Pulls: those that we served, and what holds claim, which nobody can check.
+pub fn pulls(ours: i64, claimed: i64) -> AnyView {
+    let claimed = (claimed > 0).then(|| view! { ", " {words::count(claimed)} " by its holds’ own count" });
+    view! { {words::count(ours)} " " <span class="muted">"through this index" {claimed}</span> }.into_any()
+}
+
 /// Compressed size.
 pub fn size(bytes: i64) -> AnyView {
     fact("Compressed size", words::size(bytes))

@@ -16,6 +16,10 @@ fn row(item: &RepositoryItem, query: &str) -> impl IntoView + use<> {
     let href = address::repository(owner, &item.name);
     let description = item.description.as_deref().map(format::shown);
     let tag = item.latest_tag.clone();
+    let (pulls, whose) = match item.pulls {
+        0 => (item.claimed_pulls, "By its holds’ own count"),
+        ours => (ours, "Through this index"),
+    };
     view! {
         <li class="row">
             {flag(&item.owner.did)}
@@ -35,8 +39,8 @@ fn row(item: &RepositoryItem, query: &str) -> impl IntoView + use<> {
                     {(item.stars > 0).then(|| view! {
                         <li class="stars">{Icon::Star.draw()} {words::count(item.stars.into())} <span class="hidden">" stars"</span></li>
                     })}
-                    {(item.pulls > 0).then(|| view! {
-                        <li title="As its holds say">{Icon::Pull.draw()} {words::count(item.pulls)} <span class="hidden">" pulls"</span></li>
+                    {(pulls > 0).then(|| view! {
+                        <li title=whose>{Icon::Pull.draw()} {words::count(pulls)} <span class="hidden">" pulls"</span></li>
                     })}
                     {item.updated_at.map(|time| view! { <li>{words::age(time)}</li> })}
                 </ul>

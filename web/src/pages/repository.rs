@@ -253,7 +253,7 @@ fn side(repository: &Repository, chosen: Option<&TagView>) -> AnyView {
             {link}
             {view.hold.as_deref().map(|did| facts::hold(did, repository.hold.as_ref()))}
             {facts::fact("Stars", view! { <span class="stars">{Icon::Star.draw()}</span> " " {words::count(view.item.stars.into())} })}
-            {facts::fact("Pulls", view! { {words::count(view.item.pulls)} " " <span class="muted">"as its holds say"</span> })}
+            {facts::fact("Pulls", facts::pulls(view.item.pulls, view.item.claimed_pulls))}
         </dl>
     }
     .into_any()

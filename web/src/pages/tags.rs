@@ -64,6 +64,7 @@ fn table(repository: &Repository, tags: &[TagView]) -> AnyView {
                     <th scope="col">"Digest"</th>
                     <th scope="col">"Platforms"</th>
                     <th scope="col" class="number">"Size"</th>
+                    <th scope="col" class="number">"Pulls"</th>
                 </tr>
             </thead>
             <tbody>{tags.iter().map(|tag| row(repository, tag)).collect_view()}</tbody>
@@ -94,6 +95,7 @@ fn row(repository: &Repository, tag: &TagView) -> impl IntoView + use<> {
             <td data-label="Size" class="number">
                 {tag.size.map_or_else(|| "–".into_any(), |size| words::size(size).into_any())}
             </td>
+            <td data-label="Pulls" class="number">{words::count(tag.pulls)}</td>
         </tr>
     }
 }

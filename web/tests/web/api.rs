@@ -36,7 +36,7 @@ async fn search_has_its_shape() {
     assert_eq!(keys(&found), ["items", "next", "total"]);
     let item = &found["items"][0];
     assert_eq!(item["owner"], json!({ "did": ALICE, "handle": "alice.test" }));
-    assert_eq!((&item["name"], &item["stars"], &item["pulls"]), (&json!("hello"), &json!(5), &json!(12_345)));
+    assert_eq!((&item["name"], &item["stars"], &item["claimed_pulls"]), (&json!("hello"), &json!(5), &json!(12_345)));
     assert_eq!(item["platforms"], json!(["linux/amd64"]));
     assert!(item["description"].is_string() && item["updated_at"].is_string(), "{item}");
     let nothing = get(&seeded, "/api/v1/search?q=zzzzqqqq").await.json();

@@ -52,3 +52,12 @@ pub(super) fn is_public(ip: IpAddr) -> bool {
         IpAddr::V6(ip) => GLOBAL_UNICAST.contains(&ip) && !SPECIAL_V6.iter().any(|net| net.contains(&ip)),
     }
 }
+
+/// Whether no server of anybody's network is there: link-local (where clouds keep their machines' secrets), multicast,
+/// unspecified; as IPv4 or within IPv6.
+pub(super) fn is_nobodys(ip: IpAddr) -> bool {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => ip.is_link_local() || ip.is_multicast() || ip.is_unspecified() || ip.is_broadcast(),
+        IpAddr::V6(ip) => ip.is_unicast_link_local() || ip.is_multicast() || ip.is_unspecified(),
+    }
+}

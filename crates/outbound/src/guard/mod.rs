@@ -14,7 +14,7 @@ use url::{Host, Url};
 /// |---|---|---|
 /// | scheme | `https`, `wss` | also `http`, `ws` |
 /// | port | 443, and 1024 upwards without the [bad ports](https://fetch.spec.whatwg.org/#port-blocking) | any |
-/// | address | public, see the IANA special-purpose registries | any |
+/// | address | public, see the IANA special-purpose registries | any but link-local, multicast and unspecified ones |
 ///
 /// Credentials in a URL are refused always.
 #[derive(Clone, Copy, Debug)]
@@ -109,6 +109,7 @@ impl Guard {
     }
 
     fn check_address(self, ip: IpAddr) -> Result<(), Blocked> {
-        if self.allow_private_network || (self.is_public)(ip) { Ok(()) } else { Err(Blocked::Address(ip)) }
+        let allowed = if self.allow_private_network { !address::is_nobodys(ip) } else { (self.is_public)(ip) };
+        if allowed { Ok(()) } else { Err(Blocked::Address(ip)) }
     }
 }

@@ -123,3 +123,26 @@ fn names_are_judged_by_their_addresses() {
     assert_eq!(STRICT.filter("x", vec![]), Err(Blocked::NoPublicAddress("x".into())));
     assert_eq!(RELAXED.filter("x", mixed.clone()), Ok(mixed));
 }
+
+/// A private network is one of machines: what is no machine's address, or every machine's own, is not part of it.
+#[test]
+fn a_private_network_has_no_link_local_part() {
+    for host in ["127.0.0.1", "10.1.2.3", "192.168.1.1", "[::1]", "[fd12:3456::1]", "[::ffff:127.0.0.1]"] {
+        assert_eq!(RELAXED.check(&format!("http://{host}/").parse().unwrap()), Ok(()), "{host}");
+    }
+    for host in [
+        "169.254.169.254",
+        "0.0.0.0",
+        "224.0.0.1",
+        "255.255.255.255",
+        "[fe80::1]",
+        "[::]",
+        "[ff02::1]",
+        "[::ffff:a9fe:a9fe]",
+    ] {
+        let result = RELAXED.check(&format!("http://{host}/").parse().unwrap());
+        assert!(matches!(result, Err(Blocked::Address(_))), "{host}: {result:?}");
+    }
+    let addresses = vec!["169.254.169.254".parse().unwrap()];
+    assert_eq!(RELAXED.filter("metadata", addresses), Err(Blocked::NoPublicAddress("metadata".into())));
+}

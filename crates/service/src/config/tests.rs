@@ -15,6 +15,8 @@ struct Cli {
     #[command(flatten)]
     serve: ServeArgs,
     #[command(flatten)]
+    registry: RegistryArgs,
+    #[command(flatten)]
     telemetry: TelemetryArgs,
 }
 
@@ -104,4 +106,15 @@ fn values_that_would_break_later_are_refused_at_once() {
     assert!(refusal(&["--archive-bytes=lots"]).contains("500M or 10G"));
     assert!(refusal(&["--archive-bytes=99999999999T"]).contains("500M or 10G"));
     assert_eq!(parse(&["--archive-bytes=512k"]).archive.archive_bytes, 512 << 10);
+}
+
+#[test]
+fn the_pull_api_redirects_and_is_generous() {
+    let cli = parse(&[]);
+    assert_eq!((cli.registry.blobs, cli.registry.blobs_at_once), (Blobs::Redirect, 256));
+    assert_eq!((cli.registry.requests_per_second, cli.registry.lookups_per_second), (100, 5));
+    assert_eq!((cli.serve.max_connections, cli.serve.drain), (4096, 30));
+    let cli = parse(&["--blobs", "proxy", "--requests-per-second", "0", "--drain", "0"]);
+    assert_eq!((cli.registry.blobs, cli.registry.requests_per_second, cli.serve.drain), (Blobs::Proxy, 0, 0));
+    assert!(refusal(&["--blobs", "copy"]).contains("redirect, proxy"));
 }

@@ -43,6 +43,13 @@ impl Binaries {
         self.bin.join(name)
     }
 
+    /// Whether the server was built to take a `setting=value`.
+    pub(super) fn take(&self, place: &Place, setting: &str) -> bool {
+        let mut command = place.owner.command(self.program("postgres"));
+        command.arg("-D").arg(place.data()).args(["-c", setting, "-C", setting.split('=').next().unwrap_or_default()]);
+        command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+    }
+
     /// The programs in `bin`, if the cluster's owner can run them. `postgres --version` prints
     /// `postgres (PostgreSQL) 15.7 (Debian …)`.
     fn at(bin: PathBuf, owner: Owner) -> Option<Self> {

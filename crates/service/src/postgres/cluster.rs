@@ -146,7 +146,9 @@ async fn start(place: &Place, durability: Durability) -> Result<Child, PostgresE
     let socket_dir = place.socket_dir();
     place.owner.private_dir(&socket_dir)?;
     remove_stale_lock_files(&place.data(), &socket_dir)?;
-    place.owner.private_file(&place.settings(), settings::text(&socket_dir, durability).as_bytes())?;
+    let taken = settings::WAL_COMPRESSION.into_iter().find(|setting| binaries.take(place, setting));
+    let text = settings::text(&socket_dir, durability, taken.unwrap_or_default());
+    place.owner.private_file(&place.settings(), text.as_bytes())?;
     let mut log = OpenOptions::new();
     log.create(true).write(true).truncate(true).mode(0o600).custom_flags(O_NOFOLLOW);
     let log = log.open(place.log()).context("cannot open", &place.log())?;

@@ -17,7 +17,6 @@ lc_messages = 'C'
 log_line_prefix = '%m [%p] %d '
 jit = off
 max_wal_size = '2GB'
-wal_compression = on
 random_page_cost = 1.1
 ";
 
@@ -37,11 +36,14 @@ full_page_writes = off
 autovacuum_naptime = '1h'
 ";
 
+/// How pages in the write-ahead log are compressed: the first of these that the server was built with.
+pub(super) const WAL_COMPRESSION: [&str; 2] = ["wal_compression=lz4", "wal_compression=on"];
+
 /// The text of the settings file. `socket_dir` needs no quoting: [`super::place::Place::socket_dir`] sees to it.
-pub(super) fn text(socket_dir: &Path, durability: Durability) -> String {
+pub(super) fn text(socket_dir: &Path, durability: Durability, wal_compression: &str) -> String {
     let rest = match durability {
         Durability::Durable => DURABLE,
         Durability::Throwaway => THROWAWAY,
     };
-    format!("{COMMON}{rest}unix_socket_directories = '{}'\n", socket_dir.display())
+    format!("{COMMON}{rest}{wal_compression}\nunix_socket_directories = '{}'\n", socket_dir.display())
 }

@@ -1,6 +1,11 @@
+use std::pin::Pin;
+
 use bytes::{BufMut as _, Bytes, BytesMut};
 use futures::{SinkExt as _, pin_mut};
-use tokio_postgres::types::{IsNull, ToSql, Type};
+use tokio_postgres::{
+    CopyInSink,
+    types::{IsNull, ToSql, Type},
+};
 
 use super::Transaction;
 use crate::StoreError;
@@ -11,19 +16,32 @@ pub(crate) struct Table {
     pub columns: &'static [(&'static str, Type)],
 }
 
+impl Table {
+    async fn copy_in(&self, tx: &Transaction<'_>) -> Result<CopyInSink<Bytes>, StoreError> {
+        let columns: Vec<&str> = self.columns.iter().map(|(name, _)| *name).collect();
+        Ok(tx.copy_in(&format!("COPY {} ({}) FROM STDIN BINARY", self.name, columns.join(", "))).await?)
+    }
+}
+
 /// What the binary form begins with: the signature, no flags, no extension
 /// ([format](https://www.postgresql.org/docs/current/sql-copy.html#id-1.9.3.55.9.4)).
 const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 /// Where the number of a row's fields would be.
 const END: i16 = -1;
 /// Rows leave in messages of about so many bytes: each wakes the task that drives the connection.
-const MESSAGE: usize = 256 << 10;
+const MESSAGE: usize = 128 << 10;
 
-/// Rows on their way into a table, in the binary form from the beginning: the server does not wait for it.
+/// Rows that wait for a table, in the binary form from the beginning: the server does not wait for it.
 pub(crate) struct Rows {
     table: &'static Table,
     full: Vec<Bytes>,
     bytes: BytesMut,
+}
+
+/// Rows on their way into a table: the server takes the first while the next are made.
+pub(crate) struct Copying {
+    rows: Rows,
+    sink: Pin<Box<CopyInSink<Bytes>>>,
 }
 
 impl Rows {
@@ -49,14 +67,36 @@ impl Rows {
             return Ok(());
         }
         self.bytes.put_i16(END);
-        let Table { name, columns } = self.table;
-        let columns: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
-        let sink = tx.copy_in(&format!("COPY {name} ({}) FROM STDIN BINARY", columns.join(", "))).await?;
+        let sink = self.table.copy_in(tx).await?;
         pin_mut!(sink);
         for message in self.full.into_iter().chain([self.bytes.freeze()]) {
             sink.feed(message).await?;
         }
         sink.finish().await?;
+        Ok(())
+    }
+}
+
+impl Copying {
+    /// Begins to copy. The connection is this table's until [`Self::finish`].
+    pub async fn into(table: &'static Table, tx: &Transaction<'_>) -> Result<Self, StoreError> {
+        Ok(Self { rows: Rows::new(table), sink: Box::pin(table.copy_in(tx).await?) })
+    }
+
+    /// As [`Rows::push`]; what makes a message leaves.
+    pub async fn push(&mut self, values: &[&(dyn ToSql + Sync)]) -> Result<(), StoreError> {
+        self.rows.push(values)?;
+        for message in self.rows.full.drain(..) {
+            self.sink.feed(message).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until the table has them all.
+    pub async fn finish(mut self) -> Result<(), StoreError> {
+        self.rows.bytes.put_i16(END);
+        self.sink.feed(self.rows.bytes.freeze()).await?;
+        self.sink.as_mut().finish().await?;
         Ok(())
     }
 }

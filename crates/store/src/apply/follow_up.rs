@@ -109,7 +109,9 @@ async fn tell(
     keys.extend(looked.map(|change| format!("did:{}", change.did())));
     let repositories = touched.repositories.iter().chain(touched.stars.keys());
     keys.extend(repositories.map(|(did, name)| format!("repository:{did}/{name}")));
-    keys.extend(touched.holds.iter().map(|hold| format!("hold:{hold}")));
+    keys.extend(touched.holds.iter().chain(&touched.declared_holds).map(|hold| format!("hold:{hold}")));
+    // A hold is named with each push to it; what it declares of itself changes now and then.
+    keys.extend(touched.declared_holds.iter().map(|hold| format!("captain:{hold}")));
     if keys.is_empty() {
         return Ok(());
     }

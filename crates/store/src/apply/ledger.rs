@@ -1,12 +1,11 @@
-//! The ledger: which changes are news, and the newest bytes of every record.
+//! The ledger: which changes are news.
 
 use std::{
     borrow::Cow,
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
 };
 
-use futures::future::try_join;
-use tokio_postgres::types::Type;
+use futures::{FutureExt as _, TryStreamExt as _, future::try_join, stream::FuturesOrdered};
 use types::{
     Change, Cid, Did, DropReason, Origin, Put, RecordId, Tid, Verification,
     records::{DECODER, Record},
@@ -14,28 +13,11 @@ use types::{
 
 use super::{
     Transaction, Verdict,
-    copy::{Rows, Table},
     decide::{Known, News, decide},
+    entries::{Entries, Entry},
     quota::Quotas,
 };
 use crate::{StoreError, records::record_id};
-
-const COLUMNS: &[(&str, Type)] = &[
-    ("did", Type::TEXT),
-    ("collection", Type::TEXT),
-    ("rkey", Type::TEXT),
-    ("rev", Type::TEXT),
-    ("cid", Type::BYTEA),
-    ("state", Type::TEXT),
-    ("decoder", Type::INT4),
-    ("reason", Type::TEXT),
-    ("raw", Type::BYTEA),
-    ("verification", Type::TEXT),
-];
-/// Records that are new go straight into the ledger.
-const RECORD: Table = Table { name: "record", columns: COLUMNS };
-/// The temporary table of the writer's connection, through which others replace what the ledger has of them.
-const INCOMING: Table = Table { name: "incoming", columns: COLUMNS };
 
 /// What a batch wrote into the ledger.
 #[derive(Default)]
@@ -89,6 +71,9 @@ impl<'a> Written<'a> {
     }
 }
 
+/// So many changes are decided on while the server looks up what it has of the next.
+const CHANGES_A_TURN: usize = 400;
+
 /// A change of one record: what the two verbs have in common.
 struct Candidate<'a> {
     /// Its place among the changes.
@@ -111,21 +96,6 @@ impl<'a> Candidate<'a> {
             Change::Snapshot { .. } | Change::Purge { .. } | Change::Look { .. } => None,
         }
     }
-}
-
-/// The ledger's rows that a batch writes.
-#[derive(Default)]
-pub(crate) struct Entries<'a> {
-    whole: BTreeMap<&'a RecordId, Entry<'a>>,
-    /// Only the revision moves.
-    revs: BTreeMap<&'a RecordId, Tid>,
-}
-
-struct Entry<'a> {
-    news: News,
-    put: Option<Cow<'a, Put>>,
-    /// Whether the ledger had a row of it before the batch.
-    is_known: bool,
 }
 
 /// What a record says, if it can be believed.
@@ -158,8 +128,9 @@ fn keep_the_better<'a>(known: &Known, news: &mut News, put: &mut Option<Cow<'a, 
     }
 }
 
-/// Decides on every put and delete in order: what that means for the index, and the ledger's rows to [write](save). Verdicts
-/// are told by the change's place.
+/// Decides on every put and delete in order: what that means for the index, and the ledger's rows to [write](super::entries::save).
+/// Verdicts are told by the change's place. What the ledger has is loaded in turns: one is decided on while the server looks up
+/// the next.
 pub(crate) async fn decide_all<'a>(
     tx: &Transaction<'_>,
     origin: Origin,
@@ -168,62 +139,95 @@ pub(crate) async fn decide_all<'a>(
     mut tell: impl FnMut(usize, Verdict),
 ) -> Result<(Written<'a>, Entries<'a>), StoreError> {
     let candidates: Vec<Candidate<'a>> = changes.iter().enumerate().filter_map(Candidate::of).collect();
-    let mut written = Written { is_reading: origin == Origin::Backfill, ..Written::default() };
-    let mut entries = Entries::default();
     if candidates.is_empty() {
-        return Ok((written, entries));
+        return Ok(Default::default());
     }
-    let (mut known, floors) = try_join(load(tx, &candidates), load_floors(tx, &candidates)).await?;
-    let is_old: HashSet<&RecordId> = known.keys().copied().collect();
-    let is_live = matches!(origin, Origin::Stream | Origin::Hold);
-    for Candidate { at, id, mut news, put } in candidates {
-        let old = known.get(id);
+    let mut seen = HashSet::new();
+    let mut loads = FuturesOrdered::new();
+    for turn in candidates.chunks(CHANGES_A_TURN) {
+        let ids = turn.iter().map(|candidate| candidate.id).filter(|id| seen.insert(*id));
+        loads.push_back(load(tx, ids.collect()).boxed());
+    }
+    let (floors, mut loaded) = try_join(load_floors(tx, &candidates), loads.try_next()).await?;
+    let mut deciding = Deciding::new(origin, floors, quotas);
+    for turn in candidates.chunks(CHANGES_A_TURN) {
+        for (id, known) in loaded.into_iter().flatten() {
+            deciding.old.insert(id);
+            deciding.known.insert(id, known);
+        }
+        for candidate in turn {
+            tell(candidate.at, deciding.decide(candidate));
+        }
+        loaded = loads.try_next().await?;
+    }
+    Ok((deciding.written, deciding.entries))
+}
+
+/// Decisions of a batch, so far.
+struct Deciding<'a, 'q> {
+    origin: Origin,
+    floors: HashMap<String, Tid>,
+    quotas: &'q mut Quotas,
+    /// What the ledger has, or will have.
+    known: HashMap<&'a RecordId, Known>,
+    /// What it had before the batch.
+    old: HashSet<&'a RecordId>,
+    written: Written<'a>,
+    entries: Entries<'a>,
+}
+
+impl<'a, 'q> Deciding<'a, 'q> {
+    fn new(origin: Origin, floors: HashMap<String, Tid>, quotas: &'q mut Quotas) -> Self {
+        let written = Written { is_reading: origin == Origin::Backfill, ..Written::default() };
+        let (known, old, entries) = (HashMap::new(), HashSet::new(), Entries::default());
+        Self { origin, floors, quotas, known, old, written, entries }
+    }
+
+    fn decide(&mut self, candidate: &Candidate<'a>) -> Verdict {
+        let Candidate { id, mut news, put, .. } = *candidate;
+        let old = self.known.get(id);
         let before = old.and_then(|known| known.cid);
         let mut put = put.map(Cow::Borrowed);
-        let mut verdict = decide(old, floors.get(id.did.as_str()).copied(), news, origin, DECODER);
+        let mut verdict = decide(old, self.floors.get(id.did.as_str()).copied(), news, self.origin, DECODER);
         // A repository that is read has its own bounds.
+        let is_live = matches!(self.origin, Origin::Stream | Origin::Hold);
         // The deletion of a known record leaves less than was there.
         let is_written = matches!(verdict, Verdict::Applied | Verdict::Verified) && (put.is_some() || old.is_none());
         let bytes = put.as_ref().map_or(0, |put| put.raw.len());
-        if is_written && is_live && !quotas.take_record(&id.did, old.is_none(), bytes) {
+        if is_written && is_live && !self.quotas.take_record(&id.did, old.is_none(), bytes) {
             verdict = Verdict::Dropped(DropReason::Quota);
         }
         if let (Verdict::Applied, Some(old)) = (verdict, old) {
             keep_the_better(old, &mut news, &mut put);
         }
-        tell(at, verdict);
-        written.note(&id.did, verdict, news, origin);
+        self.written.note(&id.did, verdict, news, self.origin);
         match verdict {
             Verdict::Dropped(_) => {}
             Verdict::Advanced => {
-                if let Some(known) = known.get_mut(id) {
+                if let Some(known) = self.known.get_mut(id) {
                     known.rev = news.rev;
                 }
-                match entries.whole.get_mut(id) {
-                    Some(entry) => entry.news.rev = news.rev,
-                    None => drop(entries.revs.insert(id, news.rev)),
-                }
+                self.entries.advance(id, news.rev);
             }
             Verdict::Applied | Verdict::Verified => {
                 let News { rev, cid, verification } = news;
-                known.insert(id, Known { rev, cid, decoder: DECODER, verification, raw: None });
-                written.contents.entry(id.clone()).or_insert((before, None)).1 = news.cid;
+                self.known.insert(id, Known { rev, cid, decoder: DECODER, verification, raw: None });
+                self.written.contents.entry(id.clone()).or_insert((before, None)).1 = news.cid;
                 if verdict == Verdict::Applied {
-                    written.projected.insert(id.clone(), put.as_ref().and_then(readable));
+                    self.written.projected.insert(id.clone(), put.as_ref().and_then(readable));
                 }
-                entries.whole.insert(id, Entry { news, put, is_known: is_old.contains(id) });
-                entries.revs.remove(id);
+                self.entries.replace(id, Entry { news, put, is_known: self.old.contains(id) });
             }
         }
+        verdict
     }
-    Ok((written, entries))
 }
 
-async fn load<'a>(
-    tx: &Transaction<'_>,
-    candidates: &[Candidate<'a>],
-) -> Result<HashMap<&'a RecordId, Known>, StoreError> {
-    let ids: BTreeSet<&'a RecordId> = candidates.iter().map(|candidate| candidate.id).collect();
+async fn load<'a>(tx: &Transaction<'_>, ids: Vec<&'a RecordId>) -> Result<HashMap<&'a RecordId, Known>, StoreError> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let ids: HashSet<&'a RecordId> = ids.into_iter().collect();
     let dids: Vec<&str> = ids.iter().map(|id| id.did.as_str()).collect();
     let collections: Vec<&str> = ids.iter().map(|id| id.collection.as_str()).collect();
     let rkeys: Vec<&str> = ids.iter().map(|id| id.rkey.as_str()).collect();
@@ -258,75 +262,4 @@ async fn load_floors(tx: &Transaction<'_>, candidates: &[Candidate<'_>]) -> Resu
     let rows =
         tx.query("SELECT did, floor_rev FROM actor WHERE did = ANY($1) AND floor_rev IS NOT NULL", &[&dids]).await?;
     rows.iter().map(|row| Ok((row.get("did"), row.get::<_, &str>("floor_rev").parse()?))).collect()
-}
-
-/// Why a record counts for nothing.
-fn reason(put: &Put) -> Option<String> {
-    if put.verification == Verification::Mismatch {
-        return Some(format!("mismatch: what came does not hash to {}", put.cid));
-    }
-    put.record.as_ref().err().map(|refusal| refusal.to_string().replace('\0', "\u{fffd}"))
-}
-
-async fn save_revs(tx: &Transaction<'_>, revs: &BTreeMap<&RecordId, Tid>) -> Result<(), StoreError> {
-    if revs.is_empty() {
-        return Ok(());
-    }
-    let dids: Vec<&str> = revs.keys().map(|id| id.did.as_str()).collect();
-    let collections: Vec<&str> = revs.keys().map(|id| id.collection.as_str()).collect();
-    let rkeys: Vec<&str> = revs.keys().map(|id| id.rkey.as_str()).collect();
-    let revs: Vec<String> = revs.values().map(Tid::to_string).collect();
-    tx.execute(
-        "UPDATE record r SET rev = k.rev FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) k (did, collection, rkey, rev)
-         WHERE (r.did, r.collection, r.rkey) = (k.did, k.collection, k.rkey)",
-        &[&dids, &collections, &rkeys, &revs],
-    )
-    .await?;
-    Ok(())
-}
-
-/// Writes what [`decide_all`] found.
-pub(crate) async fn save(tx: &Transaction<'_>, entries: &Entries<'_>) -> Result<(), StoreError> {
-    let (mut new, mut moved) = (Rows::new(&RECORD), Rows::new(&INCOMING));
-    let mut moves = false;
-    for (id, entry) in &entries.whole {
-        moves |= entry.is_known;
-        push(if entry.is_known { &mut moved } else { &mut new }, id, entry)?;
-    }
-    new.copy(tx).await?;
-    if moves {
-        moved.copy(tx).await?;
-        tx.execute(
-            "UPDATE record r
-             SET rev = i.rev, cid = i.cid, state = i.state, decoder = i.decoder, reason = i.reason, raw = i.raw,
-                 verification = i.verification
-             FROM incoming i WHERE (r.did, r.collection, r.rkey) = (i.did, i.collection, i.rkey)",
-            &[],
-        )
-        .await?;
-    }
-    save_revs(tx, &entries.revs).await
-}
-
-/// Adds a row of the ledger.
-fn push(rows: &mut Rows, id: &RecordId, Entry { news, put, .. }: &Entry<'_>) -> Result<(), StoreError> {
-    let put = put.as_deref();
-    let reason = put.and_then(reason);
-    let state = match (put, &reason) {
-        (None, _) => "deleted",
-        (Some(_), Some(_)) => "invalid",
-        (Some(_), None) => "ok",
-    };
-    rows.push(&[
-        &id.did.as_str(),
-        &id.collection.as_str(),
-        &id.rkey.as_str(),
-        &news.rev.to_string(),
-        &news.cid.map(Cid::to_bytes),
-        &state,
-        &DECODER,
-        &reason,
-        &put.map(|put| &*put.raw),
-        &news.verification.map(Verification::as_str),
-    ])
 }

@@ -7,6 +7,7 @@
 mod actors;
 mod copy;
 mod decide;
+mod entries;
 pub(crate) mod fingerprint;
 mod follow_up;
 mod holds;

@@ -4,7 +4,7 @@ use futures::future::try_join;
 use types::{Batch, Change, DropReason, Origin, Reject, records::Refusal};
 
 use super::{
-    Applied, Transaction, Verdict, actors, fingerprint, follow_up, ledger, projection, purge, quota::Quotas,
+    Applied, Transaction, Verdict, actors, entries, fingerprint, follow_up, ledger, projection, purge, quota::Quotas,
     repository, snapshot,
 };
 use crate::{StoreError, crash};
@@ -61,7 +61,7 @@ pub(super) async fn write(
     let tell = |at: usize, verdict: Verdict| verdicts[at] = verdict.as_str();
     let (mut written, entries) = ledger::decide_all(tx, origin, changes, quotas, tell).await?;
     // Where two things are joined, the server works on one while we make ready the other.
-    let ((), mut rows) = try_join(ledger::save(tx, &entries), projection::rows(&written)).await?;
+    let ((), mut rows) = try_join(entries::save(tx, &entries), projection::rows(&written)).await?;
     crash::point("after-ledger");
     let mut sweeps = false;
     for change in changes {

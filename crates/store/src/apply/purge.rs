@@ -49,6 +49,8 @@ pub(crate) async fn forget(tx: &Transaction<'_>, changes: &[Change], touched: &T
         "DELETE FROM inbox WHERE did = ANY($1)",
         "DELETE FROM quota WHERE did = ANY($1)",
         "DELETE FROM unread WHERE did = ANY($1)",
+        "DELETE FROM pull_count WHERE did = ANY($1)",
+        "DELETE FROM pull_day WHERE did = ANY($1)",
         "DELETE FROM job WHERE kind = 'manifest' AND split_part(key, '/', 1) = ANY($1)",
     ] {
         tx.execute(statement, &[&purged]).await?;

@@ -6,7 +6,7 @@ use std::{
 /// A power of two. Keys that share a slot cost each other a look into Postgres now and then, and nothing else.
 const SLOTS: usize = 1 << 16;
 
-/// What may change, as the change log names it (`did:…`, `repository:…`, `hold:…`, `manifest:…`).
+/// What may change, as the change log names it (`did:…`, `repository:…`, `hold:…`, `captain:…`, `manifest:…`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Key(u16);
 

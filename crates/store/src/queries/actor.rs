@@ -1,6 +1,6 @@
 use sea_orm::FromQueryResult;
 use serde::Serialize;
-use types::{Did, Handle};
+use types::{Did, Handle, Tid};
 
 use super::{Owner, Reader, RepositoryItem};
 use crate::StoreError;
@@ -58,6 +58,21 @@ impl Reader {
             vec![handle.as_str().into()],
         )
         .await
+    }
+
+    /// The revision at which all that an account has was read, or removed for good: what is older and not in the index is gone.
+    /// `None` for an account that was never read whole.
+    ///
+    /// # Errors
+    /// When Postgres refuses, or is not there.
+    pub async fn floor(&self, did: &Did) -> Result<Option<Tid>, StoreError> {
+        #[derive(FromQueryResult)]
+        struct Row {
+            floor_rev: Option<String>,
+        }
+        let row: Option<Row> =
+            self.one("SELECT floor_rev FROM actor WHERE did = $1", vec![did.as_str().into()]).await?;
+        Ok(row.and_then(|row| row.floor_rev).map(|rev| rev.parse()).transpose()?)
     }
 
     /// How many repositories an account stars.

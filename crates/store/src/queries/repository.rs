@@ -38,8 +38,10 @@ pub struct RepositoryItem {
     pub description: Option<String>,
     /// How many accounts star it.
     pub stars: i32,
-    /// Pulls, by the claims of the holds that its manifests name.
+    /// Pulls through us: an index and its images once, bots not at all.
     pub pulls: i64,
+    /// Pulls by the claims of the holds that its manifests name, which nobody can check.
+    pub claimed_pulls: i64,
     /// `os/architecture[/variant]` of the latest manifest.
     pub platforms: Texts,
     /// The newest push or tag, by the owner's clock.
@@ -89,10 +91,11 @@ pub struct RepositoryView {
 pub(super) const ITEM: &str = "
     r.did, CASE WHEN a.handle_checked_at > now() - interval '24 hours' THEN a.handle END AS handle,
     r.name, r.summary AS description, r.stars, r.updated_at, r.latest_tag, r.pullable, r.avatar_cid,
+    coalesce((SELECT p.pulls FROM pull_count p WHERE p.did = r.did AND p.repository = r.name AND p.tag = ''), 0) AS pulls,
     -- A hold's claim counts only while a manifest of the repository names that hold.
     (SELECT coalesce(sum(s.pulls), 0)::bigint FROM hold_stats s
      WHERE s.owner = r.did AND s.repository = r.name
-       AND EXISTS (SELECT FROM manifest m WHERE m.did = r.did AND m.repository = r.name AND m.hold = s.did)) AS pulls,
+       AND EXISTS (SELECT FROM manifest m WHERE m.did = r.did AND m.repository = r.name AND m.hold = s.did)) AS claimed_pulls,
     (SELECT coalesce(jsonb_agg(DISTINCT platform), '[]') FROM (
         SELECT concat_ws('/', p.os, p.architecture, p.variant) AS platform
         FROM manifest m JOIN platform p ON p.did = m.did AND p.rkey = m.rkey

@@ -21,6 +21,8 @@ pub struct TagView {
     pub platforms: Texts,
     /// When it was moved last, by the owner's clock.
     pub updated_at: Option<DateTime<Utc>>,
+    /// Pulls through us by this tag.
+    pub pulls: i64,
     /// The key of the tag's record.
     #[serde(skip)]
     pub rkey: String,
@@ -72,6 +74,8 @@ const TAGS: &str = "
               ORDER BY about, updated_at DESC NULLS LAST, tag DESC LIMIT {PAGE})
      SELECT t.tag, t.rkey, t.updated_at, coalesce(m.digest, t.manifest_digest) AS digest, m.kind,
             {SIZE} AS size,
+            coalesce((SELECT c.pulls FROM pull_count c
+                      WHERE c.did = t.did AND c.repository = $2 AND c.tag = t.tag), 0) AS pulls,
             (SELECT coalesce(jsonb_agg(DISTINCT platform), '[]') FROM (
                 SELECT concat_ws('/', p.os, p.architecture, p.variant) AS platform FROM platform p
                 WHERE p.did = m.did AND p.rkey = m.rkey AND p.os IS NOT NULL

@@ -114,7 +114,7 @@ async fn a_hold_counts_only_what_it_may_say() {
         ])
         .await;
     let found = index.reader.repository(&ALICE.parse().unwrap(), &"app".parse().unwrap()).await.unwrap().unwrap();
-    assert_eq!(found.item.pulls, 7);
+    assert_eq!(found.item.claimed_pulls, 7);
     let hold = "did:web:hold.example".parse().unwrap();
     let claimed = index.reader.hold(&hold).await.unwrap().unwrap();
     assert_eq!((claimed.owner.as_deref(), claimed.captain), (Some(BOB), false));

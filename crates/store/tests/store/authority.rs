@@ -124,10 +124,10 @@ async fn what_a_hold_says_counts_only_while_a_manifest_names_it() {
     let mut moved = manifest("app", 1);
     moved["holdDid"] = json!("did:web:elsewhere.example");
     let before = shown(&index).await;
-    assert_eq!((&before[0]["pulls"], &before[1]["critical"]), (&json!(7), &json!(1)));
+    assert_eq!((&before[0]["claimed_pulls"], &before[1]["critical"]), (&json!(7), &json!(1)));
     index.apply(vec![put(3, id(ALICE, Collection::Manifest, "m"), &moved)]).await;
     let after = shown(&index).await;
-    assert_eq!((&after[0]["pulls"], &after[1]), (&json!(0), &Value::Null));
+    assert_eq!((&after[0]["claimed_pulls"], &after[1]), (&json!(0), &Value::Null));
     // In whatever order they come.
     index.apply(vec![put(4, id(ALICE, Collection::Manifest, "m"), &manifest("app", 1))]).await;
     assert_eq!(shown(&index).await[1], before[1]);

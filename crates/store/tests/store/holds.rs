@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use types::Collection;
 
-use crate::harness::{ALICE, Index, id, manifest, put};
+use crate::harness::{ALICE, Index, delete, id, manifest, put};
 
 fn name(n: u8) -> String {
     format!("did:web:hold{n}.example")
@@ -68,4 +68,37 @@ async fn the_hold_in_charge_is_the_last_of_three_and_a_circle_ends() {
     assert_eq!(in_charge(&index, 5).await, (name(5), true));
     index.apply(vec![put(3, id(&name(5), Collection::Captain, "self"), &captain(Some(4)))]).await;
     assert_eq!((in_charge(&index, 5).await, in_charge(&index, 4).await), ((name(4), true), (name(5), true)));
+}
+
+#[tokio::test]
+async fn a_declaration_that_comes_changes_or_goes_is_told_under_the_hold_it_speaks_of() {
+    let mut index = Index::new().await;
+    let legacy = json!({"endpoint": "https://hold1.example", "owner": ALICE, "public": true});
+    let declared = id(ALICE, Collection::LegacyHold, "hold1.example");
+    let own = id(&name(1), Collection::Captain, "self");
+    let told = "SELECT count(*) FROM change_log
+                WHERE seq > $1 AND ARRAY['captain:did:web:hold1.example', 'hold:did:web:hold1.example'] <@ keys";
+    let last = "SELECT coalesce(max(seq), 0) FROM change_log";
+    let changes = [
+        put(1, declared.clone(), &legacy),
+        delete(2, declared),
+        put(3, own.clone(), &captain(None)),
+        put(4, own.clone(), &captain(Some(2))),
+        delete(5, own),
+    ];
+    for change in changes {
+        let what = format!("{change:?}");
+        let before = index.count(last).await;
+        index.apply(vec![change]).await;
+        let told: i64 = index.client.query_one(told, &[&before]).await.unwrap().get(0);
+        assert_eq!(told, 1, "{what}");
+    }
+    let before = index.count(last).await;
+    index.apply(vec![put(6, id(ALICE, Collection::Manifest, "m"), &on(1))]).await;
+    let keys = "SELECT string_agg(key, ' ') FROM change_log, unnest(keys) key WHERE seq > $1";
+    let keys: String = index.client.query_one(keys, &[&before]).await.unwrap().get(0);
+    assert!(
+        keys.contains("hold:did:web:hold1.example") && !keys.contains("captain:"),
+        "a push changes no declaration: {keys}"
+    );
 }

@@ -16,6 +16,7 @@ mod history;
 mod holds;
 mod jobs;
 mod locks;
+mod pulls;
 mod purge;
 mod queries;
 mod quota;

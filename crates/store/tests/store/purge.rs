@@ -78,6 +78,8 @@ async fn a_purged_account_is_as_one_that_was_never_seen() {
         purged.apply(vec![change]).await;
     }
     purged.writer.apply(Batch { rejects: vec![reject()], ..Batch::new(Origin::Stream) }).await.unwrap();
+    let pulled = [((BOB.to_owned(), "mine".to_owned(), "latest".to_owned()), 1)];
+    store::pulls::add(&purged.client, &pulled.into()).await.unwrap();
     let seed = format!(
         "UPDATE actor SET handle = 'bob.test', pds = 'https://pds.example' WHERE did = '{BOB}';
          INSERT INTO manifest_bytes (digest, config_digest, bytes) VALUES ('{}', 'c', ''), ('{}', 'c', '')",

@@ -37,6 +37,8 @@ pub(crate) struct Touched {
     pub holds: BTreeSet<String>,
     /// Those of them that somebody else than the hold names.
     pub named_holds: BTreeSet<String>,
+    /// Holds of which a declaration changed, came or went.
+    pub declared_holds: BTreeSet<String>,
     /// Who took over from which hold.
     pub successors: BTreeMap<String, String>,
 }
@@ -151,6 +153,7 @@ async fn remove(
             "tag" => "RETURNING t.did, t.repository, t.rkey, t.tag, t.manifest_rkey, t.manifest_digest, t.updated_at",
             "page" => "RETURNING t.did, t.repository",
             "star" => "RETURNING t.did, t.owner, t.repository",
+            "hold" => "RETURNING t.hold",
             _ => "",
         };
         let only = if *table == "hold" { format!("AND t.collection = '{collection}'") } else { String::new() };
@@ -161,6 +164,10 @@ async fn remove(
         for row in tx.query(&statement, &[&dids, &rkeys]).await? {
             if *table == "star" {
                 moves.stars.removed(row.get(0), row.get(1), row.get(2));
+                continue;
+            }
+            if *table == "hold" {
+                touched.declared_holds.insert(row.get(0));
                 continue;
             }
             let repository: (String, String) = (row.get(0), row.get(1));
@@ -204,6 +211,7 @@ fn note(id: &RecordId, record: &Record, touched: &mut Touched, moves: &mut Moves
         Record::Hold(hold) => {
             touched.actors.insert(hold.owner.as_str().to_owned());
             touched.holds.insert(hold.hold.as_str().to_owned());
+            touched.declared_holds.insert(hold.hold.as_str().to_owned());
             if !hold.captain {
                 name_hold(Some(&hold.hold), touched);
             }
