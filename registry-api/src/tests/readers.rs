@@ -85,6 +85,8 @@ pub async fn session(
         "com.atproto.server.createSession" => create_session(&network, &body).await,
         "com.atproto.server.refreshSession" => {
             let token = bearer(&headers);
+            // Long enough that those who come together find it under way.
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
             network.with(|state| {
                 let generations = &mut state.readers.generations;
                 let found = generations.iter_mut().find(|(did, n)| token == format!("refresh-{did}-{n}"));
