@@ -22,6 +22,7 @@ mod m20261121_000010_readings;
 mod m20261121_000011_inbox;
 mod m20261121_000012_plans;
 mod m20261121_000013_mends;
+mod m20261121_000014_sign_ins;
 mod m20261121_000017_pulls;
 
 use sea_orm_migration::MigrationTrait;
@@ -47,6 +48,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000011_inbox::Migration),
             Box::new(m20261121_000012_plans::Migration),
             Box::new(m20261121_000013_mends::Migration),
+            Box::new(m20261121_000014_sign_ins::Migration),
             Box::new(m20261121_000017_pulls::Migration),
         ]
     }

@@ -19,7 +19,7 @@ use crate::{
     located::Search,
     manifests,
     names::Name,
-    owners,
+    owners, private,
     proxied::{self, Blob},
     routes::{Conditions, DIGEST},
 };
@@ -62,7 +62,8 @@ pub(crate) async fn serve(
             format!("the record of {name} does not say which hold has {digest}"),
         ));
     };
-    let search = Search { registry, hold: &hold, account: &account, digest, since };
+    let asker = private::Asker { claims: conditions.claims.as_deref(), name };
+    let search = Search { registry, hold: &hold, account: &account, digest, since, asker };
     if registry.config.blobs == Blobs::Proxy {
         let asked = Blob { hold: &hold, digest, size: u64::try_from(blob.size).unwrap_or_default() };
         return Box::pin(proxied::serve(registry, conditions, &asked, &search)).await;
@@ -72,7 +73,7 @@ pub(crate) async fn serve(
     let headers = HeaderMap::from_iter([
         (LOCATION, HeaderValue::from_str(url.as_str()).map_err(|_| unusable())?),
         (DIGEST, digest_value(digest)?),
-        // The address is good for minutes.
+        // The address is good for minutes, and a private one for its reader alone.
         (CACHE_CONTROL, HeaderValue::from_static("no-store")),
     ]);
     Ok((StatusCode::TEMPORARY_REDIRECT, headers).into_response())

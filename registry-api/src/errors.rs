@@ -29,7 +29,7 @@ pub enum Code {
     HeadersTooLarge,
     TooManyRequests,
     Unauthorized,
-    SignInUnavailable,
+    SignInRefused,
     Denied,
     ReadOnly,
     EndpointUnknown,
@@ -53,7 +53,7 @@ impl Code {
         Self::HeadersTooLarge,
         Self::TooManyRequests,
         Self::Unauthorized,
-        Self::SignInUnavailable,
+        Self::SignInRefused,
         Self::Denied,
         Self::ReadOnly,
         Self::EndpointUnknown,
@@ -85,8 +85,8 @@ impl Code {
             }
             Self::TooManyRequests => ("TOOMANYREQUESTS", StatusCode::TOO_MANY_REQUESTS, "too many requests: slow down"),
             Self::Unauthorized => ("UNAUTHORIZED", StatusCode::UNAUTHORIZED, "a token is needed"),
-            Self::SignInUnavailable => ("DENIED", StatusCode::UNAUTHORIZED, "signing in is not possible yet"),
-            Self::Denied => ("DENIED", StatusCode::FORBIDDEN, "the hold does not serve this to anyone"),
+            Self::SignInRefused => ("UNAUTHORIZED", StatusCode::UNAUTHORIZED, "the name or the password is wrong"),
+            Self::Denied => ("DENIED", StatusCode::FORBIDDEN, "the hold does not serve this to you"),
             Self::ReadOnly => ("UNSUPPORTED", StatusCode::METHOD_NOT_ALLOWED, "this registry is read-only"),
             Self::EndpointUnknown => ("UNSUPPORTED", StatusCode::NOT_FOUND, "no such endpoint"),
             Self::Upstream => ("UNKNOWN", StatusCode::BAD_GATEWAY, "another server sent what cannot be used"),
@@ -114,8 +114,10 @@ impl Code {
                 "wait as long as `Retry-After` says; operators: `--requests-per-second`, `--lookups-per-second`"
             }
             Self::Unauthorized => "get a token where `WWW-Authenticate` says; clients do so by themselves",
-            Self::SignInUnavailable => "pull what is public without signing in",
-            Self::Denied => "ask the hold's owner to be let in",
+            Self::SignInRefused => {
+                "sign in with your full handle or DID and an app password, which your account's settings make"
+            }
+            Self::Denied => "ask the hold's owner for `blob:read`, then pull again",
             Self::ReadOnly => "push to atcr.io",
             Self::EndpointUnknown => "see the distribution specification for what can be asked",
             Self::Upstream => "tell whose server the message names; what it sent is never passed on",

@@ -1,5 +1,5 @@
 use chrono::Utc;
-use outbound::{HoldError, HoldTarget, OutboundError};
+use outbound::{Caller, HoldError, HoldTarget, OutboundError};
 use store::{observe, queries::HoldView};
 use types::{Did, Digest};
 use url::Url;
@@ -65,18 +65,30 @@ impl Hold {
         self.view.as_ref().is_some_and(|view| view.public == Some(true))
     }
 
+    /// Whether who may say so says that not everyone may.
+    pub fn is_private(&self) -> bool {
+        self.view.as_ref().is_some_and(|view| view.public == Some(false))
+    }
+
     /// The hold says where its bytes are, and they cannot be had there.
     pub fn bytes_are_away(&self) -> OciError {
         let message = format!("the bytes of the hold {} cannot be reached at the moment: try again later", self.name);
         OciError::new(Code::Unavailable, message)
     }
 
-    /// Where a client finds a blob.
-    pub async fn locate(&self, registry: &Registry, account: &Account, digest: &Digest) -> Result<Url> {
+    /// Where a caller finds a blob; `None` when the hold does not serve it to this one.
+    pub async fn ask(
+        &self,
+        registry: &Registry,
+        target: &HoldTarget,
+        caller: Caller<'_>,
+        account: &Account,
+        digest: &Digest,
+    ) -> Result<Option<Url>> {
         if !registry.breakers.admits(&self.name) {
             return Err(self.is_down());
         }
-        let asking = Box::pin(registry.holds.locate_blob(&self.target, &account.did, digest));
+        let asking = Box::pin(registry.holds.locate_blob_for(caller, target, &account.did, digest));
         let located = match tokio::time::timeout(registry.config.patience.hold, asking).await {
             Ok(located) => located,
             Err(_) => return Err(self.down(registry, None).await),
@@ -87,9 +99,9 @@ impl Hold {
         match located {
             Ok(url) => {
                 self.up(registry).await;
-                Ok(url)
+                Ok(Some(url))
             }
-            Err(HoldError::Denied(_)) => Err(self.denied()),
+            Err(HoldError::Denied(_)) => Ok(None),
             Err(HoldError::NotFound(_)) => {
                 let message = format!("the hold {} does not have {digest} any more", self.name);
                 Err(OciError::new(Code::BlobUnknown, message))
@@ -105,14 +117,6 @@ impl Hold {
                 Err(OciError::new(Code::Upstream, message).because(&error))
             }
         }
-    }
-
-    fn denied(&self) -> OciError {
-        let message = format!(
-            "the hold {} is private and serves its members only; signing in comes with a later version of this registry",
-            self.name
-        );
-        OciError::new(Code::Denied, message)
     }
 
     /// Notes that the hold does not answer (`None`: not in time), and says so, with since when.

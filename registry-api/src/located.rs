@@ -3,11 +3,19 @@
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, NaiveDateTime, Utc};
+use outbound::Caller;
 use store::freshness::{Cache, Key, Moment};
 use types::{Did, Digest};
 use url::Url;
 
-use crate::{Registry, errors::Result, flights::Together, holds::Hold, owners::Account};
+use crate::{
+    Registry,
+    errors::Result,
+    flights::Together,
+    holds::Hold,
+    owners::Account,
+    private::{self, Asker},
+};
 
 /// The most addresses that are remembered.
 pub(crate) const LOCATED: u64 = 20_000;
@@ -23,7 +31,7 @@ type Asked = (String, Did, Digest);
 /// The addresses that were found.
 pub(crate) struct Locations {
     known: Cache<Asked, (Url, Instant)>,
-    under_way: Together<Asked, Url>,
+    under_way: Together<Asked, Option<Url>>,
 }
 
 /// Where the bytes are.
@@ -31,6 +39,8 @@ pub(crate) struct Place {
     pub url: Url,
     /// It was not asked for now, and may have become stale.
     pub is_remembered: bool,
+    /// It is for whoever asks.
+    pub is_public: bool,
 }
 
 impl Locations {
@@ -47,6 +57,7 @@ pub(crate) struct Search<'a> {
     pub digest: &'a Digest,
     /// A moment before the hold was read.
     pub since: Moment,
+    pub asker: Asker<'a>,
 }
 
 impl Search<'_> {
@@ -57,24 +68,36 @@ impl Search<'_> {
             return self.ask().await;
         }
         match known.get(&self.asked()).filter(|(_, until)| Instant::now() < *until) {
-            Some((url, _)) => Ok(Place { url, is_remembered: true }),
+            Some((url, _)) => Ok(Place { url, is_remembered: true, is_public: true }),
             None => self.ask().await,
         }
     }
 
-    /// Where it is now. Those who ask for the same of a public hold ask once.
+    /// Where it is now: for anyone, or for this reader. What a reader alone may have is remembered nowhere.
     pub async fn ask(&self) -> Result<Place> {
-        let locating = Box::pin(self.hold.locate(self.registry, self.account, self.digest));
-        let Some(did) = self.hold.did().filter(|_| self.hold.is_public()) else {
-            return Ok(Place { url: locating.await?, is_remembered: false });
-        };
+        let found = if self.hold.is_private() { None } else { self.ask_for_anyone().await? };
+        if let Some(url) = found {
+            return Ok(Place { url, is_remembered: false, is_public: self.hold.is_public() });
+        }
+        // Boxed, as all that is rare and large.
+        let asking = private::locate(self.registry, self.hold, self.account, self.digest, &self.asker);
+        Ok(Place { url: Box::pin(asking).await?, is_remembered: false, is_public: false })
+    }
+
+    /// `None` when the hold does not serve it to anyone. Those who ask for the same of a public hold ask once.
+    async fn ask_for_anyone(&self) -> Result<Option<Url>> {
+        let (hold, account) = (self.hold, self.account);
+        let asking = Box::pin(hold.ask(self.registry, &hold.target, Caller::Nobody, account, self.digest));
+        let Some(did) = hold.did().filter(|_| hold.is_public()) else { return asking.await };
         let Locations { known, under_way } = &self.registry.locations;
-        let url = under_way.run(self.asked(), locating).await?;
-        if let Some(life) = remembered_for(&url, Utc::now()) {
+        let found = under_way.run(self.asked(), asking).await?;
+        if let Some(url) = &found
+            && let Some(life) = remembered_for(url, Utc::now())
+        {
             let keys = vec![Key::of(&format!("captain:{did}")), Key::of(&format!("did:{did}"))];
             known.put(self.asked(), (url.clone(), Instant::now() + life), self.since, keys);
         }
-        Ok(Place { url, is_remembered: false })
+        Ok(found)
     }
 
     fn asked(&self) -> Asked {

@@ -22,6 +22,13 @@ pub const METRICS: &[Metric] = &[
         help: "Look-ups at a PDS of what the index lacks",
     },
     Metric {
+        name: "crowsnest_sign_ins_total",
+        kind: MetricKind::Counter,
+        unit: Unit::Count,
+        labels: &["result"],
+        help: "Sign-ins for private holds: new, believed for some minutes, or the code with which they were refused",
+    },
+    Metric {
         name: "crowsnest_proxied_blobs_total",
         kind: MetricKind::Counter,
         unit: Unit::Count,
@@ -48,6 +55,9 @@ pub fn begin() {
         for result in ANSWERS.into_iter().chain(Code::ALL.into_iter().map(|code| code.row().0)) {
             counter!("crowsnest_pulls_total", "kind" => kind, "result" => result).increment(0);
         }
+    }
+    for result in ["new", "believed"] {
+        counter!("crowsnest_sign_ins_total", "result" => result).increment(0);
     }
     for result in ["found", "absent"] {
         counter!("crowsnest_read_through_total", "result" => result).increment(0);

@@ -16,9 +16,11 @@ use crate::{
     located::{LOCATED, Locations},
     manifests::Ready,
     measure,
+    private::{Crews, ServiceTokens},
     proxied::Proxied,
     pulls::Pulls,
     read_through::ReadThrough,
+    sign_in::{SignIns, sessions},
     tokens::{KeyError, Tokens},
     writes::Writes,
 };
@@ -33,6 +35,9 @@ pub struct Registry {
     pub(crate) holds: HoldClient,
     pub(crate) breakers: Breakers,
     pub(crate) tokens: Tokens,
+    pub(crate) sign_ins: SignIns,
+    pub(crate) service_tokens: ServiceTokens,
+    pub(crate) crews: Crews,
     pub(crate) limits: Limiters,
     pub(crate) read_through: ReadThrough,
     /// Manifest bytes that are being fetched, by account and digest.
@@ -80,7 +85,7 @@ impl Registry {
         let writes = Arc::new(Writes::new(config.database_url.clone(), config.generation));
         let pulls = Arc::new(Pulls::new());
         tokio::spawn(pulls.clone().keep(writes.clone(), following.clone()));
-        Ok(Arc::new(Self {
+        let registry = Arc::new(Self {
             ready: Cache::new(freshness.clone(), READY_BYTES, |name: &String, ready: &Arc<Ready>| {
                 u32::try_from(name.len() + ready.size()).unwrap_or(u32::MAX)
             }),
@@ -94,12 +99,17 @@ impl Registry {
             holds: HoldClient::new(outbound.clone()),
             breakers: Breakers::new(config.patience.hold_pause),
             tokens: Tokens::open(&config.public_url, config.token_key.as_deref())?,
+            sign_ins: SignIns::new(),
+            service_tokens: ServiceTokens::new(),
+            crews: Crews::new(),
             limits: Limiters::new(&config.limits),
             read_through: ReadThrough::new(),
             contents: Flights::new(),
             outbound,
             resolver,
             config,
-        }))
+        });
+        tokio::spawn(sessions::sweep(Arc::downgrade(&registry)));
+        Ok(registry)
     }
 }

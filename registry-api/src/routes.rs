@@ -19,7 +19,8 @@ use crate::{
     errors::{Code, OciError, Result},
     limits, manifests, mirror,
     names::{self, Asked},
-    referrers, tags, tokens,
+    referrers, tags,
+    tokens::{self, Claims},
 };
 
 /// The digest of what is served, or would be.
@@ -31,6 +32,8 @@ pub(crate) struct Conditions<'a> {
     pub head: bool,
     /// The request's headers.
     pub headers: &'a HeaderMap,
+    /// What the token says that came with it.
+    pub claims: Option<Arc<Claims>>,
     /// Who asks.
     pub client: Client,
 }
@@ -79,8 +82,8 @@ async fn serve(
         Err(error) => return error.into_response(),
     };
     let client = client.map_or(Client::LOCAL, |Extension(client)| client);
-    let conditions = Conditions { head: method == Method::HEAD, headers: &headers, client };
-    let answer = answer(&registry, &conditions, query, &asked).await;
+    let conditions = Conditions { head: method == Method::HEAD, headers: &headers, client, claims: None };
+    let answer = answer(&registry, conditions, query, &asked).await;
     count(&asked, &answer);
     answer.into_response()
 }
@@ -88,23 +91,23 @@ async fn serve(
 /// `/v2/`: clients learn here, and only here, how to come by a token (moby #50896), so it is never open.
 fn ping(registry: &Registry, headers: &HeaderMap) -> Result<Json<serde_json::Value>> {
     match bearer(registry, headers, None)? {
-        true => Ok(Json(serde_json::json!({}))),
-        false => {
+        Some(_) => Ok(Json(serde_json::json!({}))),
+        None => {
             let message = "a token is needed, which anyone gets: see WWW-Authenticate";
             Err(OciError::new(Code::Unauthorized, message).with_challenge(registry.tokens.challenge(None)))
         }
     }
 }
 
-async fn answer(registry: &Registry, conditions: &Conditions<'_>, query: &str, asked: &Asked) -> Result<Response> {
-    match asked {
+async fn answer(registry: &Registry, conditions: Conditions<'_>, query: &str, asked: &Asked) -> Result<Response> {
+    let scope = match asked {
         Asked::Manifest(name, _) | Asked::Blob(name, _) | Asked::Tags(name) | Asked::Referrers(name, _) => {
-            bearer(registry, conditions.headers, Some(&format!("repository:{name}:pull")))?;
+            tokens::pull_scope(name)
         }
-        Asked::Catalog => {
-            bearer(registry, conditions.headers, Some("registry:catalog:*"))?;
-        }
-    }
+        Asked::Catalog => "registry:catalog:*".to_owned(),
+    };
+    let claims = bearer(registry, conditions.headers, Some(&scope))?;
+    let conditions = &Conditions { claims, ..conditions };
     match asked {
         Asked::Manifest(name, reference) => manifests::serve(registry, conditions, name, reference).await,
         Asked::Blob(name, digest) => blobs::serve(registry, conditions, name, digest).await,
@@ -114,16 +117,16 @@ async fn answer(registry: &Registry, conditions: &Conditions<'_>, query: &str, a
     }
 }
 
-/// Whether a good token came. None is fine for what is public; a bad one is refused with the way to a new one.
-fn bearer(registry: &Registry, headers: &HeaderMap, scope: Option<&str>) -> Result<bool> {
-    let Some(value) = headers.get(AUTHORIZATION) else { return Ok(false) };
+/// What a good token says, if one came. None is fine for what is public; a bad one is refused with the way to a new one.
+fn bearer(registry: &Registry, headers: &HeaderMap, scope: Option<&str>) -> Result<Option<Arc<Claims>>> {
+    let Some(value) = headers.get(AUTHORIZATION) else { return Ok(None) };
     let refused = |why: String| OciError::new(Code::Unauthorized, why).with_challenge(registry.tokens.challenge(scope));
     let text = value.to_str().unwrap_or_default();
     let token = match text.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
         _ => return Err(refused("only bearer tokens are taken here: see WWW-Authenticate".to_owned())),
     };
-    registry.tokens.verify(token).map(|_| true).map_err(|error| refused(error.to_string()))
+    registry.tokens.verify(token).map(Some).map_err(|error| refused(error.to_string()))
 }
 
 async fn no_token() -> impl IntoResponse {

@@ -1,7 +1,4 @@
-use atrium_crypto::{
-    keypair::{Did as _, Secp256k1Keypair},
-    verify::verify_signature,
-};
+use atrium_crypto::keypair::{Did as _, Secp256k1Keypair};
 use data_encoding::BASE32_NOPAD;
 use sha2::{Digest as _, Sha256};
 use types::Did;
@@ -50,10 +47,6 @@ impl Keys {
         Ok(self.keypair(did)?.did())
     }
 
-    pub(crate) fn verify(&self, did: &Did, message: &[u8], signature: &[u8]) -> Result<()> {
-        Ok(verify_signature(&self.did_key(did)?, message, signature)?)
-    }
-
     /// A secret for one server's tokens and presigned URLs.
     pub(crate) fn mac(&self, purpose: &str, message: &[u8]) -> [u8; 32] {
         hmac_sha256(&self.derive("mac", purpose), message)
@@ -75,6 +68,8 @@ fn hmac_sha256(key: &[u8; 32], message: &[u8]) -> [u8; 32] {
 
 #[cfg(test)]
 mod tests {
+    use atrium_crypto::verify::verify_signature;
+
     use super::{Keys, hmac_sha256};
 
     /// RFC 4231, test case 2, with its key zero-padded (which HMAC does itself).
@@ -95,7 +90,7 @@ mod tests {
         assert_eq!(Keys::new(1).did_plc("alice.test").unwrap(), did);
         assert_ne!(Keys::new(2).did_plc("alice.test").unwrap(), did);
         let signature = Keys::new(1).sign(&did, b"x").unwrap();
-        Keys::new(1).verify(&did, b"x", &signature).unwrap();
-        Keys::new(2).verify(&did, b"x", &signature).unwrap_err();
+        verify_signature(&Keys::new(1).did_key(&did).unwrap(), b"x", &signature).unwrap();
+        verify_signature(&Keys::new(2).did_key(&did).unwrap(), b"x", &signature).unwrap_err();
     }
 }

@@ -167,8 +167,23 @@ impl Outbound {
     ) -> Result<Fetched, OutboundError> {
         let body = serde_json::to_vec(document).map_err(|error| OutboundError::malformed(url, error))?;
         let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+        self.send_once(Method::POST, url, headers, body.into(), limits).await
+    }
+
+    /// Sends something secret, and reads the answer. Redirects are not followed: it is for this server alone.
+    ///
+    /// # Errors
+    /// As [`Outbound::get`].
+    pub(crate) async fn send_once(
+        &self,
+        method: Method,
+        url: &Url,
+        headers: HeaderMap,
+        body: Bytes,
+        limits: Limits,
+    ) -> Result<Fetched, OutboundError> {
         within(url, limits, async {
-            let response = self.send(Method::POST, url, headers, body.into()).await?;
+            let response = self.send(method, url, headers, body).await?;
             Streamed::new(response, url.clone(), limits).fetched().await
         })
         .await

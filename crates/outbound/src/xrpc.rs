@@ -1,5 +1,7 @@
 //! XRPC over HTTP ([XRPC](https://atproto.com/specs/xrpc)).
 
+use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
+use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 use crate::OutboundError;
@@ -31,4 +33,12 @@ pub(crate) fn refusal(error: &OutboundError) -> Option<(&str, &str)> {
         OutboundError::Status { error: Some(name), message, .. } => Some((name, message)),
         _ => None,
     }
+}
+
+/// `Authorization: Bearer`, marked so that nobody shows it.
+pub(crate) fn bearer(url: &Url, token: &SecretString) -> Result<HeaderMap, OutboundError> {
+    let value = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret()));
+    let mut value = value.map_err(|_| OutboundError::malformed(url, "its token is no header text"))?;
+    value.set_sensitive(true);
+    Ok(HeaderMap::from_iter([(AUTHORIZATION, value)]))
 }

@@ -4,7 +4,8 @@
 //! transaction a batch), [`cursors`], [`sources`] and [`gaps`] (how far sources were read, how they stand, what they lack),
 //! [`jobs`], [`backfill`] and [`inbox`] (what is left to do, and what others found), [`observe`] (what the network told us),
 //! [`archive`] (events as they came), [`records`] and [`queries`] (rows become views), [`fingerprint`] (two digests that say
-//! whether two indexes are equal), [`freshness`] (whether what was read is still so), [`gauges`] (what an operator watches).
+//! whether two indexes are equal), [`freshness`] (whether what was read is still so), [`sign_ins`] (sessions of readers, sealed),
+//! [`gauges`] (what an operator watches).
 //!
 //! Writes go through tokio-postgres (COPY, set-based merges), reads through SeaORM.
 
@@ -28,6 +29,7 @@ mod prepare;
 pub mod pulls;
 pub mod queries;
 pub mod records;
+pub mod sign_ins;
 pub mod signatures;
 pub mod sources;
 

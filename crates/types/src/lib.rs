@@ -1,8 +1,8 @@
 //! The nouns of crowsnest, parsed once into types that cannot be wrong. No I/O.
 //!
 //! In data-flow order: [`names`] (who and what), [`Cid`] and [`Digest`] (content addresses), [`records`] (what people
-//! publish, every generation folded into one shape), [`oci`] (what the bytes behind them say), [`Change`] (what the store is
-//! asked to do).
+//! publish, every generation folded into one shape), [`oci`] (what the bytes behind them say), [`permission`] (who may read
+//! a hold's blobs), [`Change`] (what the store is asked to do).
 
 mod arrival;
 mod change;
@@ -11,6 +11,7 @@ mod digest;
 mod media_type;
 pub mod names;
 pub mod oci;
+pub mod permission;
 pub mod records;
 
 pub use arrival::{Arrival, Form, UnknownForm};

@@ -79,8 +79,11 @@ pub(crate) async fn serve(
 ) -> Result<Response> {
     let etag = format!("\"{}\"", blob.digest);
     if manifests::is_known(conditions.headers, blob.digest.as_str()) {
-        let headers =
-            HeaderMap::from_iter([(ETAG, text(&etag)?), (DIGEST, text(blob.digest.as_str())?), caching(blob)]);
+        let headers = HeaderMap::from_iter([
+            (ETAG, text(&etag)?),
+            (DIGEST, text(blob.digest.as_str())?),
+            caching(blob.hold.is_public()),
+        ]);
         return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
     }
     let (from, to, status) = match wanted(conditions.headers, &etag, blob.size) {
@@ -98,7 +101,7 @@ pub(crate) async fn serve(
     // Of what is small all is read, so that it can be checked.
     let ranged = (from > 0 || to < blob.size) && blob.size > SMALL;
     let asked = if ranged { Some((from, to)) } else { None };
-    let source = open(registry, blob, asked, search).await?;
+    let (source, is_public) = open(registry, blob, asked, search).await?;
     let is_whole = source.status != StatusCode::PARTIAL_CONTENT;
     let body = if blob.size <= SMALL {
         let passage = Passage::new(source, 0, blob.size, Some(blob.digest.check()), permit);
@@ -117,7 +120,7 @@ pub(crate) async fn serve(
         (ACCEPT_RANGES, HeaderValue::from_static("bytes")),
         (DIGEST, text(blob.digest.as_str())?),
         (ETAG, text(&etag)?),
-        caching(blob),
+        caching(is_public),
     ]);
     if status == StatusCode::PARTIAL_CONTENT {
         headers.insert(CONTENT_RANGE, text(&format!("bytes {from}-{}/{}", to - 1, blob.size))?);
@@ -125,20 +128,22 @@ pub(crate) async fn serve(
     Ok((status, headers, body).into_response())
 }
 
-/// Asks for the bytes. An address that was remembered may have gone stale: then once more, for a new one.
+/// Asks for the bytes, and tells whether anyone may have them. An address that was remembered may have gone stale: then once
+/// more, for a new one.
 async fn open(
     registry: &Registry,
     blob: &Blob<'_>,
     asked: Option<(u64, u64)>,
     search: &Search<'_>,
-) -> Result<Streamed> {
-    let first = search.place().await?;
-    let mut source = ask(registry, blob, asked, &first.url).await?;
-    if first.is_remembered && matches!(source.status.as_u16(), 400 | 401 | 403 | 404 | 410) {
-        source = ask(registry, blob, asked, &search.ask().await?.url).await?;
+) -> Result<(Streamed, bool)> {
+    let mut place = search.place().await?;
+    let mut source = ask(registry, blob, asked, &place.url).await?;
+    if place.is_remembered && matches!(source.status.as_u16(), 400 | 401 | 403 | 404 | 410) {
+        place = search.ask().await?;
+        source = ask(registry, blob, asked, &place.url).await?;
     }
     blob.examine(&source, asked)?;
-    Ok(source.with_floor(FLOOR))
+    Ok((source.with_floor(FLOOR), place.is_public))
 }
 
 async fn ask(registry: &Registry, blob: &Blob<'_>, asked: Option<(u64, u64)>, url: &Url) -> Result<Streamed> {
@@ -248,8 +253,8 @@ impl Told {
 }
 
 /// A digest names the same bytes for ever; but what is not for everyone is kept by nobody.
-fn caching(blob: &Blob<'_>) -> (axum::http::HeaderName, HeaderValue) {
-    let caching = if blob.hold.is_public() { "public, max-age=31536000, immutable" } else { "private, no-store" };
+fn caching(is_public: bool) -> (axum::http::HeaderName, HeaderValue) {
+    let caching = if is_public { "public, max-age=31536000, immutable" } else { "private, no-store" };
     (CACHE_CONTROL, HeaderValue::from_static(caching))
 }
 

@@ -18,6 +18,7 @@ use outbound::{Outbound, OutboundConfig, Resolver, ResolverConfig};
 use serde_json::{Value, json};
 use service::{client::Client, config::Blobs, postgres::testing::TestDatabase};
 use store::{Writer, archive, freshness, inbox, observe};
+use tempfile::TempDir;
 use tokio::{
     sync::Mutex,
     task::{AbortHandle, spawn},
@@ -37,6 +38,8 @@ pub struct App {
     indexing: AbortHandle,
     clock: AtomicU64,
     database: TestDatabase,
+    /// Where the token key is.
+    _folder: TempDir,
 }
 
 /// An answer, read to its end.
@@ -75,6 +78,7 @@ impl App {
         let database = TestDatabase::create().await.unwrap();
         let generation = store::prepare(database.url()).await.unwrap();
         let network = Network::start().await;
+        let folder = tempfile::tempdir().unwrap();
         let outbound = Outbound::new(&OutboundConfig {
             allow_private_network: true,
             contact: "https://crowsnest.test/about".into(),
@@ -89,7 +93,7 @@ impl App {
             public_url: "http://127.0.0.1:5000".parse().unwrap(),
             database_url: database.url().to_owned(),
             generation,
-            token_key: None,
+            token_key: Some(folder.path().join("token.key")),
             blobs: Blobs::Redirect,
             limits: Limits::NONE,
             blobs_at_once: 4,
@@ -106,7 +110,12 @@ impl App {
         let writer = Writer::try_acquire(database.url(), generation).await.unwrap().unwrap();
         let writer = Arc::new(Mutex::new(writer));
         let indexing = spawn(empty_inbox(writer.clone())).abort_handle();
-        Self { network, registry, writer, indexing, clock: AtomicU64::new(1), database }
+        Self { network, registry, writer, indexing, clock: AtomicU64::new(1), database, _folder: folder }
+    }
+
+    /// A connection of a test's own.
+    pub async fn client(&self) -> store::Connection {
+        store::connect(self.database.url(), Some(1)).await.unwrap()
     }
 
     /// From here on nothing that is left in the inbox is indexed.

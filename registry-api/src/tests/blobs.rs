@@ -63,8 +63,8 @@ async fn every_way_in_which_a_hold_fails_is_told() {
     let (app, path) = app().await;
     let hold = app.network.hold();
     for (mood, status, code, text) in [
-        (HoldMood::Refuses(401), 403, "DENIED", "private"),
-        (HoldMood::Refuses(403), 403, "DENIED", "private"),
+        (HoldMood::Refuses(401), 401, "UNAUTHORIZED", "private"),
+        (HoldMood::Refuses(403), 401, "UNAUTHORIZED", "private"),
         (HoldMood::Refuses(404), 404, "BLOB_UNKNOWN", "any more"),
         (HoldMood::Refuses(418), 502, "UNKNOWN", "unusable"),
         (HoldMood::LeadsTo("http://169.254.169.254/latest/meta-data"), 502, "UNKNOWN", "nobody may be sent"),
@@ -112,7 +112,7 @@ async fn an_old_hold_is_asked_the_old_way_and_told_nobody_s_name() {
     let path = format!("/v2/alice.test/app/blobs/{}", image.layer);
     assert!(app.get(&path).await.header("location").contains("/blobs/old?signature=secret"));
     app.network.with(|state| state.hold = HoldMood::Refuses(403));
-    app.get(&path).await.refusal(403, "DENIED");
+    app.get(&path).await.refusal(401, "UNAUTHORIZED");
     assert_eq!(app.network.asked("getBlob"), 0);
 }
 

@@ -12,30 +12,43 @@ use tracing::{
     subscriber::DefaultGuard,
 };
 
-/// The warnings of this thread, one a line.
-#[derive(Clone, Default)]
-pub struct Log(Arc<Mutex<String>>);
+/// What this thread logs, one a line.
+#[derive(Clone)]
+pub struct Log {
+    text: Arc<Mutex<String>>,
+    /// The least that is heard.
+    level: Level,
+}
 
 impl Log {
-    /// Listens until the guard is dropped.
+    /// Listens to warnings until the guard is dropped.
     pub fn listen() -> (Self, DefaultGuard) {
-        let log = Self::default();
+        Self::at(Level::WARN)
+    }
+
+    /// Listens to everything, libraries too.
+    pub fn listen_to_all() -> (Self, DefaultGuard) {
+        Self::at(Level::TRACE)
+    }
+
+    fn at(level: Level) -> (Self, DefaultGuard) {
+        let log = Self { text: Arc::default(), level };
         let guard = tracing::subscriber::set_default(log.clone());
         (log, guard)
     }
 
     pub fn text(&self) -> String {
-        self.0.lock().unwrap().clone()
+        self.text.lock().unwrap().clone()
     }
 }
 
 impl Subscriber for Log {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        *metadata.level() == Level::WARN
+        *metadata.level() <= self.level
     }
 
     fn event(&self, event: &Event<'_>) {
-        let mut text = self.0.lock().unwrap();
+        let mut text = self.text.lock().unwrap();
         event.record(&mut Fields(&mut text));
         text.push('\n');
     }

@@ -10,6 +10,7 @@ use axum::{
     body::{Body, Bytes},
     extract::{Path, Query, State},
     http::{HeaderMap, StatusCode, Uri},
+    middleware::from_fn_with_state,
     response::{IntoResponse, Response},
     routing::{any, get},
 };
@@ -17,7 +18,7 @@ use serde_json::{Value, json};
 use types::{Cid, Did, Tid};
 use url::Url;
 
-use super::repo;
+use super::{readers, repo};
 
 /// The seed of the key with which every account signs.
 pub const SEED: u8 = 1;
@@ -29,6 +30,8 @@ pub enum HoldMood {
     Redirects,
     Points,
     SendsBytes,
+    /// Wants a service token of one of `admitted`.
+    Private,
     LeadsTo(&'static str),
     Refuses(u16),
     Hangs,
@@ -78,6 +81,10 @@ pub struct Behaviour {
     pub rev: Option<Tid>,
     /// Every request, as path and query.
     pub log: Vec<String>,
+    /// Every request, whole.
+    pub seen: Vec<readers::Seen>,
+    /// What the PDS and the hold know of readers.
+    pub readers: readers::Readers,
 }
 
 /// The network, as long as the test's runtime lives.
@@ -93,10 +100,12 @@ impl Network {
         let url: Url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
         let network = Self { url, state: Arc::default() };
         let router = Router::new()
-            .route("/xrpc/{method}", get(xrpc))
+            .route("/xrpc/{method}", get(xrpc).post(readers::session))
+            .route("/.well-known/did.json", get(readers::hold_document))
             .route("/get-presigned-url", any(presigned))
             .route("/blobs/{digest}", get(stored))
             .route("/{did}", get(document))
+            .layer(from_fn_with_state(network.clone(), readers::note))
             .with_state(network.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
         network
@@ -132,7 +141,7 @@ impl Network {
 
 type Params = Query<HashMap<String, String>>;
 
-fn refusal(status: u16, error: &str) -> Response {
+pub fn refusal(status: u16, error: &str) -> Response {
     (StatusCode::from_u16(status).unwrap(), Json(json!({ "error": error, "message": "" }))).into_response()
 }
 
@@ -151,7 +160,13 @@ async fn document(State(network): State<Network>, Path(did): Path<String>) -> Re
     .into_response()
 }
 
-async fn xrpc(State(network): State<Network>, Path(method): Path<String>, uri: Uri, Query(params): Params) -> Response {
+async fn xrpc(
+    State(network): State<Network>,
+    Path(method): Path<String>,
+    uri: Uri,
+    headers: HeaderMap,
+    Query(params): Params,
+) -> Response {
     network.with(|state| state.log.push(uri.to_string()));
     if method == "com.atproto.identity.resolveHandle" {
         let handle = &params["handle"];
@@ -163,7 +178,7 @@ async fn xrpc(State(network): State<Network>, Path(method): Path<String>, uri: U
     }
     let is_hold = params.get("cid").is_some_and(|cid| cid.starts_with("sha"));
     if is_hold {
-        return hold_blob(&network, &uri).await;
+        return hold_blob(&network, &uri, &headers).await;
     }
     let (down, refuses) = network.with(|state| (state.pds_down, state.pds_refuses));
     match (down, refuses) {
@@ -178,6 +193,14 @@ async fn xrpc(State(network): State<Network>, Path(method): Path<String>, uri: U
         }
         "com.atproto.sync.getRecord" => record(&network, &params).await,
         "com.atproto.repo.listRecords" => list(&network, &params),
+        "com.atproto.repo.getRecord" => {
+            let (did, path): (Did, _) =
+                (params["repo"].parse().unwrap(), format!("{}/{}", params["collection"], params["rkey"]));
+            let record = network.with(|state| state.records.get(&did).and_then(|records| records.get(&path).cloned()));
+            let entry = record.map(|record| Json(json!({ "uri": format!("at://{did}/{path}"), "value": record })));
+            entry.map_or_else(|| refusal(400, "RecordNotFound"), IntoResponse::into_response)
+        }
+        "com.atproto.server.getServiceAuth" => readers::service_auth(&network, &headers, &params),
         _ => refusal(501, "MethodNotImplemented"),
     }
 }
@@ -210,13 +233,17 @@ fn list(network: &Network, params: &HashMap<String, String>) -> Response {
     Json(json!({ "records": entries.get(from..=from).unwrap_or_default(), "cursor": cursor })).into_response()
 }
 
-async fn hold_blob(network: &Network, uri: &Uri) -> Response {
+async fn hold_blob(network: &Network, uri: &Uri, headers: &HeaderMap) -> Response {
     let target = network.url.join("/blobs/x?signature=secret").unwrap();
     match network.with(|state| state.hold) {
         HoldMood::Redirects => (StatusCode::TEMPORARY_REDIRECT, [("location", target.as_str())]).into_response(),
         HoldMood::LeadsTo(url) => (StatusCode::FOUND, [("location", url)]).into_response(),
         HoldMood::Points => Json(json!({ "url": target })).into_response(),
         HoldMood::SendsBytes => format!("the bytes of {uri}").into_response(),
+        HoldMood::Private => match readers::admits(network, headers) {
+            Ok(()) => (StatusCode::TEMPORARY_REDIRECT, [("location", target.as_str())]).into_response(),
+            Err(refusal) => refusal,
+        },
         HoldMood::Refuses(status) => StatusCode::from_u16(status).unwrap().into_response(),
         HoldMood::Hangs => std::future::pending().await,
     }
@@ -263,11 +290,15 @@ async fn stored(State(network): State<Network>, headers: HeaderMap) -> Response 
     }
 }
 
-/// The old API's answer; the DID that it is told must be nobody's.
+/// The old API's answer. A private one wants to hear somebody's DID; no other may hear any.
 async fn presigned(State(network): State<Network>, body: Bytes) -> Response {
     let asked: Value = serde_json::from_slice(&body).unwrap();
-    assert_eq!(asked["did"], "");
     network.with(|state| state.log.push(format!("/get-presigned-url {}", asked["digest"])));
+    let is_private = network.with(|state| matches!(state.hold, HoldMood::Private));
+    assert!(is_private || asked["did"] == "", "{asked}");
+    if is_private && asked["did"] == "" {
+        return StatusCode::FORBIDDEN.into_response();
+    }
     match network.with(|state| state.hold) {
         HoldMood::Refuses(status) => StatusCode::from_u16(status).unwrap().into_response(),
         _ => Json(json!({ "url": network.url.join("/blobs/old?signature=secret").unwrap() })).into_response(),

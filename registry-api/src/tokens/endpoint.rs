@@ -1,79 +1,88 @@
 use std::sync::Arc;
 
 use axum::{
-    Json,
+    Extension, Json,
     extract::{RawForm, RawQuery, State},
-    http::{
-        HeaderMap,
-        header::{AUTHORIZATION, CACHE_CONTROL},
-    },
+    http::{HeaderMap, header::CACHE_CONTROL},
     response::{IntoResponse, Response},
 };
-use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use chrono::DateTime;
 use serde_json::json;
+use service::client::Client;
 use url::form_urlencoded;
 
 use super::{Access, LIFETIME};
 use crate::{
     Registry,
     errors::{Code, OciError, Result},
+    sign_in::{self, Credentials, SignedIn},
 };
 
 /// Of more scopes than this no client has need in one token.
 const MAX_SCOPES: usize = 16;
 
-/// `GET /auth/token?service=&scope=`: `scope` may come several times, or hold several, joined by spaces.
+/// Who asks, where the server tells it.
+type From = Option<Extension<Client>>;
+
+/// `GET /auth/token?service=&scope=`: `scope` may come several times, or hold several, joined by spaces. Who signs in sends
+/// name and password as `Basic`.
 pub(crate) async fn by_query(
     State(registry): State<Arc<Registry>>,
+    from: From,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Result<Response> {
     let parameters = parameters(query.unwrap_or_default().as_bytes());
-    if has_credentials(&headers) {
-        return Err(no_sign_in());
-    }
-    Ok(issue(&registry, &parameters))
+    answer(&registry, from, Credentials::of_header(&headers)?, &parameters).await
 }
 
 /// `POST /auth/token`, the OAuth 2 form that containerd tries first.
 pub(crate) async fn by_form(
     State(registry): State<Arc<Registry>>,
+    from: From,
     headers: HeaderMap,
     RawForm(form): RawForm,
 ) -> Result<Response> {
     let parameters = parameters(&form);
-    let secret = |name: &str| matches!(name, "username" | "password" | "refresh_token");
-    if has_credentials(&headers) || parameters.iter().any(|(name, value)| secret(name) && !value.is_empty()) {
-        return Err(no_sign_in());
+    let value = |wanted: &str| {
+        let found = parameters.iter().find(|(name, _)| name == wanted);
+        found.map(|(_, value)| value.as_str()).unwrap_or_default()
+    };
+    if value("grant_type") == "refresh_token" || !value("refresh_token").is_empty() {
+        let message = "this registry gives no refresh tokens: sign in with your handle and an app password";
+        return Err(OciError::new(Code::SignInRefused, message));
     }
-    Ok(issue(&registry, &parameters))
+    let credentials = match Credentials::of_header(&headers)? {
+        Some(credentials) => Some(credentials),
+        None => Credentials::of_form(value("username"), value("password"))?,
+    };
+    answer(&registry, from, credentials, &parameters).await
 }
 
 fn parameters(encoded: &[u8]) -> Vec<(String, String)> {
     form_urlencoded::parse(encoded).into_owned().collect()
 }
 
-/// A token for nobody, given to somebody, would let a client believe that it is signed in.
-fn no_sign_in() -> OciError {
-    OciError::new(
-        Code::SignInUnavailable,
-        "signing in, which private holds ask for, is not possible here yet: log out, and pull public images without \
-         credentials",
-    )
+async fn answer(
+    registry: &Registry,
+    from: From,
+    credentials: Option<Credentials>,
+    parameters: &[(String, String)],
+) -> Result<Response> {
+    let reader = match credentials {
+        Some(credentials) => {
+            let client = from.map_or(Client::LOCAL, |Extension(client)| client);
+            // Boxed, as all that leaves the machine.
+            Some(Box::pin(sign_in::sign_in(registry, &credentials, client)).await?)
+        }
+        None => None,
+    };
+    Ok(issue(registry, reader.as_ref(), parameters))
 }
 
-/// Some clients send a `Basic` without name and password for nobody.
-fn has_credentials(headers: &HeaderMap) -> bool {
-    let Some(value) = headers.get(AUTHORIZATION) else { return false };
-    let basic = value.to_str().ok().and_then(|text| text.strip_prefix("Basic "));
-    let decoded = basic.and_then(|text| BASE64.decode(text.trim()).ok());
-    !decoded.is_some_and(|decoded| decoded.is_empty() || decoded == b":")
-}
-
-fn issue(registry: &Registry, parameters: &[(String, String)]) -> Response {
+fn issue(registry: &Registry, reader: Option<&SignedIn>, parameters: &[(String, String)]) -> Response {
     let scopes = parameters.iter().filter(|(name, _)| name == "scope").flat_map(|(_, scopes)| scopes.split(' '));
-    let (token, claims) = registry.tokens.anonymous(scopes.filter_map(granted).take(MAX_SCOPES).collect());
+    let (token, claims) = registry.tokens.issue(reader, scopes.filter_map(granted).take(MAX_SCOPES).collect());
     let issued_at = DateTime::from_timestamp(claims.iat, 0).unwrap_or_default().to_rfc3339();
     let body =
         json!({ "token": token, "access_token": token, "expires_in": LIFETIME.as_secs(), "issued_at": issued_at });

@@ -11,13 +11,17 @@ use std::{path::Path, sync::Arc, time::Duration};
 use axum::http::HeaderValue;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use chrono::Utc;
+use hkdf::Hkdf;
 use moka::sync::Cache;
 use p256::ecdsa::{
     Signature, SigningKey, VerifyingKey,
     signature::{Signer as _, Verifier as _},
 };
 use serde::{Deserialize, Serialize};
+use sha2::Sha256;
 use url::Url;
+
+use crate::{names::Name, sign_in::SignedIn};
 
 pub(crate) use endpoint::{by_form, by_query};
 pub use key::KeyError;
@@ -49,8 +53,29 @@ pub(crate) struct Claims {
     pub sub: String,
     pub iat: i64,
     pub exp: i64,
+    /// Of who signed in: the id of the session, a dot, and the token's own part.
     pub jti: String,
     pub access: Vec<Access>,
+}
+
+impl Claims {
+    /// Who signed in, and where the session is; `None` for nobody.
+    pub fn signed_in(&self) -> Option<SignedIn> {
+        let session = self.jti.split_once('.')?.0.parse().ok()?;
+        Some(SignedIn { did: self.sub.parse().ok()?, session })
+    }
+
+    /// Whether images of this name may be pulled with it.
+    pub fn may_pull(&self, name: &Name) -> bool {
+        let name = name.to_string();
+        let pulls = |access: &Access| access.actions.iter().any(|action| action == "pull");
+        self.access.iter().any(|access| access.r#type == "repository" && access.name == name && pulls(access))
+    }
+}
+
+/// The scope of pulling images of a name.
+pub(crate) fn pull_scope(name: &Name) -> String {
+    format!("repository:{name}:pull")
 }
 
 /// What a token opens.
@@ -98,24 +123,45 @@ impl Tokens {
     /// The challenge of a 401: where a token is to be had, and for what.
     pub fn challenge(&self, scope: Option<&str>) -> HeaderValue {
         let scope = scope.map(|scope| format!(",scope=\"{scope}\"")).unwrap_or_default();
-        let text = format!("Bearer realm=\"{}\",service=\"{}\"{scope}", self.realm, self.service);
+        self.challenge_with(&scope)
+    }
+
+    /// The challenge to a token that does not open what was asked
+    /// ([RFC 6750](https://www.rfc-editor.org/rfc/rfc6750#section-3.1)).
+    pub fn challenge_of_scope(&self, scope: &str) -> HeaderValue {
+        self.challenge_with(&format!(",scope=\"{scope}\",error=\"insufficient_scope\""))
+    }
+
+    fn challenge_with(&self, rest: &str) -> HeaderValue {
+        let text = format!("Bearer realm=\"{}\",service=\"{}\"{rest}", self.realm, self.service);
         // A public URL that parsed is ASCII, and names are by their grammars.
         HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("Bearer"))
     }
 
-    /// A token for nobody in particular: it opens what is open to everyone.
-    pub fn anonymous(&self, access: Vec<Access>) -> (String, Claims) {
+    /// A token for who signed in, or for nobody in particular: that one opens what is open to everyone.
+    pub fn issue(&self, reader: Option<&SignedIn>, access: Vec<Access>) -> (String, Claims) {
         let now = Utc::now().timestamp();
+        let own = hex::encode(rand::random::<[u8; 16]>());
         let claims = Claims {
             iss: self.service.clone(),
             aud: self.service.clone(),
-            sub: String::new(),
+            sub: reader.map(|reader| reader.did.to_string()).unwrap_or_default(),
             iat: now,
             exp: now + i64::try_from(LIFETIME.as_secs()).unwrap_or_default(),
-            jti: hex::encode(rand::random::<[u8; 16]>()),
+            jti: reader.map_or_else(|| own.clone(), |reader| format!("{}.{own}", reader.session)),
             access,
         };
         (self.sign(&claims), claims)
+    }
+
+    /// A key for something else, which follows from the one that signs
+    /// ([HKDF](https://www.rfc-editor.org/rfc/rfc5869)): every process with the key's file has the same.
+    pub fn derive(&self, purpose: &str, about: &[u8]) -> [u8; 32] {
+        let mut key = [0; 32];
+        let known = Hkdf::<Sha256>::new(None, &self.key.to_bytes());
+        // Only a key of more than 8,160 bytes would be refused.
+        let _ = known.expand_multi_info(&[purpose.as_bytes(), &[0], about], &mut key);
+        key
     }
 
     fn sign(&self, claims: &Claims) -> String {

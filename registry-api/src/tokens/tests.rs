@@ -10,13 +10,13 @@ fn tokens(url: &str) -> Tokens {
 }
 
 fn claims(tokens: &Tokens) -> Claims {
-    tokens.anonymous(Vec::new()).1
+    tokens.issue(None, Vec::new()).1
 }
 
 #[test]
 fn a_token_of_ours_is_taken_and_no_other() {
     let tokens = tokens("https://crowsnest.example");
-    let (token, claims) = tokens.anonymous(Vec::new());
+    let (token, claims) = tokens.issue(None, Vec::new());
     assert_eq!(tokens.verify(&token), Ok(Arc::new(claims.clone())));
     assert_eq!(claims.aud, "crowsnest.example");
     assert!((60..=300).contains(&(claims.exp - claims.iat)));
@@ -36,7 +36,7 @@ fn a_token_of_ours_is_taken_and_no_other() {
         format!("{hs256}.{payload}.{signature}"),
         format!("{header}.{longer}.{signature}"),
         format!("{header}.{payload}.{}", BASE64.encode([1; 64])),
-        self::tokens("https://crowsnest.example").anonymous(Vec::new()).0,
+        self::tokens("https://crowsnest.example").issue(None, Vec::new()).0,
     ] {
         assert_eq!(tokens.verify(&forged), Err(TokenError::Foreign), "{forged}");
     }
@@ -47,7 +47,7 @@ fn another_service_and_yesterday_are_refused() {
     let key = key::random();
     let ours = Tokens::with_key(&"https://crowsnest.example".parse().unwrap(), key.clone());
     let other = Tokens::with_key(&"https://crowsnest.example:8443".parse().unwrap(), key);
-    assert_eq!(ours.verify(&other.anonymous(Vec::new()).0), Err(TokenError::WrongService));
+    assert_eq!(ours.verify(&other.issue(None, Vec::new()).0), Err(TokenError::WrongService));
     let now = chrono::Utc::now().timestamp();
     let expired = Claims { exp: now, iat: now - 300, ..claims(&ours) };
     assert_eq!(ours.verify(&ours.sign(&expired)), Err(TokenError::Expired));
@@ -61,7 +61,7 @@ fn the_key_is_made_once_and_for_us_alone() {
     let first = Tokens::open(&url, Some(&file)).unwrap();
     assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     let again = Tokens::open(&url, Some(&file)).unwrap();
-    assert!(again.verify(&first.anonymous(Vec::new()).0).is_ok());
+    assert!(again.verify(&first.issue(None, Vec::new()).0).is_ok());
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside the key");
     std::fs::write(&file, "not a key").unwrap();
     assert!(Tokens::open(&url, Some(&file)).is_err_and(|error| error.to_string().contains("token.key")));

@@ -43,7 +43,8 @@ pub fn hold_private(hold: Option<&HoldView>) -> Option<AnyView> {
     hold.filter(|hold| hold.public == Some(false))?;
     let view = view! {
         <p class="muted">
-            "This hold is private: pulls need its owner's leave, and signing in comes with a later version."
+            "This hold is private: pulls need its owner's leave. Sign in first, by docker login or the like, with your handle and an \
+             app password."
         </p>
     };
     Some(view.into_any())

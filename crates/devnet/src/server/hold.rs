@@ -97,7 +97,8 @@ impl Site {
         if captain.value["public"] == json!(true) {
             return Ok(());
         }
-        let caller = token::verify_service(&self.network.keys, headers, &hold.did, GET_BLOB)?
+        let key_of = |did: &Did| identity::signing_key(&identity::did_document(self, state.account(did)?).ok()?);
+        let caller = token::verify_service(key_of, headers, &hold.did, GET_BLOB)?
             .ok_or_else(|| XrpcError::unauthorized("this hold is private: send a service token"))?;
         let is_caller = |value: &Value| *value == json!(caller);
         let reads = |crew: &Value| {

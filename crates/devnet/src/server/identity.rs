@@ -45,6 +45,13 @@ pub(crate) fn did_document(site: &Site, account: &Account) -> Result<Value> {
     }))
 }
 
+/// The key that signs for an account, as its document names it: a `did:key`.
+pub(super) fn signing_key(document: &Value) -> Option<String> {
+    let id = format!("{}#atproto", document["id"].as_str()?);
+    let method = document["verificationMethod"].as_array()?.iter().find(|method| method["id"] == id)?;
+    Some(format!("did:key:{}", method["publicKeyMultibase"].as_str()?))
+}
+
 #[derive(Deserialize)]
 struct Resolve {
     handle: String,

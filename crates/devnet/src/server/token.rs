@@ -2,6 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use atrium_crypto::verify::verify_signature;
 use axum::http::{HeaderMap, header};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use serde::{Deserialize, Serialize};
@@ -93,18 +94,38 @@ pub(crate) fn service(keys: &Keys, did: &Did, aud: &str, lxm: Option<String>, ex
     Ok(format!("{signed}.{signature}"))
 }
 
-/// Who calls, if the request has a token, and it is for this service and method.
-pub(crate) fn verify_service(keys: &Keys, headers: &HeaderMap, aud: &Did, lxm: &str) -> XrpcResult<Option<Did>> {
+/// Who calls, if the request has a token, and it is for this service and method: signed with the key that the caller's DID
+/// document names, which `key_of` tells as a `did:key`.
+pub(crate) fn verify_service(
+    key_of: impl Fn(&Did) -> Option<String>,
+    headers: &HeaderMap,
+    aud: &Did,
+    lxm: &str,
+) -> XrpcResult<Option<Did>> {
+    #[derive(Deserialize)]
+    struct Header {
+        alg: String,
+        #[serde(default)]
+        typ: String,
+    }
     let Some(token) = bearer(headers) else { return Ok(None) };
     let invalid = |why: &str| XrpcError::unauthorized(format!("service token: {why}"));
     let (signed, signature) = token.rsplit_once('.').ok_or_else(|| invalid("malformed"))?;
+    let header = signed.split_once('.').and_then(|(header, _)| BASE64.decode(header).ok());
+    let header: Header =
+        header.and_then(|json| serde_json::from_slice(&json).ok()).ok_or_else(|| invalid("malformed"))?;
+    // A session's token is none, whoever signed it.
+    if !matches!(header.alg.as_str(), "ES256K" | "ES256") || matches!(header.typ.as_str(), "at+jwt" | "refresh+jwt") {
+        return Err(invalid("of the wrong kind"));
+    }
     let claims: Service = claims(signed).ok_or_else(|| invalid("malformed"))?;
     let signature = BASE64.decode(signature).map_err(|_| invalid("malformed"))?;
-    keys.verify(&claims.iss, signed.as_bytes(), &signature).map_err(|_| invalid("bad signature"))?;
+    let key = key_of(&claims.iss).ok_or_else(|| invalid("its issuer has no key"))?;
+    verify_signature(&key, signed.as_bytes(), &signature).map_err(|_| invalid("bad signature"))?;
     match claims {
         Service { exp, .. } if exp < now() => Err(invalid("expired")),
         Service { aud: found, .. } if found != aud.as_str() => Err(invalid("for another service")),
-        Service { lxm: Some(found), .. } if found != lxm => Err(invalid("for another method")),
+        Service { lxm: found, .. } if found.as_deref() != Some(lxm) => Err(invalid("for another method")),
         Service { iss, .. } => Ok(Some(iss)),
     }
 }
@@ -112,6 +133,7 @@ pub(crate) fn verify_service(keys: &Keys, headers: &HeaderMap, aud: &Did, lxm: &
 #[cfg(test)]
 mod tests {
     use axum::http::{HeaderMap, HeaderValue, header};
+    use types::Did;
 
     use super::{Scope, now, service, session, verify_service, verify_session};
     use crate::keys::Keys;
@@ -135,14 +157,37 @@ mod tests {
     #[test]
     fn service_tokens() {
         let keys = Keys::new(1);
-        let (did, hold) = (keys.did_plc("alice.test").unwrap(), "did:web:127.0.0.1%3A1".parse().unwrap());
-        let token = |exp| with(&service(&keys, &did, "did:web:127.0.0.1%3A1", Some("a.b.c".into()), exp).unwrap());
-        let later = token(now() + 60);
-        assert_eq!(verify_service(&keys, &later, &hold, "a.b.c").unwrap(), Some(did.clone()));
-        assert_eq!(verify_service(&keys, &HeaderMap::new(), &hold, "a.b.c").unwrap(), None);
-        verify_service(&keys, &later, &hold, "a.b.d").unwrap_err();
-        verify_service(&keys, &later, &"did:web:127.0.0.1%3A2".parse().unwrap(), "a.b.c").unwrap_err();
-        verify_service(&keys, &token(now() - 1), &hold, "a.b.c").unwrap_err();
-        verify_service(&Keys::new(2), &later, &hold, "a.b.c").unwrap_err();
+        let did = keys.did_plc("alice.test").unwrap();
+        let [hold, other]: [Did; 2] =
+            ["did:web:127.0.0.1%3A1", "did:web:127.0.0.1%3A2"].map(|did| did.parse().unwrap());
+        let verify = |key: Option<String>, headers: &HeaderMap, aud: &Did, lxm: &str| {
+            verify_service(|_| key.clone(), headers, aud, lxm).map_err(drop)
+        };
+        let key = || keys.did_key(&did).ok();
+        let minted = |lxm: Option<&str>, exp| {
+            let lxm = lxm.map(str::to_owned);
+            with(&service(&keys, &did, "did:web:127.0.0.1%3A1", lxm, exp).unwrap())
+        };
+        let later = minted(Some("a.b.c"), now() + 60);
+        assert_eq!(verify(key(), &later, &hold, "a.b.c"), Ok(Some(did.clone())));
+        assert_eq!(verify(key(), &HeaderMap::new(), &hold, "a.b.c"), Ok(None));
+        for (what, answer) in [
+            ("another method", verify(key(), &later, &hold, "a.b.d")),
+            ("another hold", verify(key(), &later, &other, "a.b.c")),
+            ("yesterday's", verify(key(), &minted(Some("a.b.c"), now() - 1), &hold, "a.b.c")),
+            ("for any method", verify(key(), &minted(None, now() + 60), &hold, "a.b.c")),
+            ("another key", verify(Keys::new(2).did_key(&did).ok(), &later, &hold, "a.b.c")),
+            ("no document", verify(None, &later, &hold, "a.b.c")),
+            ("a session", verify(key(), &with(&session(&keys, &did, Scope::Access)), &hold, "a.b.c")),
+            ("nonsense", verify(key(), &with("a.b"), &hold, "a.b.c")),
+        ] {
+            assert_eq!(answer, Err(()), "{what}");
+        }
+        let unsigned = super::unsigned(
+            &serde_json::json!({"alg": "none"}),
+            &serde_json::json!({
+            "iss": did, "aud": hold, "lxm": "a.b.c", "iat": now(), "exp": now() + 60}),
+        );
+        assert_eq!(verify(key(), &with(&format!("{unsigned}.")), &hold, "a.b.c"), Err(()));
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header::CONTENT_TYPE};
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use types::{Collection, Did, Digest, Rkey};
 use url::Url;
@@ -40,6 +41,17 @@ pub enum HoldTarget {
     },
 }
 
+/// Who asks a hold for a blob. A secret is not shown.
+#[derive(Clone, Copy, Debug)]
+pub enum Caller<'a> {
+    /// Anyone.
+    Nobody,
+    /// Who has a service token for the hold; an old hold knows of none.
+    Token(&'a SecretString),
+    /// A reader whose DID was verified, as an old hold wants it; no other hold would believe it.
+    Account(&'a Did),
+}
+
 /// Why a hold gives no blob.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum HoldError {
@@ -65,7 +77,7 @@ pub enum HoldError {
     },
 }
 
-/// Reads from holds, as anyone may who is not signed in.
+/// Reads from holds, mostly as anyone may who is not signed in.
 #[derive(Clone)]
 pub struct HoldClient {
     outbound: Outbound,
@@ -85,9 +97,24 @@ impl HoldClient {
     /// # Errors
     /// Any [`HoldError`] but [`HoldError::WrongHash`].
     pub async fn locate_blob(&self, target: &HoldTarget, owner: &Did, digest: &Digest) -> Result<Url, HoldError> {
+        self.locate_blob_for(Caller::Nobody, target, owner, digest).await
+    }
+
+    /// As [`HoldClient::locate_blob`], for a reader of a private hold. What is found is for that reader alone. A token goes to
+    /// the target's endpoint and nowhere else.
+    ///
+    /// # Errors
+    /// As [`HoldClient::locate_blob`]; a hold that sends what is not for everyone itself has no URL of it to give.
+    pub async fn locate_blob_for(
+        &self,
+        caller: Caller<'_>,
+        target: &HoldTarget,
+        owner: &Did,
+        digest: &Digest,
+    ) -> Result<Url, HoldError> {
         let found = match target {
-            HoldTarget::Current { endpoint, .. } => self.locate_current(endpoint, owner, digest).await,
-            HoldTarget::Legacy { endpoint } => self.locate_legacy(endpoint, digest).await,
+            HoldTarget::Current { endpoint, .. } => self.locate_current(endpoint, caller, owner, digest).await,
+            HoldTarget::Legacy { endpoint } => self.locate_legacy(endpoint, caller, digest).await,
         };
         let url = found.map_err(|error| HoldError::of(digest, error))?;
         self.outbound.vet(&url).await.map_err(|error| HoldError::of(digest, error))?;
@@ -128,41 +155,59 @@ impl HoldClient {
         Limits::SMALL.with_timeout(self.patience)
     }
 
-    async fn locate_current(&self, endpoint: &Url, owner: &Did, digest: &Digest) -> Result<Url, OutboundError> {
+    async fn locate_current(
+        &self,
+        endpoint: &Url,
+        caller: Caller<'_>,
+        owner: &Did,
+        digest: &Digest,
+    ) -> Result<Url, OutboundError> {
         let params = [("did", owner.as_str()), ("cid", digest.as_str())];
-        self.ask(xrpc::url(endpoint, "com.atproto.sync.getBlob", &params)?).await
+        let url = xrpc::url(endpoint, "com.atproto.sync.getBlob", &params)?;
+        let Caller::Token(token) = caller else { return self.ask(url, HeaderMap::new()).await };
+        let found = self.ask(url.clone(), xrpc::bearer(&url, token)?).await?;
+        // Whoever is sent there comes without the token.
+        if found == url {
+            Err(OutboundError::malformed(&url, "a private blob itself, and no URL of it"))
+        } else {
+            Ok(found)
+        }
     }
 
-    async fn locate_legacy(&self, endpoint: &Url, digest: &Digest) -> Result<Url, OutboundError> {
-        match self.presigned(endpoint, digest).await {
+    async fn locate_legacy(&self, endpoint: &Url, caller: Caller<'_>, digest: &Digest) -> Result<Url, OutboundError> {
+        let caller = match caller {
+            Caller::Account(did) => did.as_str(),
+            Caller::Nobody | Caller::Token(_) => "",
+        };
+        match self.presigned(endpoint, caller, digest).await {
             // It answers, neither with a URL nor with a refusal: a hold without presigned URLs serves the bytes itself.
             Err(error) if may_serve_bytes(&error) => {
                 let mut url = xrpc::below(endpoint, &["blobs", digest.as_str()])?;
-                url.set_query(Some("did="));
-                self.ask(url).await
+                url.query_pairs_mut().append_pair("did", caller);
+                self.ask(url, HeaderMap::new()).await
             }
             answer => answer,
         }
     }
 
-    async fn presigned(&self, endpoint: &Url, digest: &Digest) -> Result<Url, OutboundError> {
+    async fn presigned(&self, endpoint: &Url, caller: &str, digest: &Digest) -> Result<Url, OutboundError> {
         #[derive(Serialize)]
         struct Input<'a> {
-            /// The caller: nobody.
-            did: &'static str,
+            /// The caller; empty for nobody.
+            did: &'a str,
             digest: &'a str,
         }
         let url = xrpc::below(endpoint, &["get-presigned-url"])?;
-        let input = Input { did: "", digest: digest.as_str() };
+        let input = Input { did: caller, digest: digest.as_str() };
         let answer = self.outbound.post_json(&url, &input, self.limits().with_max_bytes(POINTER_BYTES)).await?;
         pointer(&answer.body).ok_or_else(|| OutboundError::malformed(&url, "it holds no url"))
     }
 
     /// Asks for a blob by GET. The answer is a redirect or a JSON document that points at the bytes, or the bytes; then they
     /// can be had where we asked.
-    async fn ask(&self, url: Url) -> Result<Url, OutboundError> {
+    async fn ask(&self, url: Url, headers: HeaderMap) -> Result<Url, OutboundError> {
         let limits = self.limits().without_redirects().with_max_bytes(POINTER_BYTES);
-        let answer = self.outbound.stream(&url, HeaderMap::new(), limits).await?;
+        let answer = self.outbound.stream(&url, headers, limits).await?;
         if is_redirect(answer.status) {
             return location(&url, &answer.headers);
         }

@@ -12,7 +12,7 @@ use serde_json::json;
 use types::{Did, Digest};
 use url::Url;
 
-use super::{HoldClient, HoldError, HoldTarget};
+use super::{Caller, HoldClient, HoldError, HoldTarget};
 use crate::testing::{Names, outbound, outbound_with, serve};
 
 const CONFIG: &[u8] = br#"{"config":{}}"#;
@@ -198,4 +198,47 @@ async fn the_captain_speaks() {
     let captain = HoldClient::new(outbound()).captain(&did, &url).await.unwrap().unwrap();
     assert_eq!((captain.rkey(), captain.cid), ("self", None));
     assert!(log.lock().unwrap()[0].contains("collection=io.atcr.hold.captain&rkey=self"));
+}
+
+/// Everything that a request said, its authorization first.
+async fn confide(State((log, next)): State<(Log, &'static str)>, request: Request<Body>) -> Response {
+    let token = request.headers().get("authorization").map(|value| value.to_str().unwrap()).unwrap_or("nothing");
+    let line = format!("{token} {}", request.uri());
+    let body = axum::body::to_bytes(request.into_body(), 10_000).await.unwrap();
+    log.lock().unwrap().push(format!("{line} {}", String::from_utf8_lossy(&body)));
+    match next {
+        "" => CONFIG.into_response(),
+        next => Redirect::temporary(next).into_response(),
+    }
+}
+
+#[tokio::test]
+async fn a_token_goes_to_the_hold_and_no_further() {
+    let log = Log::default();
+    let bucket = serve(Router::new().fallback(confide).with_state((log.clone(), ""))).await;
+    let location: &'static str = bucket.join("/x?signature=1").unwrap().to_string().leak();
+    let hold = serve(Router::new().fallback(confide).with_state((log.clone(), location))).await;
+    let (owner, digest, token) = (owner(), Digest::sha256(CONFIG), "SECRET".to_owned().into());
+    let client = HoldClient::new(outbound());
+    let ask = async |caller, target: &HoldTarget| client.locate_blob_for(caller, target, &owner, &digest).await;
+    let located = ask(Caller::Token(&token), &current(&hold)).await.unwrap();
+    assert_eq!(located.as_str(), location);
+    let lines = std::mem::take(&mut *log.lock().unwrap());
+    assert!(lines.len() == 1 && lines[0].starts_with("Bearer SECRET /xrpc/com.atproto.sync.getBlob?did="), "{lines:?}");
+    assert!(!format!("{:?}", Caller::Token(&token)).contains("SECRET"));
+    // Bytes that want a token are nowhere that anybody could be sent to.
+    let own = ask(Caller::Token(&token), &current(&bucket)).await;
+    assert!(matches!(own, Err(HoldError::Unusable(_))), "{own:?}");
+    assert!(!format!("{own:?}").contains("SECRET"));
+    log.lock().unwrap().clear();
+    // The callers of one generation are no use to the other.
+    let reader: Did = "did:plc:reader".parse().unwrap();
+    ask(Caller::Account(&reader), &current(&hold)).await.unwrap();
+    ask(Caller::Token(&token), &legacy(&bucket)).await.unwrap();
+    ask(Caller::Account(&reader), &legacy(&bucket)).await.unwrap();
+    let lines = log.lock().unwrap().clone();
+    assert!(lines.iter().all(|line| line.starts_with("nothing ")), "{lines:?}");
+    let told: Vec<bool> = lines.iter().map(|line| line.contains("reader")).collect();
+    assert_eq!(told, [false, false, false, true, true], "{lines:?}");
+    assert!(lines[4].contains("?did=did%3Aplc%3Areader "), "{lines:?}");
 }

@@ -118,6 +118,30 @@ impl Resolver {
         Ok(Identity { document, handle })
     }
 
+    /// The account that a handle stands for right now, asked afresh in both directions: a password goes to its PDS. `None`
+    /// when there is none, or its document does not claim the handle.
+    ///
+    /// # Errors
+    /// Any [`IdentityError`].
+    pub async fn renew_handle(&self, handle: &Handle) -> Result<Option<Arc<DidDocument>>, IdentityError> {
+        if self.is_refused(handle) {
+            return Ok(None);
+        }
+        let did = self.handles.renew(handle, self.lookups.clone().handle(handle.clone())).await?;
+        let Some(did) = did else { return Ok(None) };
+        let document = self.renew_document(&did).await?;
+        let claimed = document.handles().next();
+        Ok((claimed.as_ref() == Some(handle)).then_some(document))
+    }
+
+    /// A DID's document as it is right now.
+    ///
+    /// # Errors
+    /// As [`Resolver::did_document`].
+    pub async fn renew_document(&self, did: &Did) -> Result<Arc<DidDocument>, IdentityError> {
+        self.documents.renew(did, self.lookups.clone().document(did.clone())).await
+    }
+
     /// A DID's document.
     ///
     /// # Errors

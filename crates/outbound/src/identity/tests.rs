@@ -264,3 +264,22 @@ async fn a_did_web_without_its_document_is_a_hold_and_no_account() {
         assert!(resolver.renew(&hold).await.is_err() && resolver.pds_endpoint(&hold).await.is_err());
     }
 }
+
+/// Who is asked for a password has to be who the handle means now.
+#[tokio::test]
+async fn a_handle_is_asked_afresh_when_it_matters() {
+    let network = network();
+    let resolver = resolver(&network).await;
+    let alice = handle("alice.test");
+    assert_eq!(resolver.verified_did(&alice).await.unwrap(), Some(did("alice")));
+    network.lock().unwrap().handles.insert("alice.test".into(), "did:plc:mallory".into());
+    assert_eq!(resolver.verified_did(&alice).await.unwrap(), Some(did("alice")), "it is remembered");
+    assert_eq!(resolver.renew_handle(&alice).await.unwrap().unwrap().id, did("mallory"));
+    assert_eq!(resolver.verified_did(&alice).await.unwrap(), Some(did("mallory")));
+    network.lock().unwrap().handles.insert("alice.test".into(), "did:plc:mute".into());
+    assert!(resolver.renew_handle(&alice).await.unwrap().is_none(), "its account does not claim it");
+    assert!(resolver.renew_handle(&handle("nobody.test")).await.unwrap().is_none());
+    network.lock().unwrap().down = true;
+    resolver.renew_handle(&alice).await.unwrap_err();
+    resolver.renew_document(&did("alice")).await.unwrap_err();
+}

@@ -1,6 +1,9 @@
-//! What a PDS tells about the repositories that it hosts, without authentication.
+//! What a PDS tells about the repositories that it hosts, without authentication; and sessions of those who sign in.
 
 mod answers;
+mod session;
+#[cfg(test)]
+mod session_tests;
 #[cfg(test)]
 mod tests;
 
@@ -13,6 +16,7 @@ use types::{Cid, Collection, Did, Rkey};
 use url::Url;
 
 pub use answers::{LatestCommit, RecordEntry, RecordPage, RepoDescription, RepoStatus};
+pub use session::{Session, SessionError};
 
 use crate::{Limits, Outbound, OutboundError, error::shown, xrpc};
 

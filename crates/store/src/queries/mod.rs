@@ -3,6 +3,7 @@
 mod actor;
 mod hold;
 mod manifest;
+mod permission;
 mod record;
 mod registry;
 mod repository;
@@ -17,6 +18,7 @@ use sea_orm::{
 pub use actor::{ActorView, UserView};
 pub use hold::{HoldView, ScanView};
 pub use manifest::{Annotations, LayerView, ManifestView, PlatformView};
+pub use permission::Standing;
 pub use record::RecordView;
 pub use registry::{Asked, Referrer, ServedBlob, ServedManifest};
 pub use repository::{Owner, RepositoryItem, RepositoryView, Texts};
