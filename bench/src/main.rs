@@ -9,6 +9,7 @@ mod dice;
 mod ingest;
 mod jetstream;
 mod mix;
+mod pull;
 mod report;
 mod server;
 
@@ -28,6 +29,11 @@ struct Cli {
 enum Bench {
     /// Changes applied, events dropped, lag, memory
     Ingest(IngestArgs),
+    /// Manifests a second by digest and by tag, how late, cold ones, memory
+    Pull(pull::PullArgs),
+    /// A reference of `pull`: axum that answers with a file
+    #[command(hide = true)]
+    Bare(pull::BareArgs),
 }
 
 /// Arguments of `ingest`.
@@ -64,12 +70,21 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let Cli { bench: Bench::Ingest(args) } = Cli::parse();
-    match ingest::run(&args).await {
+    let done = match Cli::parse().bench {
+        Bench::Ingest(args) => ingest::run(&args).await,
+        Bench::Pull(args) => pull::run(&args).await,
+        Bench::Bare(args) => pull::serve_bare(&args).await,
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("bench: {error:#}");
             ExitCode::FAILURE
         }
     }
+}
+
+/// How busy the machine is, of which other work has its share.
+fn load() -> String {
+    std::fs::read_to_string("/proc/loadavg").unwrap_or_else(|_| "unknown".into()).trim().to_owned()
 }

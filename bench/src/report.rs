@@ -33,7 +33,7 @@ impl Measured {
         }
         let (value, reference) = (rounded(self.value), rounded(self.reference_value));
         println!(
-            "{:<15} {value:>12} {:<10} {:<14} {reference:>12}  {:>6.2}  {}",
+            "{:<20} {value:>12} {:<10} {:<14} {reference:>12}  {:>6.2}  {}",
             self.bench,
             self.unit,
             self.reference,
@@ -41,7 +41,7 @@ impl Measured {
             self.note
         );
         for (bar, met) in &self.bars {
-            println!("{:<15} {:>12} {bar}", "", if *met { "met:" } else { "MISSED:" });
+            println!("{:<20} {:>12} {bar}", "", if *met { "met:" } else { "MISSED:" });
         }
     }
 }
@@ -49,7 +49,7 @@ impl Measured {
 /// The first lines of a table: what was measured on.
 pub fn heading(setting: &str) {
     println!("{setting}");
-    println!("{:<15} {:>12} {:<10} {:<14} {:>12}  {:>6}", "bench", "value", "unit", "reference", "", "ratio");
+    println!("{:<20} {:>12} {:<10} {:<14} {:>12}  {:>6}", "bench", "value", "unit", "reference", "", "ratio");
 }
 
 /// As many digits as mean something.
@@ -64,9 +64,21 @@ pub fn p99(mut values: Vec<f64>) -> f64 {
     values.get(at).copied().unwrap_or(f64::NAN)
 }
 
+/// The one in the middle.
+pub fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::p99;
+    use super::{median, p99};
+
+    #[test]
+    fn half_are_below_the_median() {
+        assert_eq!(median(vec![9.0, 1.0, 5.0]), 5.0);
+        assert!(median(Vec::new()).is_nan());
+    }
 
     #[test]
     fn ninety_nine_of_a_hundred_are_not_above_it() {

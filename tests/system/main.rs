@@ -15,4 +15,5 @@ mod faults;
 mod harness;
 mod index;
 mod pds_pull;
+mod registry;
 mod stall;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Result;
 use serde_json::Value;
 
-use crate::harness::clients::{Podman, skopeo_copy};
+use crate::harness::clients::{Engine, skopeo_copy};
 use crate::harness::crowsnest::Crowsnest;
 use crate::harness::docker::Docker;
 use crate::harness::hold::Hold;
@@ -92,7 +92,7 @@ async fn skopeo_podman_and_docker_pull_what_was_pushed_and_go_on_when_the_pds_st
         assert_eq!(layout.manifest()?, image.manifest.digest, "skopeo, {round}");
         assert_eq!(layout.blobs()?, image.digests(), "skopeo, {round}");
 
-        let podman = Podman::new(&world.scratch, &format!("podman-{stores}"))?;
+        let podman = Engine::podman(&world.scratch, &format!("podman-{stores}"))?;
         assert_eq!(podman.pull(&name).await?, image.manifest.digest, "podman, {round}");
 
         let pulled = docker.pull(&name).await?;

@@ -9,8 +9,9 @@ use service::config::SourceKind;
 use store::Writer;
 use tokio::sync::mpsc;
 
-use super::{copy, load};
+use super::copy;
 use crate::{
+    load,
     report::Measured,
     server::{Database, Server, cpu_seconds},
 };

@@ -7,8 +7,7 @@ use nix::time::{ClockId, clock_gettime};
 use serde_json::Value;
 use service::config::SourceKind;
 
-use super::load;
-use crate::{dice::Dice, mix::foreign, report::Measured};
+use crate::{dice::Dice, load, mix::foreign, report::Measured};
 
 /// The bar: events a second.
 const EVENTS: f64 = 500_000.0;

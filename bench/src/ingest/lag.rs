@@ -12,9 +12,10 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{config, load};
+use super::config;
 use crate::{
     jetstream::{Jetstream, encode},
+    load,
     mix::Mix,
     report::{Measured, p99},
     server::{Database, Server},

@@ -9,10 +9,11 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use super::{NOBODY, load};
+use super::NOBODY;
 use crate::{
     dice::Dice,
     jetstream::{Jetstream, Stream, encode},
+    load,
     mix::foreign,
     report::Measured,
     server::{Database, Server},

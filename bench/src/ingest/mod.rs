@@ -6,7 +6,7 @@ mod drop;
 mod lag;
 mod memory;
 
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
 use anyhow::Result;
 use chrono::Utc;
@@ -14,7 +14,7 @@ use indexer::IndexerConfig;
 use outbound::{Outbound, OutboundConfig, Resolver, ResolverConfig};
 
 use crate::{
-    IngestArgs,
+    IngestArgs, load,
     mix::Mix,
     report::{self, Measured},
     server::Server,
@@ -68,9 +68,4 @@ fn config(database_url: &str, source: &str) -> Result<IndexerConfig> {
     let who = ResolverConfig { plc_url: NOBODY.parse()?, handle_resolver_url: Some(NOBODY.parse()?) };
     let resolver = Resolver::new(outbound.clone(), &who)?;
     Ok(IndexerConfig::new(database_url.into(), vec![source.parse()?], outbound, resolver, NOBODY.parse()?))
-}
-
-/// How busy the machine is, of which other work has its share.
-fn load() -> String {
-    std::fs::read_to_string(Path::new("/proc/loadavg")).unwrap_or_else(|_| "unknown".into()).trim().to_owned()
 }

@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result};
 use reqwest::StatusCode;
 use serde_json::Value;
 
-use crate::harness::clients::{Podman, skopeo_copy};
+use crate::harness::clients::{Engine, skopeo_copy};
 use crate::harness::demo::Demo;
 use crate::harness::docker::Docker;
 use crate::harness::http;
@@ -45,7 +45,8 @@ async fn podman_pulls_the_image_of_its_platform_out_of_an_index() -> Result<()> 
     let children = index["manifests"].as_array().context("an index has manifests")?;
     let ours = children.iter().find(|child| child["platform"]["architecture"] == architecture);
     let ours = ours.context("nothing for this machine")?["digest"].clone();
-    let pulled = Podman::new(&demo.scratch, "podman")?.pull(&demo.crowsnest.image("alice.test/multi:latest")).await?;
+    let pulled =
+        Engine::podman(&demo.scratch, "podman")?.pull(&demo.crowsnest.image("alice.test/multi:latest")).await?;
     assert!(pulled == ours || pulled == digest, "{pulled} is neither {ours} nor the index {digest}");
     passed()
 }

@@ -1,13 +1,14 @@
-//! skopeo and podman. (docker is in `docker.rs`.)
+//! Clients without a daemon: skopeo, podman, buildah. (docker, containerd and oras have files of their own.)
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
+use tokio::process::Command;
 
 use super::images::sha256;
-use super::process::run;
+use super::process::{output, run};
 use super::scratch::Scratch;
 
 /// An OCI layout that skopeo wrote.
@@ -49,29 +50,65 @@ impl Layout {
     }
 }
 
-/// podman with a store of its own, empty at first.
-pub struct Podman {
-    options: Vec<String>,
+/// Where an engine keeps credentials.
+const AUTH: &str = "auth.json";
+
+/// podman or buildah with a store of its own, empty at first.
+pub struct Engine {
+    program: &'static str,
+    folder: PathBuf,
+    registries: Option<PathBuf>,
 }
 
-impl Podman {
-    /// A store in a folder of this name.
-    pub fn new(scratch: &Scratch, name: &str) -> Result<Self> {
+impl Engine {
+    /// podman, with a store in a folder of this name.
+    pub fn podman(scratch: &Scratch, name: &str) -> Result<Self> {
+        Self::new("podman", scratch, name)
+    }
+
+    /// buildah, with a store in a folder of this name.
+    pub fn buildah(scratch: &Scratch, name: &str) -> Result<Self> {
+        Self::new("buildah", scratch, name)
+    }
+
+    fn new(program: &'static str, scratch: &Scratch, name: &str) -> Result<Self> {
         let folder = scratch.folder(name)?;
-        let option = |flag: &str, path: &str| format!("--{flag}={}", folder.join(path).display());
-        Ok(Podman {
-            options: vec![option("root", "root"), option("runroot", "run"), "--storage-driver=vfs".to_owned()],
-        })
+        // Nobody's credentials but those of this test.
+        fs::write(folder.join(AUTH), "{}")?;
+        Ok(Engine { program, folder, registries: None })
     }
 
-    async fn podman(&self, args: &[&str]) -> Result<String> {
-        run("podman", self.options.iter().map(String::as_str).chain(args.iter().copied())).await
+    /// With a `registries.conf` in the place of the machine's.
+    pub fn configured(self, registries: &Path) -> Self {
+        Engine { registries: Some(registries.to_owned()), ..self }
     }
 
-    /// Pulls an image; returns the digest that podman gives it.
+    async fn run(&self, args: &[&str]) -> Result<String> {
+        let mut command = Command::new(self.program);
+        let option = |flag: &str, path: &str| format!("--{flag}={}", self.folder.join(path).display());
+        command.args([option("root", "root"), option("runroot", "run"), "--storage-driver=vfs".to_owned()]).args(args);
+        command.env("REGISTRY_AUTH_FILE", self.folder.join(AUTH));
+        if let Some(path) = &self.registries {
+            command.env("CONTAINERS_REGISTRIES_CONF", path);
+        }
+        output(command).await
+    }
+
+    /// Signs in to a registry.
+    ///
+    /// # Errors
+    /// The registry does not take the password, among others.
+    pub async fn login(&self, registry: &str, user: &str, password: &str) -> Result<()> {
+        self.run(&["login", "--tls-verify=false", "--username", user, "--password", password, registry]).await.map(drop)
+    }
+
+    /// Pulls an image; returns the digest that it is given.
     pub async fn pull(&self, image: &str) -> Result<String> {
-        self.podman(&["pull", "--quiet", "--tls-verify=false", image]).await?;
-        let digest = self.podman(&["image", "inspect", "--format={{.Digest}}", image]).await?;
+        self.run(&["pull", "--quiet", "--tls-verify=false", image]).await?;
+        let digest = match self.program {
+            "buildah" => self.run(&["inspect", "--type=image", "--format={{.FromImageDigest}}", image]).await?,
+            _ => self.run(&["image", "inspect", "--format={{.Digest}}", image]).await?,
+        };
         Ok(digest.trim().to_owned())
     }
 }

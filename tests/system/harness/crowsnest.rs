@@ -42,9 +42,17 @@ impl Crowsnest {
     /// # Errors
     /// The program is not there, ends early, or is not ready in time.
     pub async fn up(data_dir: &Path, args: &[&str]) -> Result<Self> {
+        Self::up_at("127.0.0.1:0", data_dir, args).await
+    }
+
+    /// The same on an address.
+    ///
+    /// # Errors
+    /// As [`Crowsnest::up`]; the address is taken.
+    pub async fn up_at(listen: &str, data_dir: &Path, args: &[&str]) -> Result<Self> {
         let program = program();
         ensure!(program.is_file(), "{} is not there: run `cargo xtask test`", program.display());
-        let mut command = command(&["up", "--listen", "127.0.0.1:0", "--data-dir"]);
+        let mut command = command(&["up", "--listen", listen, "--data-dir"]);
         command.arg(data_dir).args(args);
         let mut server = Server::start("crowsnest", command, &data_dir.with_extension("log"))?;
         let url = server.line(READY_WITHIN, |line| line.strip_prefix("ready ").map(str::to_owned)).await?;

@@ -59,11 +59,19 @@ impl Demo {
 
     /// Signs in to an account of the demo's network.
     pub async fn account(&self, handle: &str) -> Result<Account> {
+        Account::sign_in(self.told(handle, "pds")?, handle, self.password(handle)?).await
+    }
+
+    /// The password of an account of the demo's network.
+    pub fn password(&self, handle: &str) -> Result<&str> {
+        self.told(handle, "password")
+    }
+
+    /// What `devnet.json` tells of an account.
+    fn told(&self, handle: &str, field: &str) -> Result<&str> {
         let accounts = self.devnet["accounts"].as_array().context("devnet.json has no accounts")?;
-        let account =
-            accounts.iter().find(|account| account["handle"] == handle).with_context(|| format!("no {handle}"))?;
-        let text = |field: &str| account[field].as_str().with_context(|| format!("{handle} has no {field}"));
-        Account::sign_in(text("pds")?, handle, text("password")?).await
+        let account = accounts.iter().find(|account| account["handle"] == handle);
+        account.and_then(|account| account[field].as_str()).with_context(|| format!("no {field} of {handle}"))
     }
 
     /// The manifest that a tag points at according to the owner's PDS: the record's at-uri and its digest.

@@ -17,6 +17,8 @@ const READY_WITHIN: Duration = Duration::from_secs(60);
 pub struct Docker {
     _daemon: Server,
     host: String,
+    /// Where the client keeps credentials.
+    config: String,
 }
 
 impl Docker {
@@ -39,13 +41,30 @@ impl Docker {
             "--bridge=none",
             "--storage-driver=vfs",
         ]);
-        let docker = Docker { _daemon: Server::start("dockerd", dockerd, &scratch.path("docker.log"))?, host };
+        let docker = Docker {
+            _daemon: Server::start("dockerd", dockerd, &scratch.path("docker.log"))?,
+            host,
+            config: path("config"),
+        };
         eventually("dockerd answers", READY_WITHIN, async || Ok(docker.docker(&["version"]).await.ok())).await?;
         Ok(docker)
     }
 
     async fn docker(&self, args: &[&str]) -> Result<String> {
-        run("docker", ["--host", &self.host].iter().chain(args)).await
+        run("docker", ["--host", &self.host, "--config", &self.config].iter().chain(args)).await
+    }
+
+    /// Signs in to a registry.
+    ///
+    /// # Errors
+    /// The registry does not take the password, among others.
+    pub async fn login(&self, registry: &str, user: &str, password: &str) -> Result<()> {
+        self.docker(&["login", "--username", user, "--password", password, registry]).await.map(drop)
+    }
+
+    /// Forgets a registry's credentials.
+    pub async fn logout(&self, registry: &str) -> Result<()> {
+        self.docker(&["logout", registry]).await.map(drop)
     }
 
     /// Pulls an image; returns the digests of its manifest and of its configuration.

@@ -1,6 +1,7 @@
 //! What the tests start, and stop again: crowsnest, the reference PDS, a hold, container clients.
 
 pub mod clients;
+pub mod containerd;
 pub mod crowsnest;
 pub mod demo;
 pub mod devnet;
@@ -8,10 +9,14 @@ pub mod docker;
 pub mod hold;
 pub mod http;
 pub mod images;
+pub mod oras;
 pub mod process;
 pub mod publish;
+pub mod recorder;
 pub mod reference_pds;
 pub mod scratch;
+pub mod service_token;
+pub mod storage;
 pub mod xrpc;
 
 use std::cell::Cell;
@@ -21,6 +26,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
+
+/// Where storage is: another host than crowsnest's in the eyes of clients, which compare names and not ports when they
+/// decide whether to send credentials on.
+pub const STORAGE: &str = "127.0.0.2";
 
 thread_local! {
     /// A test and what it starts live on one thread.

@@ -22,7 +22,16 @@ const TAIL_LINES: usize = 60;
 /// It fails (the error has its standard error) or takes longer than two minutes.
 pub async fn run<S: AsRef<OsStr>>(program: &str, args: impl IntoIterator<Item = S>) -> Result<String> {
     let mut command = Command::new(program);
-    command.args(args).stdin(Stdio::null()).kill_on_drop(true);
+    command.args(args);
+    output(command).await
+}
+
+/// The same of a command with an environment of its own.
+///
+/// # Errors
+/// As [`run`].
+pub async fn output(mut command: Command) -> Result<String> {
+    command.stdin(Stdio::null()).kill_on_drop(true);
     let shown = format!("{:?}", command.as_std());
     let output = timeout(Duration::from_secs(120), command.output()).await;
     let output = output.map_err(|_| anyhow!("took over two minutes: {shown}"))?.with_context(|| shown.clone())?;

@@ -54,6 +54,14 @@ impl ReferencePds {
         format!("{}/xrpc/com.atproto.sync.subscribeRepos", self.pds.replace("http://", "ws://"))
     }
 
+    /// How crowsnest finds this network.
+    pub fn args(&self) -> Vec<String> {
+        let (firehose, plc, pds) = (self.firehose(), self.plc.clone(), self.pds.clone());
+        let pairs = [("source", firehose), ("plc-url", plc), ("relay-url", pds.clone()), ("handle-resolver-url", pds)];
+        let args = pairs.into_iter().map(|(flag, url)| format!("--{flag}={url}"));
+        args.chain(["--allow-private-network".to_owned()]).collect()
+    }
+
     /// Opens an account on it.
     pub async fn create_account(&self, handle: &str) -> Result<Account> {
         Account::create(&self.pds, handle).await

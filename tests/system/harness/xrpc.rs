@@ -56,6 +56,19 @@ impl Account {
         answer(self.post("com.atproto.repo.deleteRecord").json(&input)).await.map(drop)
     }
 
+    /// Makes an app password.
+    pub async fn app_password(&self, name: &str) -> Result<String> {
+        let made = answer(self.post("com.atproto.server.createAppPassword").json(&json!({"name": name}))).await?;
+        made["password"].as_str().map(str::to_owned).context("no password")
+    }
+
+    /// A token with which the account may call a method of another service.
+    pub async fn service_token(&self, aud: &str, lxm: &str) -> Result<String> {
+        let url = format!("{}/xrpc/com.atproto.server.getServiceAuth", self.pds);
+        let request = client().get(url).query(&[("aud", aud), ("lxm", lxm)]).bearer_auth(&self.token);
+        answer(request).await?["token"].as_str().map(str::to_owned).context("no token")
+    }
+
     /// The first hundred records of a collection: `{uri, cid, value}`.
     pub async fn list_records(&self, collection: &str) -> Result<Vec<Value>> {
         let url = format!("{}/xrpc/com.atproto.repo.listRecords", self.pds);

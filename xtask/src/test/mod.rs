@@ -4,7 +4,7 @@ mod counts;
 mod fuzz;
 mod runner;
 mod suites;
-mod tools;
+pub mod tools;
 
 use std::time::{Duration, Instant};
 
@@ -52,7 +52,7 @@ pub fn run(args: &TestArgs) -> Result<Passed> {
         suites.iter().for_each(|suite| println!("{}", suite.line()));
         return Ok(true);
     }
-    tools::ensure(&suites)?;
+    tools::ensure(suites.iter().flat_map(|suite| suite.needs))?;
     // The program and every test at once, with the selection that the runner uses too; fuzz targets are built apart.
     let built = if suites.iter().all(|suite| matches!(suite.tests, Tests::Fuzz)) {
         Built::default()
