@@ -72,6 +72,11 @@ impl Database {
 /// The seconds of CPU that the server's process behind a connection has used so far; `None` where /proc does not tell.
 pub async fn cpu_seconds(client: &Client) -> Option<f64> {
     let pid: i32 = client.query_one("SELECT pg_backend_pid()", &[]).await.ok()?.get(0);
+    process_seconds(pid.unsigned_abs())
+}
+
+/// The same of a process.
+pub fn process_seconds(pid: u32) -> Option<f64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
     let ticks = fields.get(11)?.parse::<f64>().ok()? + fields.get(12)?.parse::<f64>().ok()?;

@@ -13,6 +13,7 @@ use super::{
 use crate::{
     load,
     report::{Measured, median},
+    server::process_seconds,
 };
 
 /// The bars: shares of bare axum's rate, so many times docker-registry's, and milliseconds.
@@ -26,11 +27,18 @@ struct Subject<'a> {
     server: &'a Served,
     path: &'a str,
     runs: Vec<Run>,
+    /// Seconds of the server's CPU, all runs together.
+    cpu: f64,
 }
 
 impl Subject<'_> {
     fn rate(&self) -> f64 {
         median(self.runs.iter().map(|run| run.rate).collect())
+    }
+
+    /// What a request takes of the server's CPU, in microseconds.
+    fn cost(&self) -> f64 {
+        self.cpu * 1e6 / self.runs.iter().map(|run| run.requests as f64).sum::<f64>()
     }
 
     fn p99(&self) -> f64 {
@@ -42,7 +50,7 @@ pub async fn measure(crowsnest: &Path, seed: &Seed, rounds: u32, each: Duration)
     let ours = servers::crowsnest(crowsnest, seed).await?;
     let (bare, registry, nginx) =
         (servers::bare(seed).await?, servers::docker_registry(seed).await?, servers::nginx(seed).await?);
-    let subject = |server, path| Subject { server, path, runs: Vec::new() };
+    let subject = |server, path| Subject { server, path, runs: Vec::new(), cpu: 0.0 };
     let mut subjects = [
         subject(&ours, seed.by_digest.as_str()),
         subject(&bare, &seed.by_digest),
@@ -54,21 +62,20 @@ pub async fn measure(crowsnest: &Path, seed: &Seed, rounds: u32, each: Duration)
         for subject in &mut subjects {
             // The first round warms up.
             let time = if round == 0 { Duration::from_secs(1) } else { each };
+            let cpu = || subject.server.pid().map(|pid| process_seconds(pid).unwrap_or(f64::NAN));
+            let before = cpu()?;
             let run = wrk::run(&format!("http://{}{}", subject.server.host, subject.path), time, None).await?;
-            subject.runs.extend((round > 0).then_some(run));
+            let used = cpu()? - before;
+            if round > 0 {
+                subject.runs.push(run);
+                subject.cpu += used;
+            }
         }
     }
     Ok(figures(&subjects, rounds, each))
 }
 
 fn figures([digest, bare, tag, registry, nginx]: &[Subject<'_>; 5], rounds: u32, each: Duration) -> Vec<Measured> {
-    let note = format!(
-        "median of {rounds} rounds of {} s, 64 connections; docker-registry {:.0}/s, nginx {:.0}/s; load {}",
-        each.as_secs(),
-        registry.rate(),
-        nginx.rate(),
-        load()
-    );
     let rate = |bench, ours: &Subject<'_>, bars| Measured {
         bench,
         value: ours.rate(),
@@ -76,7 +83,16 @@ fn figures([digest, bare, tag, registry, nginx]: &[Subject<'_>; 5], rounds: u32,
         reference: "axum",
         reference_value: bare.rate(),
         bars,
-        note: note.clone(),
+        note: format!(
+            "median of {rounds} rounds of {} s, 64 connections; CPU a request {:.1} µs, of axum's {:.1}; docker-registry \
+             {:.0}/s, nginx {:.0}/s; load {}",
+            each.as_secs(),
+            ours.cost(),
+            bare.cost(),
+            registry.rate(),
+            nginx.rate(),
+            load()
+        ),
     };
     let share =
         |ours: &Subject<'_>, bar: f64| (format!("at least {bar} of bare axum"), ours.rate() >= bar * bare.rate());

@@ -20,7 +20,8 @@ pub struct Run {
 /// Asks a URL for some time, or what a script asks for.
 pub async fn run(url: &str, time: Duration, script: Option<&Path>) -> Result<Run> {
     let mut wrk = Command::new("wrk");
-    wrk.args(["--threads", "1", "--connections", "64", "--latency", "--timeout", "10s"]);
+    // With one thread it would be wrk that is measured.
+    wrk.args(["--threads", "2", "--connections", "64", "--latency", "--timeout", "10s"]);
     wrk.arg("--header").arg(format!("Accept: {MANIFEST}"));
     wrk.arg("--duration").arg(format!("{}s", time.as_secs()));
     if let Some(script) = script {
