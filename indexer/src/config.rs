@@ -143,6 +143,8 @@ pub struct Timing {
     pub record: Duration,
     /// How long an account has to be deleted, by every answer, before what it left is removed.
     pub purge_after: Duration,
+    /// How long a directory that knew an account has to say that it is not there, before that is believed.
+    pub missing_after: Duration,
     /// How long a PDS may be slow to follow what a stream told of it, before that is taken for wrong.
     pub lag_patience: Duration,
 }
@@ -167,6 +169,7 @@ impl Default for Timing {
             long_job: Duration::from_secs(15 * 60),
             record: Duration::from_millis(200),
             purge_after: Duration::from_secs(3600),
+            missing_after: Duration::from_secs(3600),
             lag_patience: Duration::from_secs(15 * 60),
         }
     }

@@ -219,7 +219,9 @@ async fn keep_house(config: IndexerConfig, generation: i32) -> Result<(), StoreE
         // Before anything was heard the source has been silent since we began.
         measure::lag(config.status.lag_ms().unwrap_or_else(|| Utc::now().timestamp_millis() - began));
         sources::heard(&db, config.status.heard_at()).await?;
-        backfill::refresh(&db).await?;
+        if let Some(ended) = backfill::refresh(&db).await? {
+            tell_end(ended);
+        }
         gaps::settle(&db).await?.iter().for_each(tell_gap);
         if second.is_multiple_of(PRUNE_EVERY) {
             archive::prune(&db, config.archive).await?;
@@ -232,6 +234,11 @@ async fn keep_house(config: IndexerConfig, generation: i32) -> Result<(), StoreE
         }
     }
     Ok(())
+}
+
+/// Who could not be read is told one by one only to those who debug; `crowsnest backfill` names the first few.
+fn tell_end(backfill::Ended { total, failed, unserved }: backfill::Ended) {
+    tracing::info!(repositories = total, failed, unserved, "The reading of every repository has ended");
 }
 
 /// A gap's end is told once, and so is that it does not end yet.

@@ -21,6 +21,7 @@ mod m20261121_000009_jobs;
 mod m20261121_000010_readings;
 mod m20261121_000011_inbox;
 mod m20261121_000012_plans;
+mod m20261121_000013_mends;
 mod m20261121_000014_sign_ins;
 mod m20261121_000017_pulls;
 
@@ -46,6 +47,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000010_readings::Migration),
             Box::new(m20261121_000011_inbox::Migration),
             Box::new(m20261121_000012_plans::Migration),
+            Box::new(m20261121_000013_mends::Migration),
             Box::new(m20261121_000014_sign_ins::Migration),
             Box::new(m20261121_000017_pulls::Migration),
         ]

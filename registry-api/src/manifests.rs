@@ -14,13 +14,14 @@ use store::{
     freshness::Key,
     queries::{Asked, ServedManifest},
 };
-use types::{ManifestMediaType, Reference};
+use types::{Did, ManifestMediaType, Reference, RepositoryName};
 
 use crate::{
     Registry, contents,
     errors::{Code, OciError, Result},
     names::Name,
     owners::{self, Account},
+    pulls::{Answered, Family},
     read_through,
     routes::{Conditions, DIGEST},
 };
@@ -35,21 +36,34 @@ pub(crate) async fn serve(
 ) -> Result<Response> {
     let key = format!("{name}@{reference}");
     if let Some(ready) = registry.ready.get(&key) {
-        return Ok(ready.answer(conditions));
+        return Ok(answer(registry, conditions, reference, &ready));
     }
     let since = registry.ready.moment();
     let account = owners::find(registry, conditions.client, &name.owner).await?;
     let manifest = find(registry, conditions.client, &account, name, reference).await?;
     let keys = [format!("did:{}", account.did), format!("manifest:{}", manifest.digest)];
-    let ready = Arc::new(Ready::of(manifest, name, reference)?);
+    let ready = Arc::new(Ready::of(account.did.clone(), manifest, name, reference)?);
     if account.is_indexed {
         registry.ready.put(key, ready.clone(), since, keys.iter().map(|key| Key::of(key)).collect());
     }
-    Ok(ready.answer(conditions))
+    Ok(answer(registry, conditions, reference, &ready))
+}
+
+fn answer(registry: &Registry, conditions: &Conditions<'_>, reference: &Reference, ready: &Ready) -> Response {
+    let answer = ready.answer(conditions);
+    if answer.status() == StatusCode::OK {
+        let Ready { owner, repository, family, .. } = ready;
+        let answered = Answered { owner, repository, reference, family, head: conditions.head };
+        registry.pulls.note(conditions.client, conditions.headers, &answered);
+    }
+    answer
 }
 
 /// A manifest as it is served, whoever asks.
 pub(crate) struct Ready {
+    owner: Did,
+    repository: RepositoryName,
+    family: Family,
     digest: String,
     /// Those of a 304.
     headers: HeaderMap,
@@ -58,11 +72,13 @@ pub(crate) struct Ready {
 }
 
 impl Ready {
-    fn of(manifest: ServedManifest, name: &Name, reference: &Reference) -> Result<Self> {
+    fn of(owner: Did, manifest: ServedManifest, name: &Name, reference: &Reference) -> Result<Self> {
         let media_type = media_type(&manifest, name)?;
         let internal = || OciError::new(Code::Internal, Code::Internal.row().2);
         let bytes = manifest.bytes.ok_or_else(internal)?.into();
-        Ok(Self { headers: headers(&manifest.digest, reference)?, digest: manifest.digest, media_type, bytes })
+        let (family, headers) = (Family::of(&manifest.digest, &bytes), headers(&manifest.digest, reference)?);
+        let repository = name.repository.clone();
+        Ok(Self { owner, repository, family, digest: manifest.digest, headers, media_type, bytes })
     }
 
     /// About how much memory it takes.

@@ -15,9 +15,10 @@ use crate::{
     limits::Limiters,
     located::{LOCATED, Locations},
     manifests::Ready,
-    measure::METRICS,
+    measure,
     private::{Crews, ServiceTokens},
     proxied::Proxied,
+    pulls::Pulls,
     read_through::ReadThrough,
     sign_in::{SignIns, sessions},
     tokens::{KeyError, Tokens},
@@ -28,7 +29,7 @@ use crate::{
 pub struct Registry {
     pub(crate) config: RegistryConfig,
     pub(crate) reader: Reader,
-    pub(crate) writes: Writes,
+    pub(crate) writes: Arc<Writes>,
     pub(crate) outbound: Outbound,
     pub(crate) resolver: Resolver,
     pub(crate) holds: HoldClient,
@@ -49,7 +50,9 @@ pub struct Registry {
     pub(crate) locations: Locations,
     /// Blobs that pass through.
     pub(crate) proxied: Proxied,
-    /// Ends the following of the change log.
+    /// How often images are pulled.
+    pub(crate) pulls: Arc<Pulls>,
+    /// Ends the following of the change log, and the writing of pulls.
     _following: DropGuard,
 }
 
@@ -75,10 +78,13 @@ impl Registry {
     /// # Errors
     /// When Postgres is not there, or the key's file cannot be used.
     pub async fn open(config: RegistryConfig, outbound: Outbound, resolver: Resolver) -> Result<Arc<Self>, SetupError> {
-        service::metric::describe(METRICS);
+        measure::begin();
         let reader = Reader::connect(&config.database_url, config.generation).await?;
         let (freshness, following) = (Arc::new(Freshness::default()), CancellationToken::new());
         tokio::spawn(freshness::follow(config.database_url.clone(), freshness.clone(), following.clone()));
+        let writes = Arc::new(Writes::new(config.database_url.clone(), config.generation));
+        let pulls = Arc::new(Pulls::new());
+        tokio::spawn(pulls.clone().keep(writes.clone(), following.clone()));
         let registry = Arc::new(Self {
             ready: Cache::new(freshness.clone(), READY_BYTES, |name: &String, ready: &Arc<Ready>| {
                 u32::try_from(name.len() + ready.size()).unwrap_or(u32::MAX)
@@ -88,7 +94,8 @@ impl Registry {
             proxied: Proxied::new(config.blobs_at_once),
             _following: following.drop_guard(),
             reader,
-            writes: Writes::new(config.database_url.clone(), config.generation),
+            writes,
+            pulls,
             holds: HoldClient::new(outbound.clone()),
             breakers: Breakers::new(config.patience.hold_pause),
             tokens: Tokens::open(&config.public_url, config.token_key.as_deref())?,

@@ -17,7 +17,7 @@ use service::client::Client;
 use crate::{
     Registry, blobs, catalog,
     errors::{Code, OciError, Result},
-    limits, manifests,
+    limits, manifests, mirror,
     names::{self, Asked},
     referrers, tags,
     tokens::{self, Claims},
@@ -76,13 +76,14 @@ async fn serve(
     if path.is_empty() {
         return ping(&registry, &headers).into_response();
     }
-    let asked = match names::parse(path) {
+    let query = uri.query().unwrap_or_default();
+    let asked = match mirror::admit(&registry, query).and_then(|()| names::parse(path)) {
         Ok(asked) => asked,
         Err(error) => return error.into_response(),
     };
     let client = client.map_or(Client::LOCAL, |Extension(client)| client);
     let conditions = Conditions { head: method == Method::HEAD, headers: &headers, client, claims: None };
-    let answer = answer(&registry, conditions, uri.query().unwrap_or_default(), &asked).await;
+    let answer = answer(&registry, conditions, query, &asked).await;
     count(&asked, &answer);
     answer.into_response()
 }

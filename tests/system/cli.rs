@@ -60,6 +60,29 @@ async fn a_taken_port_is_named_with_the_flag_that_changes_it() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_folder_that_another_uses_is_told_before_its_port() -> Result<()> {
+    let scratch = Scratch::new()?;
+    let folder = scratch.folder("data")?;
+    let data = folder.display().to_string();
+    let crowsnest = Crowsnest::up(&folder, &NOWHERE).await?;
+    let address = crowsnest.url("").trim_start_matches("http://").to_owned();
+    for listen in [address.as_str(), "127.0.0.1:0"] {
+        let line =
+            refusal(&[&["up", "--fresh", "--listen", listen, "--data-dir", &data], &NOWHERE[..]].concat()).await?;
+        assert!(line.contains("another crowsnest (process ") && line.contains(&data), "{line}");
+    }
+    // It runs on, and what only looks is let in.
+    let output = command(&["status", "--json", "--data-dir", &data]).output().await?;
+    let status: serde_json::Value = serde_json::from_slice(&output.stdout)?;
+    assert_ne!(status["sources"][0]["state"], "stopped", "{status}");
+    assert!(crowsnest.interrupt().await?.success());
+    let output = command(&["status", "--json", "--data-dir", &data]).output().await?;
+    let status: serde_json::Value = serde_json::from_slice(&output.stdout)?;
+    assert_eq!(status["sources"][0]["state"], "stopped", "{status}");
+    passed()
+}
+
+#[tokio::test]
 async fn an_unreachable_database_is_named_without_its_password() -> Result<()> {
     let scratch = Scratch::new()?;
     let data = scratch.folder("data")?.display().to_string();

@@ -4,8 +4,8 @@ use leptos::config::{LeptosOptions, errors::LeptosConfigError, get_config_from_s
 use service::config::SourceUrl;
 use url::Url;
 
-/// Tells how far the index is behind the network. The indexer knows best (it sees frames and pings that change nothing);
-/// where it runs in another process, the newest cursor stands in.
+/// Tells how far the index is behind the network. The indexer knows best, while it is the writer (it sees frames and pings
+/// that change nothing); where another process is, the database tells what that one heard.
 pub trait Lag: Send + Sync {
     /// Milliseconds since the last frame or ping came, or `None` before the first.
     fn lag_ms(&self) -> Option<i64>;

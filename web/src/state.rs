@@ -61,16 +61,59 @@ impl Web {
         Ok(summary)
     }
 
-    /// The indexer's own measure, or else the age of what the newest cursor has seen.
+    /// See [`lag_ms`].
     pub fn lag_ms(&self, status: &StatusView, now: DateTime<Utc>) -> Option<i64> {
-        if let Some(lag) = &self.config().lag {
-            return lag.lag_ms();
-        }
-        let seen = |source: &store::queries::SourceView| {
-            let heard = source.heard_at.map(|time| time.timestamp_micros());
-            heard.or(source.safe_time).or(source.updated_at.map(|time| time.timestamp_micros()))
+        lag_ms(self.config().lag.as_ref().and_then(|lag| lag.lag_ms()), status, now)
+    }
+}
+
+/// Milliseconds since anything was heard, by whoever heard last: the indexer of this process, which knows best while it is
+/// the writer, or the one that is, as the database tells. Else the age of what the newest cursor has seen.
+fn lag_ms(own: Option<i64>, status: &StatusView, now: DateTime<Utc>) -> Option<i64> {
+    let age = |micros: i64| ((now.timestamp_micros() - micros) / 1000).max(0);
+    let micros = |time: DateTime<Utc>| time.timestamp_micros();
+    let heard = status.sources.iter().filter_map(|source| source.heard_at).max();
+    let seen = || status.sources.iter().filter_map(|source| source.safe_time.or(source.updated_at.map(micros))).max();
+    own.into_iter().chain(heard.map(|heard| age(micros(heard)))).min().or_else(|| seen().map(age))
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{TimeDelta, Utc};
+    use store::queries::{Counts, SourceView, StatusView};
+
+    use super::lag_ms;
+
+    #[test]
+    fn a_standby_is_as_far_behind_as_the_writer() {
+        let now = Utc::now();
+        let ago = |seconds| now - TimeDelta::seconds(seconds);
+        let source = |heard: Option<i64>| SourceView {
+            url: "wss://a.example/subscribe".into(),
+            kind: None,
+            state: None,
+            cursor: Some(7),
+            safe_time: Some(ago(60).timestamp_micros()),
+            updated_at: Some(ago(70)),
+            heard_at: heard.map(ago),
         };
-        let newest = status.sources.iter().filter_map(seen).max()?;
-        Some(((now.timestamp_micros() - newest) / 1000).max(0))
+        let status = |sources: Vec<SourceView>| {
+            let counts = Counts::default();
+            StatusView { counts, sources, gaps: Vec::new(), backfill: None }
+        };
+        let (nobody, writer) =
+            (status(vec![source(None)]), status(vec![source(None), source(Some(2)), source(Some(9))]));
+        for (own, status, lag) in [
+            // Of this process, which never wrote, or did before another took over.
+            (None, &writer, Some(2_000)),
+            (Some(5_000), &writer, Some(2_000)),
+            // The writer's own measure is the newest.
+            (Some(300), &writer, Some(300)),
+            (Some(5_000), &nobody, Some(5_000)),
+            (None, &nobody, Some(60_000)),
+            (None, &status(Vec::new()), None),
+        ] {
+            assert_eq!(lag_ms(own, status, now), lag, "{own:?}");
+        }
     }
 }

@@ -1,7 +1,9 @@
-//! The data folder: `<data-dir>/postgres` (or a note of where the cluster is), `devnet/`, `devnet.json`, generated keys.
+//! The data folder: `<data-dir>/postgres` (or a note of where the cluster is), `devnet/`, `devnet.json`, generated keys, and
+//! `up.lock` of whoever runs everything from it.
 
 use std::{
-    fs, io,
+    fs::{self, File, TryLockError},
+    io::{self, Read as _, Seek as _, Write as _},
     path::{Path, PathBuf},
 };
 
@@ -20,6 +22,36 @@ pub fn make(data_dir: &Path) -> Result<(), Failure> {
             data_dir.display()
         ))
     })
+}
+
+/// Takes the folder for this `crowsnest up`, until the file is dropped or the process ends in any way. Commands that read and
+/// mend an index work beside it.
+pub fn take(data_dir: &Path) -> Result<File, Failure> {
+    let path = data_dir.join("up.lock");
+    let unusable = |error| Failure::setup(format!("cannot lock {}: {error}", path.display()));
+    let open = File::options().read(true).write(true).create(true).truncate(false).open(&path);
+    let mut file = open.map_err(unusable)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut pid = String::new();
+            // Whoever has just taken it may not have said so yet.
+            file.read_to_string(&mut pid).ok();
+            let who = if pid.is_empty() { String::new() } else { format!(" (process {})", pid.trim()) };
+            return Err(Failure::setup(format!(
+                "another crowsnest{who} uses the data folder {} already: stop it, or choose another with --data-dir",
+                data_dir.display()
+            )));
+        }
+        Err(TryLockError::Error(error)) => return Err(unusable(error)),
+    }
+    let write = |file: &mut File| {
+        file.set_len(0)?;
+        file.rewind()?;
+        writeln!(file, "{}", std::process::id())
+    };
+    write(&mut file).map_err(unusable)?;
+    Ok(file)
 }
 
 /// The file that keeps the key which signs the registry's tokens.
@@ -63,7 +95,7 @@ pub async fn forget(data_dir: &Path) -> Result<(), Failure> {
 
 #[cfg(test)]
 mod tests {
-    use super::forget;
+    use super::{Failure, forget, take};
 
     #[tokio::test]
     async fn fresh_spares_what_is_not_ours() {
@@ -75,5 +107,16 @@ mod tests {
         forget(folder.path()).await.unwrap();
         let there = |name: &str| folder.path().join(name).exists();
         assert!(there("thesis.txt") && !there("devnet") && !there("devnet.json"));
+    }
+
+    #[test]
+    fn one_at_a_time_has_a_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let taken = take(folder.path()).unwrap();
+        let Err(Failure::Setup(why)) = take(folder.path()) else { panic!("two have it") };
+        let pid = std::process::id();
+        assert!(why.contains(&format!("(process {pid}) uses the data folder {}", folder.path().display())), "{why}");
+        drop(taken);
+        take(folder.path()).unwrap();
     }
 }

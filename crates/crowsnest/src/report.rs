@@ -100,7 +100,12 @@ pub async fn status(args: Read) -> Result<(), Failure> {
         println!("{} records of {} accounts, {} of them invalid", counts.records, counts.accounts, counts.invalid);
         println!("{} jobs wait, {} events were refused", counts.jobs, counts.rejects);
         for source in &status.sources {
-            let state = source.state.as_deref().unwrap_or("former");
+            let state = match (source.state.as_deref().unwrap_or("former"), source.heard_at) {
+                (state @ ("stopped" | "stalled"), Some(heard)) => {
+                    format!("{state} (last heard {})", heard.to_rfc3339())
+                }
+                (state, _) => state.to_owned(),
+            };
             match (source.cursor, source.updated_at) {
                 (Some(cursor), Some(moved)) => println!("{} {state} at {cursor}, {}", source.url, moved.to_rfc3339()),
                 _ => println!("{} {state}", source.url),

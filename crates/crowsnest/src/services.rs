@@ -202,9 +202,11 @@ impl Dial {
 pub async fn up(mut args: Up, stop: CancellationToken) -> Result<(), Failure> {
     indexer::check(&args.indexer.source.source).map_err(Failure::setup)?;
     let metrics = observe(&args.indexer.telemetry)?;
-    let front = Front::bind(&args.serve).await?;
     let data_dir = args.indexer.database.data_dir.clone();
     data_dir::make(&data_dir)?;
+    // First: whoever has the folder has the port too, most likely, which would say less.
+    let _taken = data_dir::take(&data_dir)?;
+    let front = Front::bind(&args.serve).await?;
     if args.fresh {
         data_dir::forget(&data_dir).await?;
     }

@@ -28,7 +28,7 @@ impl Client {
         if !is_trusted(peer, trusted) {
             return Self::at(peer);
         }
-        let usual = values(headers, "x-forwarded-for").map(|part| address(part)).collect::<Vec<_>>();
+        let usual = values(headers, "x-forwarded-for").map(address).collect::<Vec<_>>();
         let standard = values(headers, FORWARDED.as_str()).map(forwarded_for).collect::<Vec<_>>();
         let found = match (usual.is_empty(), standard.is_empty()) {
             (false, true) => nearest(peer, &usual, trusted),

@@ -18,9 +18,9 @@ const NAMED: i64 = 3;
 pub(crate) const PUT_OFF: &str =
     "attempts = 0 AND run_at > now() + interval '1 minute' AND NOT coalesce(locked_until > now(), false)";
 
-/// Whoever was found to be served by nobody in the reading of the whole network, and is not to be read again.
-const UNSERVED: &str =
-    "u.found_at >= backfill.started_at AND NOT EXISTS (SELECT FROM job WHERE kind = 'resync' AND key = u.did)";
+/// Whoever was found to be served by nobody in the reading of the whole network, and is not to be read again. Whom only a record
+/// names, a hold that somebody made up, is nobody to be missed.
+const UNSERVED: &str = "u.expected AND u.found_at >= backfill.started_at AND NOT EXISTS (SELECT FROM job WHERE kind = 'resync' AND key = u.did)";
 
 /// Whether a job was given up: attempts are counted when they begin, and the last one may still succeed.
 fn given_up() -> String {
@@ -46,11 +46,40 @@ pub async fn start(client: &Client) -> Result<(), StoreError> {
                  done = CASE WHEN b.finished_at IS NULL THEN b.done ELSE 0 END,
                  failed = CASE WHEN b.finished_at IS NULL THEN b.failed ELSE 0 END,
                  started_at = CASE WHEN b.finished_at IS NULL THEN b.started_at ELSE now() END,
-                 listed_at = NULL, finished_at = NULL",
+                 listed_at = NULL, finished_at = NULL, again = false",
             &[&JobKind::Discover.as_str()],
         )
         .await?;
     enqueue(client, JobKind::Discover, &[RELAY.to_owned()]).await
+}
+
+/// For a stream that begins now, and tells nothing of what was before: begins a reading of the whole network. One that is under
+/// way is not begun anew each time that such a stream is connected to; if it has listed repositories already, another follows
+/// it. Whether one was begun.
+///
+/// # Errors
+/// When Postgres refuses, or is not there.
+pub async fn start_or_follow(client: &Client) -> Result<bool, StoreError> {
+    let follow = "UPDATE backfill SET again = true WHERE finished_at IS NULL AND listed_at IS NOT NULL";
+    if client.execute(follow, &[]).await? > 0 {
+        return Ok(false);
+    }
+    start(client).await?;
+    Ok(true)
+}
+
+/// For a stream that begins with the oldest that its server has, a day at least: begins a reading of the whole network, unless
+/// one has begun in less than that, whether or not it has ended. Whether one was begun.
+///
+/// # Errors
+/// When Postgres refuses, or is not there.
+pub async fn start_once(client: &Client) -> Result<bool, StoreError> {
+    let recent = "SELECT EXISTS (SELECT FROM backfill WHERE started_at > now() - interval '23 hours')";
+    if client.query_one(recent, &[]).await?.get(0) {
+        return Ok(false);
+    }
+    start(client).await?;
+    Ok(true)
 }
 
 /// How far a reading is.
@@ -62,7 +91,8 @@ pub struct Progress {
     pub done: i64,
     /// How many could not be read so far.
     pub failed: i64,
-    /// How many of those that are done nobody serves: their hosts, or the directory, say that they are not there.
+    /// How many of those that are done nobody serves: their hosts, or the directory, say that they are not there, though
+    /// somebody lists them, or they left records.
     pub unserved: i64,
     /// How many of those that are read are over a quota; they are read again on another day.
     pub put_off: i64,
@@ -220,33 +250,52 @@ pub async fn listed(client: &Client, dids: &[String]) -> Result<(), StoreError> 
             &[&JobKind::Resync.as_str(), &dids],
         )
         .await?;
+    client.execute("UPDATE unread SET expected = true WHERE did = ANY($1)", &[&dids]).await?;
     let total = dids.len() as i64;
     client.execute("UPDATE backfill SET total = $1, listed_at = now() WHERE finished_at IS NULL", &[&total]).await?;
     Ok(())
 }
 
-/// Brings the progress up to date; cheap when nothing is under way. What is read late no longer counts as failed.
+/// What a reading of the whole network came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// How many repositories there were to read.
+    pub total: i64,
+    /// How many could not be read so far.
+    pub failed: i64,
+    /// How many of the others nobody serves.
+    pub unserved: i64,
+}
+
+/// Brings the progress up to date; cheap when nothing is under way. What is read late no longer counts as failed. Tells of a
+/// reading's end, once; where another is to follow, it begins.
 ///
 /// # Errors
 /// When Postgres refuses, or is not there.
-pub async fn refresh(client: &Client) -> Result<(), StoreError> {
+pub async fn refresh(client: &Client) -> Result<Option<Ended>, StoreError> {
     let given_up = given_up();
-    client
-        .execute(
+    let row = client
+        .query_opt(
             &format!(
-                "UPDATE backfill SET done = greatest(total - waiting.ours, 0), failed = waiting.failed,
-                        finished_at = coalesce(finished_at, CASE WHEN waiting.all = waiting.given_up THEN now() END)
-                 FROM (SELECT count(*) AS all, count(*) FILTER (WHERE {given_up}) AS given_up,
+                "UPDATE backfill SET done = greatest(backfill.total - waiting.ours, 0), failed = waiting.failed,
+                        finished_at = coalesce(backfill.finished_at, CASE WHEN waiting.all = waiting.given_up THEN now() END)
+                 FROM backfill was, (SELECT count(*) AS all, count(*) FILTER (WHERE {given_up}) AS given_up,
                               count(*) FILTER (WHERE backfill) AS ours,
                               count(*) FILTER (WHERE backfill AND {given_up}) AS failed
                        FROM job WHERE kind = $1 AND (attempts > 0 OR run_at <= now() OR locked_until > now())) waiting
-                 WHERE listed_at IS NOT NULL AND (finished_at IS NULL OR backfill.failed > 0)
-                   AND NOT EXISTS (SELECT FROM job WHERE kind = $2)"
+                 WHERE was.one = backfill.one AND was.listed_at IS NOT NULL AND (was.finished_at IS NULL OR was.failed > 0)
+                   AND NOT EXISTS (SELECT FROM job WHERE kind = $2)
+                 RETURNING was.finished_at IS NULL AND backfill.finished_at IS NOT NULL, backfill.again, backfill.total,
+                           backfill.failed, (SELECT count(*) FROM unread u WHERE {UNSERVED})"
             ),
             &[&JobKind::Resync.as_str(), &JobKind::Discover.as_str()],
         )
         .await?;
-    Ok(())
+    let Some(row) = row.filter(|row| row.get(0)) else { return Ok(None) };
+    if row.get(1) {
+        start(client).await?;
+    }
+    Ok(Some(Ended { total: row.get(2), failed: row.get(3), unserved: row.get(4) }))
 }
 
 /// Notes that nobody serves an account, for whoever asked for its reading. It is forgotten by [`forget_unread`].
@@ -256,9 +305,10 @@ pub async fn refresh(client: &Client) -> Result<(), StoreError> {
 pub async fn unserved(client: &Client, did: &str, reason: &str) -> Result<(), StoreError> {
     client
         .execute(
-            "INSERT INTO unread (did, reason) VALUES ($1, $2)
-             ON CONFLICT (did) DO UPDATE SET reason = excluded.reason, found_at = now()",
-            &[&did, &reason],
+            "INSERT INTO unread (did, reason, expected)
+             VALUES ($1, $2, EXISTS (SELECT FROM job WHERE kind = $3 AND key = $1 AND backfill))
+             ON CONFLICT (did) DO UPDATE SET reason = excluded.reason, found_at = now(), expected = excluded.expected",
+            &[&did, &reason, &JobKind::Resync.as_str()],
         )
         .await?;
     Ok(())

@@ -34,13 +34,13 @@ pub async fn set_state(client: &Client, url: &str, state: &str) -> Result<(), St
     Ok(())
 }
 
-/// Says when the source in use was heard last, in milliseconds since 1970.
+/// Says when the source in use was heard last, in milliseconds since 1970; another process may have heard it since.
 ///
 /// # Errors
 /// When Postgres refuses, or is not there.
 pub async fn heard(client: &Client, at: Option<i64>) -> Result<(), StoreError> {
     let Some(at) = at.and_then(DateTime::from_timestamp_millis) else { return Ok(()) };
-    let statement = "UPDATE source SET heard_at = $1 WHERE state = 'connected' AND heard_at IS DISTINCT FROM $1";
+    let statement = "UPDATE source SET heard_at = $1 WHERE state = 'connected' AND coalesce(heard_at < $1, true)";
     client.execute(statement, &[&at]).await?;
     Ok(())
 }

@@ -43,6 +43,8 @@ const AT_ONCE: usize = 500;
 const BYTES_AT_ONCE: usize = 1 << 20;
 /// Whoever hosts others too is no hold's own server: after so many events of others it is left, and asked now and then.
 const MOST_FOREIGN: usize = 200;
+/// How often it is noted at most that something was heard.
+const NOTE_EVERY: Duration = Duration::from_secs(5);
 /// A connection that did not last so long failed.
 const HEALTHY: Duration = Duration::from_secs(10);
 /// How long a hold keeps its place at least while others wait for one.
@@ -89,8 +91,9 @@ impl Follower {
                 let known = Known::default();
                 known.extend([hold.did.as_str()]);
                 let batch = Batch::new(Origin::Hold);
-                let (hold, saved, foreign) = (&hold.did, at, 0);
-                let mut reading = Reading { by: &self, hold, known, endpoint, at, saved, foreign, opened, batch };
+                let (hold, saved, foreign, noted) = (&hold.did, at, 0, None);
+                let mut reading =
+                    Reading { by: &self, hold, known, endpoint, at, saved, foreign, opened, noted, batch };
                 reading.read(socket).await
             }
             Err(end) => end,
@@ -167,6 +170,8 @@ struct Reading<'a> {
     saved: Option<i64>,
     foreign: usize,
     opened: Instant,
+    /// When a sign of life was noted last.
+    noted: Option<Instant>,
     batch: Batch,
 }
 
@@ -178,10 +183,13 @@ impl Reading<'_> {
         loop {
             let read = tokio::select! {
                 biased;
-                _ = ping.tick() => self.beat(&mut socket, heard.elapsed() <= beat).await,
+                _ = ping.tick() => self.beat(&mut socket).await,
                 message = socket.next() => {
                     heard = Instant::now();
-                    self.take_all(message, &mut socket).await
+                    match self.note(&message).await {
+                        Ok(()) => self.take_all(message, &mut socket).await,
+                        Err(error) => Err(error.into()),
+                    }
                 }
                 // A hold may be quiet for weeks, but it answers pings.
                 () = sleep_until(heard + 3 * beat) => Err(End::Over("nothing was heard of it for too long".into())),
@@ -192,11 +200,18 @@ impl Reading<'_> {
         }
     }
 
-    /// Asks for a sign of life, and notes the last one.
-    async fn beat(&mut self, socket: &mut WebSocket, heard: bool) -> Result<(), End> {
-        if heard {
+    /// Notes a sign of life: whatever comes, an answer to a ping too.
+    async fn note(&mut self, message: &Received) -> Result<(), StoreError> {
+        let is_due = self.noted.is_none_or(|noted| noted.elapsed() >= NOTE_EVERY);
+        if is_due && matches!(message, Some(Ok(_))) {
             self.by.note_health(self.hold, None).await?;
+            self.noted = Some(Instant::now());
         }
+        Ok(())
+    }
+
+    /// Asks for a sign of life.
+    async fn beat(&mut self, socket: &mut WebSocket) -> Result<(), End> {
         self.save().await?;
         let one_less = |waiting: usize| waiting.checked_sub(1);
         if self.opened.elapsed() > TURN

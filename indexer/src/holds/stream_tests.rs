@@ -52,6 +52,7 @@ async fn read(frames: usize, padding: usize) -> Vec<usize> {
         saved: None,
         foreign: 0,
         opened: Instant::now(),
+        noted: None,
         batch,
     };
     let mut socket = waiting(frames, padding).await;

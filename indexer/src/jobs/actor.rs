@@ -8,7 +8,7 @@ use outbound::{
 };
 use store::{
     StoreError, crash,
-    jobs::{JobKind, enqueue},
+    jobs::{Job, JobKind, enqueue},
     observe::{self, ActorSeen, KnownActor, Status},
 };
 use tokio::sync::OwnedSemaphorePermit;
@@ -22,10 +22,14 @@ const STATUS_CHARS: usize = 32;
 /// The status of an account that was given up.
 const DELETED: &str = "deleted";
 
-/// Looks at the account that `key` names and stores what was found. A handle is kept only if it resolves back.
-pub async fn look(context: &Context, key: &str) -> Result<(), JobError> {
+/// Looks at the account that `job` names and stores what was found. A handle is kept only if it resolves back.
+///
+/// A directory that answers "not found" for an account that it knew may be set up anew, or not be the directory at all: what
+/// was known stays until it still says so after [`missing_after`](crate::Timing::missing_after), within the day for which a
+/// handle is trusted. That a DID was given up is said in another way, and believed at once.
+pub async fn look(context: &Context, job: &Job) -> Result<(), JobError> {
     // Only DIDs are queued; a row that holds anything else is dropped.
-    let Ok(did) = key.parse::<Did>() else { return Ok(()) };
+    let Ok(did) = job.key.parse::<Did>() else { return Ok(()) };
     let before = observe::known_actor(&context.store, &did).await?;
     // First: while its host is busy, nobody else is asked about it either.
     let known = before.as_ref().and_then(|before| before.pds.as_deref()?.parse::<Url>().ok());
@@ -35,6 +39,12 @@ pub async fn look(context: &Context, key: &str) -> Result<(), JobError> {
     };
     let (seen, unanswered) = match see(context, did.clone(), turn).await {
         Ok(seen) => seen,
+        Err(error @ IdentityError::NotFound(_))
+            if is_known(before.as_ref()) && job.waited < context.timing.missing_after =>
+        {
+            return Err(JobError::Behind(error.to_string()));
+        }
+        Err(IdentityError::NotFound(did)) => (ActorSeen::nothing(did), None),
         Err(error) => {
             if !error.is_transient() {
                 legacy_hold(context, &did).await?;
@@ -87,16 +97,14 @@ async fn see(
     did: Did,
     turn: Option<(OwnedSemaphorePermit, Url)>,
 ) -> Result<(ActorSeen, Option<JobError>), IdentityError> {
-    let mut seen = ActorSeen { did, handle: None, pds: None, hold_endpoint: None, status: None };
+    let mut seen = ActorSeen::nothing(did);
     let identity = match context.resolver.renew(&seen.did).await {
         Ok(identity) => identity,
         Err(IdentityError::Tombstoned(_)) => {
             seen.status = Some(Status { active: false, name: DELETED.into() });
             return Ok((seen, None));
         }
-        Err(IdentityError::NotFound(_) | IdentityError::WrongId { .. } | IdentityError::Unsupported(_)) => {
-            return Ok((seen, None));
-        }
+        Err(IdentityError::WrongId { .. } | IdentityError::Unsupported(_)) => return Ok((seen, None)),
         Err(error) => return Err(error),
     };
     let text = |url: &Url| url.origin().ascii_serialization();
@@ -155,6 +163,11 @@ fn name(state: AccountState) -> &'static str {
     }
 }
 
+/// Whether an earlier look found something.
+fn is_known(before: Option<&KnownActor>) -> bool {
+    before.is_some_and(|before| before.pds.is_some() || before.handle.is_some())
+}
+
 /// Whether the account came back, or moved: its repository may be another one since.
 fn is_back(before: &KnownActor, seen: &ActorSeen) -> bool {
     let reactivated = !before.active && seen.status.as_ref().is_some_and(|status| status.active);
@@ -186,7 +199,7 @@ mod tests {
             (true, Some("b"), seen("a", Some(true)), true),
             (true, Some("a"), seen("a", Some(false)), false),
         ] {
-            let before = KnownActor { active, pds: pds.map(Into::into) };
+            let before = KnownActor { active, handle: None, pds: pds.map(Into::into) };
             assert_eq!(is_back(&before, &now), back, "{before:?} {now:?}");
         }
     }

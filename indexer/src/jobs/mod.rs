@@ -41,6 +41,8 @@ const RENEW: Duration = Duration::from_secs(30);
 const BUSY: Duration = Duration::from_secs(5);
 /// When one is tried again that waits for somebody to follow: after as long as it has waited, but no sooner or later than this.
 const FOLLOWS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+/// The same where a directory does not know an account any more: all of them may be missing at once.
+const IS_MISSING: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(600));
 
 /// How long a job may take in all: a host that answers a byte at a time must not hold a worker. A reading has more time for
 /// each record that it brings.
@@ -160,7 +162,8 @@ async fn work_on(context: Arc<Context>, job: Job) -> Result<(), StoreError> {
         }
         Err(JobError::Behind(why)) => {
             measure::job(kind, "later");
-            queue::wait(&context.store, &job, job.waited.clamp(FOLLOWS.0, FOLLOWS.1), &why).await
+            let (least, most) = if job.kind == JobKind::Actor { IS_MISSING } else { FOLLOWS };
+            queue::wait(&context.store, &job, job.waited.clamp(least, most), &why).await
         }
         Err(JobError::Busy) => queue::put_back(&context.store, &job, BUSY).await,
         Err(JobError::Never(reject)) => {
@@ -180,7 +183,7 @@ async fn work_on(context: Arc<Context>, job: Job) -> Result<(), StoreError> {
 
 async fn perform(context: &Context, job: &Job, deadline: &Deadline) -> Result<(), JobError> {
     match job.kind {
-        JobKind::Actor => actor::look(context, &job.key).await,
+        JobKind::Actor => actor::look(context, job).await,
         JobKind::Manifest => manifest::fetch(context, &job.key).await,
         JobKind::Resync => resync::read(context, &job.key, deadline).await,
         JobKind::Discover => discover::list(context).await,

@@ -8,7 +8,7 @@ use outbound::{
     IdentityError, Pds, PdsError,
     pds::{PAGE_BYTES, RecordEntry},
 };
-use store::{backfill, crash, jobs::JobKind};
+use store::{backfill, crash, jobs::JobKind, observe};
 use types::{
     Arrival, Batch, Change, Cid, Collection, Did, DropReason, Form, Origin, Put, RecordId, Reject, Rkey, Tid,
     Verification, record_cid,
@@ -74,12 +74,13 @@ pub async fn read(context: &Context, key: &str, deadline: &Deadline) -> Result<(
     let Reading { present, missed, mut batch, rooms, .. } = reading;
     if missed > 0 {
         // What cannot be read may be anything that we have.
-        tracing::info!(did = %did, missed, "A repository was read, but for items that are no records");
+        tracing::debug!(did = %did, missed, "A repository was read, but for items that are no records");
     } else {
         batch.changes.push(Change::Snapshot { did: did.clone(), rev, present });
     }
     context.apply(batch).await?;
     drop(rooms);
+    observe::hold_answered(&context.store, &did).await?;
     Ok(backfill::served(&context.store, did.as_str()).await?)
 }
 
@@ -93,7 +94,7 @@ async fn unread(context: &Context, did: &Did, error: PdsError) -> Result<(), Job
 }
 
 async fn gone(context: &Context, did: &Did, reason: String) -> Result<(), JobError> {
-    tracing::info!(did = %did, %reason, "A repository cannot be read");
+    tracing::debug!(did = %did, %reason, "A repository cannot be read");
     Ok(backfill::unserved(&context.store, did.as_str(), &reason).await?)
 }
 

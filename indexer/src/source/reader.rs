@@ -192,12 +192,19 @@ impl Reader {
         if let Some((cause, since)) = passed_over {
             gap::raise(&self.db, source, cause, since, None).await?;
         }
-        if plan.backfill {
+        if plan.backfill && self.read_repositories(plan.start).await? {
             tracing::info!(source = %source, "Repositories will be read too: the stream alone leaves a gap");
-            backfill::start(&self.db).await?;
         }
         self.set_state(source, SourceState::Connected).await?;
         Ok((socket, plan, inflater))
+    }
+
+    /// A source has no cursor before its first event, and may be connected to many times until then. Whether a reading begins.
+    async fn read_repositories(&self, start: Start) -> Result<bool, StoreError> {
+        match start {
+            Start::Oldest => backfill::start_once(&self.db).await,
+            Start::Live | Start::After(_) => backfill::start_or_follow(&self.db).await,
+        }
     }
 
     /// What unpacks the frames of a source that is asked to compress them.

@@ -86,6 +86,34 @@ async fn a_directory_that_buried_a_did_hides_it() {
     indexer.stop().await;
 }
 
+/// It may have been set up anew, or be a proxy's answer: the second look, an hour later, is believed.
+#[tokio::test]
+async fn a_directory_that_lost_an_account_is_not_believed_at_once() {
+    let database = TestDatabase::create().await.unwrap();
+    let network = Network::start().await;
+    let (indexer, stream) = with_alice(&database, &network, Duration::from_secs(3600)).await;
+    let pds = network.url.origin().ascii_serialization();
+    let stands = "SELECT concat_ws(' ', handle, pds, active::text) FROM actor";
+    let waits = "SELECT error FROM job WHERE kind = 'actor' AND waits_since IS NOT NULL AND attempts = 0";
+    indexer.until("SELECT kind FROM job WHERE kind = 'actor'", &[]).await;
+    network.refuse_document(ALICE, StatusCode::NOT_FOUND);
+    stream.line(&identity(ALICE));
+    indexer.until(waits, &["did:plc:alice does not exist"]).await;
+    assert_eq!(indexer.rows(stands).await, [format!("alice.test {pds} true")]);
+    // It is back: nothing has happened.
+    network.serve_document(ALICE);
+    indexer.execute("UPDATE job SET run_at = now()", &[]).await;
+    indexer.until("SELECT kind FROM job WHERE kind = 'actor'", &[]).await;
+    assert_eq!(indexer.rows(stands).await, [format!("alice.test {pds} true")]);
+    network.refuse_document(ALICE, StatusCode::NOT_FOUND);
+    stream.line(&identity(ALICE));
+    indexer.until(waits, &["did:plc:alice does not exist"]).await;
+    indexer.execute("UPDATE job SET run_at = now(), waits_since = now() - interval '2 hours'", &[]).await;
+    indexer.until(stands, &[&format!("{pds} true")]).await;
+    indexer.until("SELECT kind FROM job WHERE kind = 'actor'", &[]).await;
+    indexer.stop().await;
+}
+
 /// Neither silence nor any other state leads there, nor does one answer alone.
 #[tokio::test]
 async fn what_a_deleted_account_left_is_removed_when_that_was_said_twice() {
@@ -187,7 +215,11 @@ async fn a_handle_that_is_sold_without_an_event_is_found_out() {
 async fn an_actor_of_its_own_domain_is_known_by_its_document() {
     let database = TestDatabase::create().await.unwrap();
     let network = Network::start().await;
-    let (indexer, stream) = with_alice(&database, &network, Duration::from_secs(3600)).await;
+    let stream = Stream::jetstream().await;
+    let indexer = Indexer::start_timed(&database, vec![stream.url.clone()], &network, |timing| {
+        timing.missing_after = Duration::ZERO;
+    })
+    .await;
     let did = network.did();
     network.set_handle("web.test", &did);
     stream.line(&put(&did, rev(1), "io.atcr.tag", "x", &tag("w")));

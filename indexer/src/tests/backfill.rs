@@ -1,7 +1,7 @@
 use service::postgres::testing::TestDatabase;
 use store::jobs::{JobKind, enqueue};
 
-use super::{Indexer, network::Network, put, rev, stream::Stream, tag};
+use super::{Indexer, eventually, log::Log, network::Network, put, rev, stream::Stream, tag};
 
 const BOB: &str = "did:plc:bob";
 
@@ -36,6 +36,46 @@ async fn a_reading_removes_what_is_gone_and_spares_what_is_newer() {
     enqueue(&indexer.db, JobKind::Resync, &[BOB.into()]).await.unwrap();
     indexer.until("SELECT tag FROM tag ORDER BY tag", &["b", "c", "d"]).await;
     indexer.until("SELECT state FROM record WHERE rkey = 'gone'", &["deleted"]).await;
+    indexer.stop().await;
+}
+
+/// Until the first event there is no cursor, however often the source is connected to.
+#[tokio::test]
+async fn a_source_without_a_cursor_has_repositories_read_once() {
+    let database = TestDatabase::create().await.unwrap();
+    let (stream, network) = (Stream::jetstream().await, Network::start().await);
+    let indexer = Indexer::start(&database, &stream, &network).await;
+    indexer.until("SELECT finished_at IS NOT NULL FROM backfill", &["true"]).await;
+    let began = indexer.rows("SELECT started_at FROM backfill").await;
+    for connections in 2..5 {
+        stream.cut();
+        eventually("another connection", || stream.cursors().len() >= connections).await;
+    }
+    assert_eq!(indexer.rows("SELECT source FROM cursor").await, [""; 0]);
+    // Whatever a connection begins is begun before its first event is read.
+    stream.line(&put(BOB, rev(1), "io.atcr.tag", "x", &tag("a")));
+    indexer.until("SELECT tag FROM tag", &["a"]).await;
+    assert_eq!(indexer.rows("SELECT started_at FROM backfill").await, began);
+    indexer.stop().await;
+}
+
+#[tokio::test]
+async fn those_that_cannot_be_read_are_told_in_one_line() {
+    let database = TestDatabase::create().await.unwrap();
+    let (stream, network) = (Stream::jetstream().await, Network::start().await);
+    let indexer = Indexer::start(&database, &stream, &network).await;
+    indexer.until("SELECT finished_at IS NOT NULL FROM backfill", &["true"]).await;
+    for name in ["a", "b", "c"] {
+        stream.line(&put(&format!("did:plc:{name}"), rev(1), "io.atcr.tag", "x", &tag(name)));
+    }
+    indexer.until("SELECT tag FROM tag ORDER BY tag", &["a", "b", "c"]).await;
+    let (log, _listening) = Log::listen();
+    store::backfill::start(&indexer.db).await.unwrap();
+    indexer.until("SELECT did FROM unread ORDER BY did", &["did:plc:a", "did:plc:b", "did:plc:c"]).await;
+    eventually("the end is told", || log.text().contains("The reading of every repository has ended")).await;
+    let text = log.text();
+    assert_eq!(text.matches("repositories=3 failed=0 unserved=3").count(), 1, "{text}");
+    assert_eq!(text.matches("cannot be read").count(), 0, "{text}");
     indexer.stop().await;
 }
 

@@ -5,6 +5,7 @@ use devnet::{HOLD_UNCRAWLED, Write};
 use ipld_core::ipld::Ipld;
 use serde_json::{Value, json};
 use service::postgres::testing::TestDatabase;
+use store::jobs::{JobKind, enqueue};
 use tokio_tungstenite::tungstenite::Message;
 use types::{Cid, Tid, record_block};
 
@@ -123,6 +124,33 @@ async fn a_hold_that_is_down_is_tried_until_it_is_up() {
     host.stream.cut();
     indexer.until(health, &["did:plc:hold false true"]).await;
     indexer.until("SELECT failures > 0 FROM hold_stream", &["true"]).await;
+    indexer.stop().await;
+}
+
+/// It is not only pings that it answers.
+#[tokio::test]
+async fn a_hold_was_seen_whenever_anything_came_of_it() {
+    let database = TestDatabase::create().await.unwrap();
+    let (stream, network) = (Stream::jetstream().await, Network::start().await);
+    let indexer = Indexer::start_timed(&database, vec![stream.url.clone()], &network, |timing| {
+        // No ping is sent while this test runs.
+        timing.stall = Duration::from_secs(3600);
+    })
+    .await;
+    network.put(HOLD, rev(3), CAPTAIN, "self", captain(true));
+    stream.line(&put(ALICE, rev(1), "io.atcr.manifest", "m", &manifest(HOLD)));
+    indexer.until("SELECT public FROM hold", &["true"]).await;
+    indexer.until("SELECT reachable FROM hold_health", &["true"]).await;
+    indexer.until("SELECT key FROM job WHERE kind = 'resync'", &[]).await;
+    let long_ago = "UPDATE hold_health SET last_reachable_at = '2000-01-01'";
+    let seen = "SELECT last_reachable_at > '2020-01-01' FROM hold_health";
+    indexer.execute(long_ago, &[]).await;
+    // Even what it has no say in.
+    network.stream.message(1, commit(1, "did:plc:mallory", rev(9), "io.atcr.tag/t", &tag("a")));
+    indexer.until(seen, &["true"]).await;
+    indexer.execute(long_ago, &[]).await;
+    enqueue(&indexer.db, JobKind::Resync, &[HOLD.into()]).await.unwrap();
+    indexer.until(seen, &["true"]).await;
     indexer.stop().await;
 }
 

@@ -167,7 +167,10 @@ async fn while_a_host_is_busy_nobody_else_is_asked_in_vain() {
 async fn only_an_answer_takes_a_handle_away() {
     let database = TestDatabase::create().await.unwrap();
     let (stream, network) = (Stream::jetstream().await, Network::start().await);
-    let indexer = Indexer::start(&database, &stream, &network).await;
+    let indexer = Indexer::start_timed(&database, vec![stream.url.clone()], &network, |timing| {
+        timing.missing_after = Duration::ZERO;
+    })
+    .await;
     stream.line(&put(ALICE, rev(1), "io.atcr.tag", "x", &super::tag("a")));
     indexer.until("SELECT handle FROM actor", &["alice.test"]).await;
     for status in [StatusCode::FORBIDDEN, StatusCode::BAD_GATEWAY] {

@@ -158,6 +158,11 @@ impl Network {
         self.state.lock().unwrap().refusals.insert(did.into(), status);
     }
 
+    /// Gives an account's document again.
+    pub fn serve_document(&self, did: &str) {
+        self.state.lock().unwrap().refusals.remove(did);
+    }
+
     /// Leaves every question about an account without an answer.
     pub fn stick(&self, did: &str) {
         self.state.lock().unwrap().stuck.insert(did.into());

@@ -18,7 +18,7 @@ const MEMORY: Duration = Duration::from_secs(60);
 const PLACES: usize = 1 << 13;
 
 /// A digest, well enough to tell those of one pull from each other.
-pub(crate) fn short(digest: &str) -> u64 {
+fn short(digest: &str) -> u64 {
     let hex = digest.split_once(':').map_or(digest, |(_, hex)| hex);
     u64::from_str_radix(hex.get(..16).unwrap_or_default(), 16).unwrap_or_default()
 }

@@ -1,9 +1,8 @@
 //! Who pulls images, and who only looks at them.
 
 /// Parts of the names of programs that pull nothing: crawlers, monitors, browsers.
-const LOOKERS: &[&[u8]] = &[
-    b"bot", b"crawl", b"spider", b"slurp", b"preview", b"monitor", b"uptime", b"probe", b"scan", b"mozilla/",
-];
+const LOOKERS: &[&[u8]] =
+    &[b"bot", b"crawl", b"spider", b"slurp", b"preview", b"monitor", b"uptime", b"probe", b"scan", b"mozilla/"];
 
 /// Whether the program of this `User-Agent` pulls images. One without a name may.
 pub(super) fn pulls(agent: &[u8]) -> bool {

@@ -23,7 +23,7 @@ use types::{Did, Reference, RepositoryName};
 use self::attribution::{Attribution, Seen};
 use crate::writes::Writes;
 
-pub(crate) use attribution::{Family, short};
+pub(crate) use attribution::Family;
 
 /// How often the counts are written: a process that is killed loses less than a second.
 const WRITTEN_EVERY: Duration = Duration::from_millis(500);

@@ -34,12 +34,12 @@ fn counted(requests: &[(u64, u64, &str, &str, &str)]) -> Vec<String> {
 fn a_pull_is_counted_once_and_by_its_tag() {
     for (what, requests, expected) in [
         ("podman", &[(0, 1, "GET", "v1", INDEX), (0, 1, "GET", IMAGE, IMAGE)][..], &["v1"][..]),
+        ("docker", &[(0, 1, "HEAD", "v1", INDEX), (0, 1, "GET", INDEX, INDEX), (1, 1, "GET", IMAGE, IMAGE)], &["v1"]),
         (
-            "docker",
-            &[(0, 1, "HEAD", "v1", INDEX), (0, 1, "GET", INDEX, INDEX), (1, 1, "GET", IMAGE, IMAGE)],
+            "containerd",
+            &[(0, 1, "HEAD", "v1", OTHER), (0, 1, "GET", OTHER, OTHER), (0, 1, "GET", OTHER, OTHER)],
             &["v1"],
         ),
-        ("containerd", &[(0, 1, "HEAD", "v1", OTHER), (0, 1, "GET", OTHER, OTHER), (0, 1, "GET", OTHER, OTHER)], &["v1"]),
         ("a look alone", &[(0, 1, "HEAD", "v1", INDEX), (5, 1, "HEAD", "v1", INDEX)], &[]),
         ("by digest", &[(0, 1, "HEAD", INDEX, INDEX), (0, 1, "GET", INDEX, INDEX), (0, 1, "GET", IMAGE, IMAGE)], &[""]),
         ("two images by digest", &[(0, 1, "GET", IMAGE, IMAGE), (0, 1, "GET", OTHER, OTHER)], &["", ""]),
@@ -56,7 +56,9 @@ fn a_pull_is_counted_once_and_by_its_tag() {
 
 #[test]
 fn who_only_looks_pulls_nothing() {
-    for agent in ["docker/27.0 go/1.22", "containerd/2.0", "skopeo/1.9", "Go-http-client/1.1", "oras/1.2", "curl/8.5.0", ""] {
+    for agent in
+        ["docker/27.0 go/1.22", "containerd/2.0", "skopeo/1.9", "Go-http-client/1.1", "oras/1.2", "curl/8.5.0", ""]
+    {
         assert!(clients::pulls(agent.as_bytes()), "{agent}");
     }
     for agent in ["Googlebot/2.1", "Mozilla/5.0 (X11)", "UptimeRobot/2.0", "some-Crawler"] {

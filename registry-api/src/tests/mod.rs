@@ -13,6 +13,7 @@ mod private;
 mod proof;
 mod protocol;
 mod proxied;
+mod pulls;
 mod read_through;
 mod readers;
 pub mod repo;

@@ -242,7 +242,7 @@ async fn hold_blob(network: &Network, uri: &Uri, headers: &HeaderMap) -> Respons
         HoldMood::SendsBytes => format!("the bytes of {uri}").into_response(),
         HoldMood::Private => match readers::admits(network, headers) {
             Ok(()) => (StatusCode::TEMPORARY_REDIRECT, [("location", target.as_str())]).into_response(),
-            Err(refusal) => refusal,
+            Err((status, error)) => refusal(status, error),
         },
         HoldMood::Refuses(status) => StatusCode::from_u16(status).unwrap().into_response(),
         HoldMood::Hangs => std::future::pending().await,

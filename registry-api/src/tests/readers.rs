@@ -85,6 +85,8 @@ pub async fn session(
         "com.atproto.server.createSession" => create_session(&network, &body).await,
         "com.atproto.server.refreshSession" => {
             let token = bearer(&headers);
+            // Long enough that those who come together find it under way.
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
             network.with(|state| {
                 let generations = &mut state.readers.generations;
                 let found = generations.iter_mut().find(|(did, n)| token == format!("refresh-{did}-{n}"));
@@ -163,10 +165,10 @@ pub fn claims(token: &str) -> Value {
     serde_json::from_slice(&BASE64.decode(token.split('.').nth(1).unwrap()).unwrap()).unwrap()
 }
 
-/// Whether a private hold serves who comes with these headers.
-pub fn admits(network: &Network, headers: &HeaderMap) -> Result<(), Response> {
+/// Whether a private hold serves who comes with these headers; else the status and error of its refusal.
+pub fn admits(network: &Network, headers: &HeaderMap) -> Result<(), (u16, &'static str)> {
     let token = bearer(headers);
-    let invalid = |why: &str| refusal(401, why);
+    let invalid = |why| (401, why);
     let (signed, signature) = token.rsplit_once('.').ok_or_else(|| invalid("AuthMissing"))?;
     let signature = BASE64.decode(signature).map_err(|_| invalid("BadJwt"))?;
     verify_signature(&repo::did_key(SEED), signed.as_bytes(), &signature).map_err(|_| invalid("BadJwtSignature"))?;
@@ -180,9 +182,9 @@ pub fn admits(network: &Network, headers: &HeaderMap) -> Result<(), Response> {
     let did: Did = claims["iss"].as_str().unwrap().parse().unwrap();
     network.with(|state| {
         if !state.readers.taken.insert(token) && state.readers.once {
-            return Err(refusal(401, "NonceNotUnique"));
+            return Err((401, "NonceNotUnique"));
         }
-        if state.readers.admitted.contains(&did) { Ok(()) } else { Err(refusal(403, "Forbidden")) }
+        if state.readers.admitted.contains(&did) { Ok(()) } else { Err((403, "Forbidden")) }
     })
 }
 

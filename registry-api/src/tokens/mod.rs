@@ -115,6 +115,11 @@ impl Tokens {
         Self { key, verifier, header, service, realm, verified }
     }
 
+    /// The host that clients know us by.
+    pub fn service(&self) -> &str {
+        &self.service
+    }
+
     /// The challenge of a 401: where a token is to be had, and for what.
     pub fn challenge(&self, scope: Option<&str>) -> HeaderValue {
         let scope = scope.map(|scope| format!(",scope=\"{scope}\"")).unwrap_or_default();

@@ -1,13 +1,10 @@
 use axum::{Json, extract::State};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use service::config::SourceUrl;
-use store::queries::{BackfillView, Counts, GapView, SourceView, StatusView};
+use store::queries::{BackfillView, Counts, GapView, StatusView};
 
 use crate::{WebConfig, error::WebError, state::Web};
-
-/// A source that is said to be connected, and of which nothing was heard for so long, is not any more: nor is who says so.
-const STALLED_AFTER: TimeDelta = TimeDelta::seconds(90);
 
 #[derive(Serialize)]
 pub struct Status {
@@ -29,10 +26,13 @@ pub struct SourceState {
     pub kind: &'static str,
     /// Its position; `None` if it was never read.
     pub cursor: Option<i64>,
-    /// `connecting`, `connected`, `standby`, `stalled`, `failed`, or `former` of one that is no longer read.
+    /// `connecting`, `connected`, `standby`, `stalled`, `failed`, `stopped` while no indexer runs, or `former` of one that is no
+    /// longer read.
     pub state: String,
     /// When the cursor moved last.
     pub updated_at: Option<DateTime<Utc>>,
+    /// When something was heard of it last.
+    pub heard_at: Option<DateTime<Utc>>,
 }
 
 /// `GET /api/v1/status`
@@ -42,7 +42,7 @@ pub async fn get(State(web): State<Web>) -> Result<Json<Status>, WebError> {
     Ok(Json(Status {
         version: web.config().version.clone(),
         lag_ms: web.lag_ms(&status, now),
-        sources: sources(web.config(), &status, now),
+        sources: sources(web.config(), &status),
         counts: status.counts,
         gaps: status.gaps,
         backfill: status.backfill,
@@ -52,18 +52,14 @@ pub async fn get(State(web): State<Web>) -> Result<Json<Status>, WebError> {
 
 /// Every source that the indexer says something of or once read, then those that are configured here and that it has not
 /// come to.
-pub fn sources(config: &WebConfig, status: &StatusView, now: DateTime<Utc>) -> Vec<SourceState> {
-    let silent = |source: &SourceView| source.heard_at.is_some_and(|heard| now - heard > STALLED_AFTER);
+pub fn sources(config: &WebConfig, status: &StatusView) -> Vec<SourceState> {
     let known = status.sources.iter().map(|source| SourceState {
         kind: source.url.parse().map_or("unknown", |url: SourceUrl| url.kind().as_str()),
         url: source.url.clone(),
         cursor: source.cursor,
-        state: match source.state.as_deref() {
-            None => "former".to_owned(),
-            Some("connected") if silent(source) => "stalled".to_owned(),
-            Some(state) => state.to_owned(),
-        },
+        state: source.state.as_deref().unwrap_or("former").to_owned(),
         updated_at: source.updated_at,
+        heard_at: source.heard_at,
     });
     let unread = config.sources.iter().filter(|source| {
         let url = source.to_string();
@@ -75,13 +71,14 @@ pub fn sources(config: &WebConfig, status: &StatusView, now: DateTime<Utc>) -> V
         cursor: None,
         state: "standby".to_owned(),
         updated_at: None,
+        heard_at: None,
     });
     known.chain(unread).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use chrono::{TimeDelta, Utc};
+    use chrono::Utc;
     use store::queries::{Counts, SourceView, StatusView};
 
     use super::sources;
@@ -89,35 +86,22 @@ mod tests {
 
     #[test]
     fn sources_stand_as_the_indexer_says() {
-        let now = Utc::now();
-        let source = |url: &str, state: Option<&str>, seconds| SourceView {
+        let source = |url: &str, state: Option<&str>| SourceView {
             url: url.into(),
             kind: None,
             state: state.map(Into::into),
             cursor: Some(7),
             safe_time: None,
-            updated_at: Some(now),
-            heard_at: Some(now - TimeDelta::seconds(seconds)),
+            updated_at: Some(Utc::now()),
+            heard_at: None,
         };
-        let counts = Counts {
-            repositories: 0,
-            manifests: 0,
-            tags: 0,
-            stars: 0,
-            holds: 0,
-            accounts: 0,
-            records: 0,
-            invalid: 0,
-            jobs: 0,
-            rejects: 0,
-        };
+        let counts = Counts::default();
         let status = StatusView {
             counts,
             sources: vec![
-                source("wss://a.example/subscribe", Some("connected"), 1),
-                source("wss://d.example/subscribe", Some("connected"), 3_600),
-                source("wss://e.example/subscribe", Some("failed"), 3_600),
-                source("wss://b.example/other", None, 1),
+                source("wss://a.example/subscribe", Some("connected")),
+                source("wss://e.example/subscribe", Some("failed")),
+                source("wss://b.example/other", None),
             ],
             gaps: Vec::new(),
             backfill: None,
@@ -130,13 +114,10 @@ mod tests {
                 .into(),
             lag: None,
         };
-        let states: Vec<_> = sources(&config, &status, now)
-            .into_iter()
-            .map(|source| (source.kind, source.cursor, source.state))
-            .collect();
+        let states: Vec<_> =
+            sources(&config, &status).into_iter().map(|source| (source.kind, source.cursor, source.state)).collect();
         let expected = [
             ("jetstream_v1", Some(7), "connected"),
-            ("jetstream_v1", Some(7), "stalled"),
             ("jetstream_v1", Some(7), "failed"),
             ("unknown", Some(7), "former"),
             ("firehose", None, "standby"),

@@ -31,7 +31,7 @@ pub async fn page(visit: Visit) -> Result<Answer, WebError> {
         </section>
         <section aria-labelledby="sources">
             <h2 id="sources">"What it reads"</h2>
-            {source_table(sources(web.config(), &status, now))}
+            {source_table(sources(web.config(), &status))}
             {status.gaps.iter().take(GAPS).map(gap).collect_view()}
         </section>
         {status.backfill.as_ref().map(backfill)}
@@ -76,7 +76,7 @@ fn source_table(sources: Vec<SourceState>) -> AnyView {
     let row = |source: SourceState| {
         let class = match source.state.as_str() {
             "connected" => "good",
-            "stalled" | "failed" => "bad",
+            "stalled" | "failed" | "stopped" => "bad",
             _ => "muted",
         };
         view! {

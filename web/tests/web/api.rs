@@ -25,7 +25,7 @@ async fn status_has_its_shape() {
     assert_eq!((&sources[0]["kind"], &sources[0]["state"]), (&json!("jetstream_v1"), &json!("former")));
     assert!(sources[0]["cursor"].is_i64());
     let never = json!({ "url": "wss://relay.test/xrpc/com.atproto.sync.subscribeRepos", "kind": "firehose",
-                        "cursor": null, "state": "standby", "updated_at": null });
+                        "cursor": null, "state": "standby", "updated_at": null, "heard_at": null });
     assert_eq!(sources[1], never);
 }
 

@@ -26,5 +26,7 @@ mod writer;
 pub use decide::Verdict;
 pub(crate) use holds::MAX_SUCCESSORS;
 pub use quota::Caps;
+pub(crate) use silence::is_held;
 pub(crate) use transaction::Transaction;
+pub(crate) use writer::WRITER_LOCK;
 pub use writer::{Applied, Writer};

@@ -44,6 +44,7 @@ pub(crate) async fn forget(tx: &Transaction<'_>, changes: &[Change], touched: &T
          WHERE did = ANY($1)",
         "DELETE FROM hold_health WHERE did = ANY($1)",
         "DELETE FROM tag_history WHERE did = ANY($1)",
+        "DELETE FROM gone_manifest WHERE did = ANY($1)",
         "DELETE FROM reject WHERE did = ANY($1)",
         "DELETE FROM inbox WHERE did = ANY($1)",
         "DELETE FROM quota WHERE did = ANY($1)",

@@ -12,6 +12,15 @@ const MOST: &str = "2500 milliseconds";
 /// How long it is looked at once it is under suspicion.
 const SECOND_LOOK: Duration = Duration::from_millis(250);
 
+/// What is true of the row `l` of `pg_locks` that is an advisory lock of this database which somebody holds.
+pub(crate) fn is_held(lock: i64) -> String {
+    format!(
+        "l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
+         AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+         AND l.classid::bigint << 32 | l.objid::bigint = {lock}"
+    )
+}
+
 /// Ends the session that holds the lock if its client has fallen silent, be it between transactions, in one, or amid a COPY.
 /// Whether it did. A server that works on a long statement is not silent: it is not waiting for its client.
 pub(super) async fn evict(client: &Client, lock: i64) -> Result<bool, StoreError> {
@@ -33,12 +42,11 @@ async fn silent(client: &Client, lock: i64) -> Result<Option<(i32, String)>, Sto
         .query_opt(
             &format!(
                 "SELECT a.pid, a.state_change::text FROM pg_locks l JOIN pg_stat_activity a USING (pid)
-                 WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
-                   AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-                   AND l.classid::bigint << 32 | l.objid::bigint = $1
-                   AND a.wait_event_type = 'Client' AND a.state_change < clock_timestamp() - interval '{MOST}'"
+                 WHERE {}
+                   AND a.wait_event_type = 'Client' AND a.state_change < clock_timestamp() - interval '{MOST}'",
+                is_held(lock)
             ),
-            &[&lock],
+            &[],
         )
         .await?;
     Ok(row.map(|row| (row.get(0), row.get(1))))

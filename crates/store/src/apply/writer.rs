@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// The advisory lock of the one writer.
-const WRITER_LOCK: i64 = 7_300_002;
+pub(crate) const WRITER_LOCK: i64 = 7_300_002;
 
 /// What holds for the writer's connection.
 /// - A crash of the machine may lose the last batches, but then their cursor too, and they are read again. What commits

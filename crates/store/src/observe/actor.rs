@@ -33,6 +33,13 @@ pub struct ActorSeen {
     pub status: Option<Status>,
 }
 
+impl ActorSeen {
+    /// A look that found nothing.
+    pub const fn nothing(did: Did) -> Self {
+        Self { did, handle: None, pds: None, hold_endpoint: None, status: None }
+    }
+}
+
 /// Stores what a look found, and tells other processes if it changed something that is shown.
 ///
 /// # Errors
@@ -120,6 +127,8 @@ pub async fn legacy_hold(client: &Client, did: &Did, endpoint: &str) -> Result<(
 pub struct KnownActor {
     /// Whether it is shown.
     pub active: bool,
+    /// The handle, while one is proved.
+    pub handle: Option<String>,
     /// The PDS, once it is known.
     pub pds: Option<String>,
 }
@@ -129,8 +138,8 @@ pub struct KnownActor {
 /// # Errors
 /// When Postgres refuses, or is not there.
 pub async fn known_actor(client: &Client, did: &Did) -> Result<Option<KnownActor>, StoreError> {
-    let row = client.query_opt("SELECT active, pds FROM actor WHERE did = $1", &[&did.as_str()]).await?;
-    Ok(row.map(|row| KnownActor { active: row.get("active"), pds: row.get("pds") }))
+    let row = client.query_opt("SELECT active, handle, pds FROM actor WHERE did = $1", &[&did.as_str()]).await?;
+    Ok(row.map(|row| KnownActor { active: row.get("active"), handle: row.get("handle"), pds: row.get("pds") }))
 }
 
 /// Everyone whom the index has heard of: events of others are dropped without touching Postgres.

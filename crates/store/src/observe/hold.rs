@@ -25,6 +25,17 @@ pub async fn hold_health(client: &Client, hold: &Did, problem: Option<&str>) -> 
     Ok(row.get(0))
 }
 
+/// A server answered for an account: if that is a hold, it was seen. Whether one that was down is up is for whoever follows it
+/// to say.
+///
+/// # Errors
+/// When Postgres refuses, or is not there.
+pub async fn hold_answered(client: &Client, did: &Did) -> Result<(), StoreError> {
+    let statement = "UPDATE hold_health SET last_reachable_at = now() WHERE did = $1";
+    client.execute(statement, &[&did.as_str()]).await?;
+    Ok(())
+}
+
 /// Whether a hold says that its blobs are not for everyone; `None` when no declaration of it is known. The hold's own
 /// declaration beats a legacy one.
 ///

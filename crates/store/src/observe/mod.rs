@@ -11,6 +11,6 @@ pub use actor::{
 };
 pub use bytes::{config_of, has_config, has_manifest, image_config, manifest_bytes};
 pub use changed::changed;
-pub use hold::{hold_health, hold_is_private};
+pub use hold::{hold_answered, hold_health, hold_is_private};
 pub use hold_stream::{HoldDue, HoldLeft, hold_left, hold_read, holds_due};
 pub use types::oci::{BlobRole, ImageConfig, ManifestBytes, Referenced};

@@ -3,7 +3,14 @@ use sea_orm::FromQueryResult;
 use serde::Serialize;
 
 use super::Reader;
-use crate::StoreError;
+use crate::{
+    StoreError,
+    apply::{WRITER_LOCK, is_held},
+};
+
+/// A source that is said to be connected, and of which nothing was heard for so long, is not any more. An indexer that runs
+/// leaves it sooner.
+const STALLED_AFTER: &str = "90 seconds";
 
 /// What the index knows of itself.
 #[derive(Clone, Debug, Serialize)]
@@ -19,7 +26,7 @@ pub struct StatusView {
 }
 
 /// How many of each there are.
-#[derive(Clone, Debug, FromQueryResult, Serialize)]
+#[derive(Clone, Debug, Default, FromQueryResult, Serialize)]
 pub struct Counts {
     /// Repositories with something to pull.
     pub repositories: i64,
@@ -50,7 +57,8 @@ pub struct SourceView {
     pub url: String,
     /// `jetstream_v1`, `jetstream_v2` or `firehose`; `None` if the indexer is no longer told of it.
     pub kind: Option<String>,
-    /// `connecting`, `connected`, `standby`, `stalled` or `failed`; `None` if the indexer is no longer told of it.
+    /// `connecting`, `connected`, `standby`, `stalled` or `failed`, as the indexer says; `stalled` too if it says `connected`,
+    /// but has heard nothing for a minute and a half; `stopped` while no indexer runs; `None` if it is no longer told of it.
     pub state: Option<String>,
     /// Its position, as it counts; `None` if it was never read.
     pub cursor: Option<i64>,
@@ -60,7 +68,6 @@ pub struct SourceView {
     /// When the cursor was written last.
     pub updated_at: Option<DateTime<Utc>>,
     /// When something was heard of it last.
-    #[serde(skip)]
     pub heard_at: Option<DateTime<Utc>>,
 }
 
@@ -117,12 +124,19 @@ impl Reader {
                              (SELECT count(*) FROM record WHERE state = 'invalid') AS invalid,
                              (SELECT count(*) FROM job) AS jobs, (SELECT count(*) FROM reject) AS rejects";
         // A Jetstream that numbers its events has a second cursor, named by its URL and #sequence: the one that moved last.
-        let sources = "SELECT url, s.kind, s.state, c.position AS cursor, c.safe_time, c.updated_at, s.heard_at
+        let writes = is_held(WRITER_LOCK);
+        let sources = format!(
+            "SELECT url, s.kind, CASE WHEN s.state IS NULL THEN NULL
+                                      WHEN NOT EXISTS (SELECT FROM pg_locks l WHERE {writes}) THEN 'stopped'
+                                      WHEN s.state = 'connected'
+                                       AND greatest(s.heard_at, s.changed_at) < now() - interval '{STALLED_AFTER}' THEN 'stalled'
+                                      ELSE s.state END AS state, c.position AS cursor, c.safe_time, c.updated_at, s.heard_at
              FROM source s FULL JOIN (
                  SELECT DISTINCT ON (split_part(source, '#', 1)) split_part(source, '#', 1) AS url, position, safe_time,
                         updated_at
                  FROM cursor ORDER BY split_part(source, '#', 1), updated_at DESC
-             ) c USING (url) ORDER BY s.preference NULLS LAST, c.updated_at DESC, url";
+             ) c USING (url) ORDER BY s.preference NULLS LAST, c.updated_at DESC, url"
+        );
         let gaps = "SELECT source, reason, since, until, from_position, to_position, detected_at, repaired_at,
                            missing
                     FROM gap ORDER BY id DESC LIMIT 20";
@@ -130,7 +144,7 @@ impl Reader {
         let counts = self.one(counts, vec![]).await?;
         Ok(StatusView {
             counts: counts.ok_or_else(|| StoreError::Statement("no counts".into()))?,
-            sources: self.all(sources, vec![]).await?,
+            sources: self.all(&sources, vec![]).await?,
             gaps: self.all(gaps, vec![]).await?,
             backfill: self.one(backfill, vec![]).await?,
         })

@@ -1,7 +1,7 @@
 use chrono::{DateTime, Utc};
 use sea_orm::FromQueryResult;
 use serde::Serialize;
-use types::{Did, RepositoryName, Tag, Tid};
+use types::{Did, RepositoryName, Tag};
 
 use super::{Reader, Texts};
 use crate::StoreError;
@@ -31,15 +31,16 @@ pub struct TagView {
 /// What a tag pointed at, and when.
 #[derive(Clone, Debug, PartialEq, Eq, FromQueryResult, Serialize)]
 pub struct TagHistoryView {
-    /// The digest; `None` when the manifest's record was not known.
+    /// The digest; `None` when the manifest's record was never known.
     pub digest: Option<String>,
     /// The key of the manifest's record, when the tag names one.
     pub manifest: Option<String>,
     /// The key of the tag's record.
     pub record: String,
-    /// From when, by the owner's clock.
+    /// From when: until then the tag pointed at something else. Of the first that is known, by the owner's clock, but no later
+    /// than the revision that it is known of.
     pub since: Option<DateTime<Utc>>,
-    /// Until when, by the owner's clock, or by the revision that ended it; `None` while it does.
+    /// Until when, by the revision that ended it; `None` while it does.
     pub until: Option<DateTime<Utc>>,
     /// The revision at which it was seen to end.
     pub until_rev: Option<String>,
@@ -47,9 +48,15 @@ pub struct TagHistoryView {
 
 /// What the tag's records say, the one that counts first, then what they said before, the newest first.
 const HISTORY: &str = "
-    SELECT coalesce(m.digest, t.manifest_digest) AS digest, t.manifest_rkey AS manifest, t.rkey AS record,
-           t.updated_at AS since, NULL::timestamptz AS until, NULL AS until_rev
-    FROM tag t LEFT JOIN manifest m ON m.did = t.did AND m.rkey = t.manifest_rkey
+    SELECT coalesce(m.digest, t.manifest_digest, gone.digest) AS digest, t.manifest_rkey AS manifest, t.rkey AS record,
+           coalesce(before.until, least(t.updated_at, tid_time(r.rev))) AS since, NULL::timestamptz AS until, NULL AS until_rev
+    FROM tag t
+    LEFT JOIN manifest m ON m.did = t.did AND m.rkey = t.manifest_rkey
+    LEFT JOIN gone_manifest gone ON gone.did = t.did AND gone.rkey = t.manifest_rkey
+    LEFT JOIN record r ON (r.did, r.collection, r.rkey) = (t.did, 'io.atcr.tag', t.rkey)
+    LEFT JOIN LATERAL (SELECT CASE WHEN h.moved THEN h.until END AS until FROM tag_history h
+                       WHERE (h.did, h.repository, h.tag, h.rkey) = (t.did, t.repository, t.tag, t.rkey)
+                       ORDER BY h.until_rev DESC LIMIT 1) before ON true
     WHERE t.did = $1 AND t.repository = $2 AND t.tag = $3
     UNION ALL
     SELECT digest, manifest_rkey, rkey, since, until, until_rev FROM tag_history
@@ -129,16 +136,7 @@ impl Reader {
     ) -> Result<Vec<TagHistoryView>, StoreError> {
         let (did, repository) = (did.as_str(), repository.as_str());
         let values = vec![did.into(), repository.into(), tag.as_str().into(), limit.into(), offset.into()];
-        let mut views: Vec<TagHistoryView> = self.all(HISTORY, values).await?;
-        for view in &mut views {
-            if view.until.is_none()
-                && let Some(rev) = &view.until_rev
-            {
-                let micros = i64::try_from(rev.parse::<Tid>()?.micros()).unwrap_or(i64::MAX);
-                view.until = DateTime::from_timestamp_micros(micros);
-            }
-        }
-        Ok(views)
+        self.all(HISTORY, values).await
     }
 
     /// One tag of a repository.

@@ -1,6 +1,6 @@
 use chrono::{DateTime, Utc};
 use store::{
-    backfill,
+    backfill::{self, Ended},
     gaps::{self, Gap, Settled},
     jobs::{self, Job, JobKind},
 };
@@ -115,6 +115,60 @@ async fn who_is_made_up_leaves_no_gap_open() {
     jobs::finish(&index.client, &index.claim(ALICE).await).await.unwrap();
     assert_eq!(index.stands().await, (Some(1), 1, 0, true));
     assert_eq!(gaps::settle(&index.client).await.unwrap(), settled(0, None));
+}
+
+/// Nobody serves the one whom somebody made up, nor the other, who is listed.
+#[tokio::test]
+async fn who_is_made_up_is_nobody_to_be_missed() {
+    let index = Index::new().await;
+    index.reading(&[BOB, MADE_UP], &[BOB]).await;
+    for did in [BOB, MADE_UP] {
+        let job = index.claim(did).await;
+        backfill::unserved(&index.client, did, "it does not exist").await.unwrap();
+        jobs::finish(&index.client, &job).await.unwrap();
+    }
+    let progress = backfill::progress(&index.client).await.unwrap();
+    let unread: Vec<_> = progress.unread.iter().map(|of| of.did.as_str()).collect();
+    assert_eq!((progress.unserved, unread), (1, vec![BOB]));
+    let ended = backfill::refresh(&index.client).await.unwrap();
+    assert_eq!(ended, Some(Ended { total: 1, failed: 0, unserved: 1 }));
+    assert_eq!(backfill::refresh(&index.client).await.unwrap(), None, "it is told once");
+    // Whoever was read before the list was made counts as the list says.
+    index.reading(&[BOB], &[]).await;
+    let job = index.claim(BOB).await;
+    backfill::unserved(&index.client, BOB, "it does not exist").await.unwrap();
+    jobs::finish(&index.client, &job).await.unwrap();
+    assert_eq!(backfill::progress(&index.client).await.unwrap().unserved, 0);
+    backfill::listed(&index.client, &[BOB.into()]).await.unwrap();
+    assert_eq!(backfill::progress(&index.client).await.unwrap().unserved, 1);
+    // Who asks for one alone is told.
+    let asked = backfill::progress_of(&index.client, &[MADE_UP.into()]).await.unwrap();
+    assert_eq!((asked.failed, asked.unread.len()), (1, 1));
+}
+
+/// A source that has no cursor yet may be connected to many times.
+#[tokio::test]
+async fn a_reading_is_not_begun_anew_while_one_is_under_way() {
+    let index = Index::new().await;
+    let discovers = "SELECT count(*) FROM job WHERE kind = 'discover'";
+    index.reading(&[ALICE], &[ALICE]).await;
+    assert!(!backfill::start_once(&index.client).await.unwrap());
+    for _ in 0..2 {
+        assert!(!backfill::start_or_follow(&index.client).await.unwrap());
+    }
+    assert_eq!((index.stands().await, index.count(discovers).await), ((Some(1), 0, 0, false), 0));
+    jobs::finish(&index.client, &index.claim(ALICE).await).await.unwrap();
+    // Another follows, once.
+    assert!(backfill::refresh(&index.client).await.unwrap().is_some());
+    assert_eq!((index.stands().await, index.count(discovers).await), ((None, 0, 0, false), 1));
+    index.reading(&[], &[]).await;
+    assert_eq!(index.stands().await, (Some(0), 0, 0, true));
+    assert!(!backfill::start_once(&index.client).await.unwrap(), "servers have what came since");
+    index.client.execute("UPDATE backfill SET started_at = now() - interval '25 hours'", &[]).await.unwrap();
+    assert!(backfill::start_once(&index.client).await.unwrap());
+    index.reading(&[], &[]).await;
+    index.stands().await;
+    assert!(backfill::start_or_follow(&index.client).await.unwrap());
 }
 
 #[tokio::test]

@@ -22,5 +22,6 @@ mod queries;
 mod quota;
 mod schema;
 mod sign_ins;
+mod status;
 mod verification;
 mod writer;

@@ -40,7 +40,7 @@ pub(super) fn rows(copies: &mut Copies, id: &RecordId, tag: &TagRecord) -> Resul
     )
 }
 
-/// What a tag's record said: repository, tag, the target's record, the target's digest, when.
+/// What a tag's record said: repository, tag, the target's record, the target's digest, when by the owner's clock.
 #[derive(Clone, Debug)]
 struct Said {
     repository: String,
@@ -93,12 +93,18 @@ impl Moves {
     }
 
     /// Keeps what tags pointed at until now and do no more. Written once a revision: a replay adds nothing.
+    ///
+    /// It ended at the time of the revision that ended it, which is the same wherever that is heard of, and however late: not
+    /// at the time of the event, which every source gives another, nor of the owner's clock, which may say anything. It began
+    /// when what the tag pointed at before ended; of the first that is known nobody kept the revision, and the owner's clock is
+    /// believed, but not beyond the end.
     pub async fn write(self, tx: &Transaction<'_>) -> Result<(), StoreError> {
+        self.keep_digests(tx).await?;
         let ended = self.before.iter().filter_map(|(key, before)| {
             let after = self.after.get(key).filter(|after| after.same_tag(before));
             match after {
                 Some(after) if after.same_target(before) => None,
-                after => Some((key, before, after.and_then(|after| after.at))),
+                after => Some((key, before, after.is_some())),
             }
         });
         let ended: Vec<_> = ended.collect();
@@ -115,14 +121,20 @@ impl Moves {
             said.digest.as_ref().or(was).map(String::as_str)
         });
         let digests: Vec<Option<&str>> = digests.collect();
-        let until: Vec<_> = ended.iter().map(|(.., until)| *until).collect();
+        let moved: Vec<bool> = ended.iter().map(|(.., moved)| *moved).collect();
         tx.execute(
-            "INSERT INTO tag_history (did, repository, tag, rkey, until_rev, manifest_rkey, digest, since, until)
-             SELECT e.did, e.repository, e.tag, e.rkey, r.rev, e.manifest, coalesce(e.digest, m.digest), e.since, e.until
+            "INSERT INTO tag_history (did, repository, tag, rkey, until_rev, manifest_rkey, digest, since, until, moved)
+             SELECT e.did, e.repository, e.tag, e.rkey, r.rev, e.manifest, coalesce(e.digest, m.digest, gone.digest),
+                    coalesce(before.until, CASE WHEN e.since > r.at THEN r.at ELSE e.since END), r.at, e.moved
              FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
-                         $8::timestamptz[]) e (did, rkey, repository, tag, manifest, digest, since, until)
-             JOIN record r ON (r.did, r.collection, r.rkey) = (e.did, 'io.atcr.tag', e.rkey)
+                         $8::boolean[]) e (did, rkey, repository, tag, manifest, digest, since, moved)
+             CROSS JOIN LATERAL (SELECT rev, tid_time(rev) AS at FROM record
+                                 WHERE (did, collection, rkey) = (e.did, 'io.atcr.tag', e.rkey) OFFSET 0) r
              LEFT JOIN manifest m ON m.did = e.did AND m.rkey = e.manifest
+             LEFT JOIN gone_manifest gone ON gone.did = e.did AND gone.rkey = e.manifest
+             LEFT JOIN LATERAL (SELECT CASE WHEN h.moved THEN h.until END AS until FROM tag_history h
+                                WHERE (h.did, h.repository, h.tag, h.rkey) = (e.did, e.repository, e.tag, e.rkey)
+                                ORDER BY h.until_rev DESC LIMIT 1) before ON true
              ON CONFLICT DO NOTHING",
             &[
                 &dids,
@@ -132,8 +144,28 @@ impl Moves {
                 &text(|said| said.manifest.as_deref()),
                 &digests,
                 &since,
-                &until,
+                &moved,
             ],
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// Keeps the digests of manifests that went while tags point at them: when those end, nobody would know.
+    async fn keep_digests(&self, tx: &Transaction<'_>) -> Result<(), StoreError> {
+        if self.digests.is_empty() {
+            return Ok(());
+        }
+        let (dids, rkeys): (Vec<&str>, Vec<&str>) =
+            self.digests.keys().map(|(did, rkey)| (did.as_str(), rkey.as_str())).unzip();
+        let digests: Vec<&str> = self.digests.values().map(String::as_str).collect();
+        tx.execute(
+            "INSERT INTO gone_manifest (did, rkey, digest)
+             SELECT k.did, k.rkey, k.digest FROM unnest($1::text[], $2::text[], $3::text[]) k (did, rkey, digest)
+             WHERE NOT EXISTS (SELECT FROM manifest m WHERE m.did = k.did AND m.rkey = k.rkey)
+               AND EXISTS (SELECT FROM tag t WHERE t.did = k.did AND t.manifest_rkey = k.rkey)
+             ON CONFLICT (did, rkey) DO UPDATE SET digest = excluded.digest",
+            &[&dids, &rkeys, &digests],
         )
         .await?;
         Ok(())
