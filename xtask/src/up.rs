@@ -21,9 +21,9 @@ pub struct UpArgs {
     #[arg(long, default_value = "127.0.0.1:5000", value_name = "ADDR:PORT")]
     listen: SocketAddr,
 
-    /// Folder for everything crowsnest keeps on disk
-    #[arg(long, default_value = ".crowsnest", value_name = "DIR")]
-    data_dir: PathBuf,
+    /// Folder for everything crowsnest keeps on disk; .crowsnest, or with --live .crowsnest/live
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
 
     /// Begin with an empty data folder
     #[arg(long)]
@@ -43,7 +43,10 @@ pub fn run(args: &UpArgs) -> Result<Passed> {
     let built = cargo::build(&build_args(args))?;
     let program = built.program("crowsnest")?;
     let mut crowsnest = Command::new(program);
-    crowsnest.args(["up", "--listen", &args.listen.to_string(), "--data-dir"]).arg(&args.data_dir);
+    // An index is of one network.
+    let usual = if args.live { ".crowsnest/live" } else { ".crowsnest" };
+    let data_dir = args.data_dir.clone().unwrap_or_else(|| usual.into());
+    crowsnest.args(["up", "--listen", &args.listen.to_string(), "--data-dir"]).arg(data_dir);
     crowsnest.args((!args.live).then_some("--demo")).args(args.fresh.then_some("--fresh"));
     let error = crowsnest.exec();
     Err(error).with_context(|| format!("cannot start {}", program.display()))

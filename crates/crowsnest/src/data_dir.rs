@@ -77,6 +77,25 @@ pub fn must_have_index(database: &DatabaseArgs) -> Result<(), Failure> {
     )))
 }
 
+/// Refuses to follow one network with the index of another: each would find that the other's accounts do not exist.
+pub fn must_be_of(database: &DatabaseArgs, demo: bool) -> Result<(), Failure> {
+    if database.database_url.is_some() || must_have_index(database).is_err() {
+        return Ok(());
+    }
+    let there = |name: &str| database.data_dir.join(name).exists();
+    let holds = match demo {
+        false if there("devnet.json") => "the demo's index: add --demo",
+        true if !there("devnet.json") && !there("devnet") => {
+            "the index of another network than the demo: leave --demo out"
+        }
+        _ => return Ok(()),
+    };
+    let folder = database.data_dir.display();
+    Err(Failure::setup(format!(
+        "{folder} holds {holds}, choose another folder with --data-dir, or forget it with --fresh"
+    )))
+}
+
 /// Forgets everything that crowsnest keeps in the folder.
 pub async fn forget(data_dir: &Path) -> Result<(), Failure> {
     Postgres::destroy(data_dir).await.map_err(Failure::setup)?;
@@ -95,7 +114,26 @@ pub async fn forget(data_dir: &Path) -> Result<(), Failure> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Failure, forget, take};
+    use service::config::DatabaseArgs;
+
+    use super::{Failure, forget, must_be_of, take};
+
+    #[test]
+    fn an_index_is_of_one_network() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = DatabaseArgs { database_url: None, data_dir: folder.path().to_owned() };
+        let refused = |demo| match must_be_of(&database, demo) {
+            Err(Failure::Setup(why)) => why,
+            _ => String::new(),
+        };
+        assert_eq!((refused(true), refused(false)), (String::new(), String::new()));
+        std::fs::create_dir(folder.path().join("postgres")).unwrap();
+        assert_eq!(refused(false), "");
+        assert!(refused(true).contains("holds the index of another network"), "{}", refused(true));
+        std::fs::write(folder.path().join("devnet.json"), "{}").unwrap();
+        assert_eq!(refused(true), "");
+        assert!(refused(false).contains("holds the demo's index: add --demo"), "{}", refused(false));
+    }
 
     #[tokio::test]
     async fn fresh_spares_what_is_not_ours() {

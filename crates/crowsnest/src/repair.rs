@@ -179,6 +179,7 @@ pub async fn reconcile(args: Reconcile, stop: CancellationToken) -> Result<(), F
     postgres.stop().await?;
     match found.is_equal() {
         true => Ok(()),
+        false if found.differences.is_empty() => Err(anyhow!("not all accounts could be compared").into()),
         false => Err(anyhow!("the index and the network differ").into()),
     }
 }
@@ -199,10 +200,10 @@ fn print(found: &Reconciled, as_json: bool) {
         println!("{difference}");
     }
     for (did, why) in unread {
-        println!("unread {did} ({why})");
+        println!("not compared: {did}: {why}");
     }
     println!(
-        "{accounts} accounts, {records} records: {} differences, {} repaired, {} accounts unread",
+        "{accounts} accounts, {records} records: {} differences, {} repaired, {} accounts not compared",
         differences.len(),
         repaired.len(),
         unread.len()
