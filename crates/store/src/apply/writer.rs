@@ -83,8 +83,9 @@ impl Writer {
         if !is_ours {
             return Ok(None);
         }
-        client.batch_execute(SESSION).await?;
+        // Before commits need not reach the disk: an epoch that a crash of the server takes back would be given out twice.
         let epoch = client.query_one("UPDATE writer SET epoch = epoch + 1 RETURNING epoch", &[]).await?.get(0);
+        client.batch_execute(SESSION).await?;
         let quotas = Quotas::load(&client, Caps::default()).await?;
         let purged = Purged::load(&client).await?;
         let tenure = Tenure { generation, epoch };
