@@ -8,6 +8,21 @@ use tempfile::TempDir;
 use tokio_postgres::Client;
 use url::Url;
 
+use crate::{load, report};
+
+/// Starts a server, measures on it, and stops it; the heading is left out for machines.
+pub async fn measured_on(json: bool, measure: impl AsyncFnOnce(&Server) -> Result<()>) -> Result<()> {
+    // Installed once, by whoever is first.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let server = Server::start().await?;
+    if !json {
+        report::heading(&format!("Postgres {}; load average {}", server.settings().await?, load()));
+    }
+    let measured = measure(&server).await;
+    server.stop().await?;
+    measured
+}
+
 /// A server, stopped and deleted with this value.
 pub struct Server {
     postgres: Postgres,

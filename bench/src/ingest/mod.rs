@@ -14,10 +14,10 @@ use indexer::IndexerConfig;
 use outbound::{Outbound, OutboundConfig, Resolver, ResolverConfig};
 
 use crate::{
-    IngestArgs, load,
+    IngestArgs,
     mix::Mix,
-    report::{self, Measured},
-    server::Server,
+    report::Measured,
+    server::{Server, measured_on},
 };
 
 /// Nobody listens there: the network of jobs.
@@ -25,15 +25,7 @@ const NOBODY: &str = "http://127.0.0.1:9/";
 
 /// Measures, and prints each figure when it is there.
 pub async fn run(args: &IngestArgs) -> Result<()> {
-    // Installed once, by whoever is first.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let server = Server::start().await?;
-    if !args.json {
-        report::heading(&format!("Postgres {}; load average {}", server.settings().await?, load()));
-    }
-    let measured = measure(args, &server).await;
-    server.stop().await?;
-    measured
+    measured_on(args.json, async |server| measure(args, server).await).await
 }
 
 async fn measure(args: &IngestArgs, server: &Server) -> Result<()> {

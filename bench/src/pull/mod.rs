@@ -17,9 +17,8 @@ use anyhow::Result;
 pub use bare::{BareArgs, serve as serve_bare};
 
 use crate::{
-    load,
-    report::{self, Measured},
-    server::Server,
+    report::Measured,
+    server::{Server, measured_on},
 };
 
 /// Arguments of `pull`.
@@ -52,15 +51,7 @@ pub struct PullArgs {
 
 /// Measures, and prints each figure when it is there.
 pub async fn run(args: &PullArgs) -> Result<()> {
-    // Installed once, by whoever is first.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let server = Server::start().await?;
-    if !args.json {
-        report::heading(&format!("Postgres {}; load average {}", server.settings().await?, load()));
-    }
-    let measured = measure(args, &server).await;
-    server.stop().await?;
-    measured
+    measured_on(args.json, async |server| measure(args, server).await).await
 }
 
 async fn measure(args: &PullArgs, server: &Server) -> Result<()> {

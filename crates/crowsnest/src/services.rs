@@ -197,16 +197,6 @@ impl Dial {
     }
 }
 
-fn is_demo(args: &Up) -> bool {
-    #[cfg(feature = "devnet")]
-    return args.demo;
-    #[cfg(not(feature = "devnet"))]
-    {
-        let Up { .. } = args;
-        false
-    }
-}
-
 /// `crowsnest up`: everything in one process, on one origin.
 #[cfg_attr(not(feature = "devnet"), expect(unused_mut, reason = "only the demo has addresses of its own"))]
 pub async fn up(mut args: Up, stop: CancellationToken) -> Result<(), Failure> {
@@ -217,9 +207,13 @@ pub async fn up(mut args: Up, stop: CancellationToken) -> Result<(), Failure> {
     // First: whoever has the folder has the port too, most likely, which would say less.
     let _taken = data_dir::take(&data_dir)?;
     let front = Front::bind(&args.serve).await?;
+    #[cfg(feature = "devnet")]
+    let is_demo = args.demo;
+    #[cfg(not(feature = "devnet"))]
+    let is_demo = false;
     match args.fresh {
         true => data_dir::forget(&data_dir).await?,
-        false => data_dir::must_be_of(&args.indexer.database, is_demo(&args))?,
+        false => data_dir::must_be_of(&args.indexer.database, is_demo)?,
     }
     #[cfg(feature = "devnet")]
     let demo = if args.demo {
