@@ -91,18 +91,57 @@ impl Steps {
     }
 }
 
-/// Makes a batch of a step and those that wait behind it.
-pub fn gather(first: Step, waiting: &mut Receiver<Step>) -> Batch {
-    let began = Instant::now();
-    let mut batch = Batch::new(Origin::Stream);
-    let mut bytes = absorb(&mut batch, first);
-    while batch.changes.len() < MOST_CHANGES && bytes < MOST_BYTES && began.elapsed() < LONGEST_WAIT {
-        match waiting.try_recv() {
-            Ok(step) => bytes += absorb(&mut batch, step),
-            Err(_) => break,
+/// The next batch: what waits is taken together, also while the writer is busy with the last one.
+#[derive(Debug)]
+pub struct Gathering {
+    batch: Batch,
+    bytes: usize,
+}
+
+impl Default for Gathering {
+    fn default() -> Self {
+        Self { batch: Batch::new(Origin::Stream), bytes: 0 }
+    }
+}
+
+impl Gathering {
+    /// Whether nothing was gathered yet.
+    pub fn is_empty(&self) -> bool {
+        self.batch.is_empty()
+    }
+
+    fn is_full(&self) -> bool {
+        self.batch.changes.len() >= MOST_CHANGES || self.bytes >= MOST_BYTES
+    }
+
+    /// Takes a step, and those that wait behind it.
+    pub fn gather(&mut self, first: Step, waiting: &mut Receiver<Step>) {
+        let began = Instant::now();
+        self.bytes += absorb(&mut self.batch, first);
+        while !self.is_full() && began.elapsed() < LONGEST_WAIT {
+            match waiting.try_recv() {
+                Ok(step) => self.bytes += absorb(&mut self.batch, step),
+                Err(_) => break,
+            }
         }
     }
-    batch
+
+    /// What was gathered, as a batch; the next begins.
+    pub fn take(&mut self) -> Batch {
+        std::mem::take(self).batch
+    }
+
+    /// Gathers until some other work is done: the database would wait for us, if that were done afterwards.
+    pub async fn during<T>(&mut self, waiting: &mut Receiver<Step>, work: impl Future<Output = T>) -> T {
+        tokio::pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut work => return done,
+                Some(step) = waiting.recv(), if !self.is_full() => self.gather(step, waiting),
+            }
+        }
+    }
 }
 
 /// Adds a step, and tells the size of its records and of the event.
@@ -133,7 +172,7 @@ mod tests {
     use tokio::sync::mpsc;
     use types::{Change, CursorMove, Hint};
 
-    use super::{MOST_CHANGES, Step, Steps, WAITING_BYTES, gather};
+    use super::{Gathering, MOST_CHANGES, Step, Steps, WAITING_BYTES};
 
     fn step(to: i64) -> Step {
         let change = Change::Look { did: "did:plc:a".parse().unwrap(), hint: Hint::Identity };
@@ -149,20 +188,46 @@ mod tests {
     #[tokio::test]
     async fn takes_what_waits_and_no_more_than_the_most() {
         let (sender, mut receiver) = mpsc::channel(5_000);
-        let batch = gather(step(0), &mut receiver);
+        let mut next = Gathering::default();
+        next.gather(step(0), &mut receiver);
+        let batch = next.take();
         assert_eq!((batch.changes.len(), batch.cursor.unwrap().to), (1, 0));
         for to in 1..=2_500 {
             sender.try_send(step(to)).unwrap();
         }
-        let batch = gather(step(0), &mut receiver);
+        next.gather(step(0), &mut receiver);
+        let batch = next.take();
         assert_eq!((batch.changes.len(), batch.cursor.unwrap().to), (MOST_CHANGES, MOST_CHANGES as i64 - 1));
         let first = receiver.recv().await.unwrap();
-        assert_eq!(gather(first, &mut receiver).cursor.unwrap().to, 2_500);
+        next.gather(first, &mut receiver);
+        assert_eq!(next.take().cursor.unwrap().to, 2_500);
+        assert!(next.is_empty());
+    }
+
+    #[tokio::test]
+    async fn gathers_while_other_work_is_done_and_not_beyond_it() {
+        let (sender, mut receiver) = mpsc::channel(5_000);
+        let mut next = Gathering::default();
+        let work = async {
+            for to in 0..2_500 {
+                sender.send(step(to)).await.unwrap();
+            }
+            tokio::task::yield_now().await;
+            "done"
+        };
+        assert_eq!(next.during(&mut receiver, work).await, "done");
+        assert_eq!(next.take().changes.len(), MOST_CHANGES);
+        assert_eq!(receiver.len(), 2_500 - MOST_CHANGES);
+        // Nothing comes any more: only the work is waited for.
+        drop(sender);
+        next.during(&mut mpsc::channel(1).1, tokio::task::yield_now()).await;
+        assert!(next.is_empty());
     }
 
     #[tokio::test]
     async fn what_waits_is_bounded_in_bytes() {
         let (steps, mut waiting) = Steps::channel();
+        let mut next = Gathering::default();
         for to in 0..2 {
             steps.send(step(to), WAITING_BYTES / 2).await.unwrap();
         }
@@ -170,12 +235,12 @@ mod tests {
         assert!(futures::poll!(&mut third).is_pending());
         let first = waiting.recv().await.unwrap();
         assert!(futures::poll!(&mut third).is_pending());
-        gather(first, &mut waiting);
+        next.gather(first, &mut waiting);
         third.await.unwrap();
         // One that is larger than all that may wait gets through alone.
         let large = steps.send(step(4), WAITING_BYTES * 2);
         let first = waiting.recv().await.unwrap();
-        gather(first, &mut waiting);
+        next.gather(first, &mut waiting);
         large.await.unwrap();
         let late = steps.send(step(5), 1);
         drop(waiting);

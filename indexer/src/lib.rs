@@ -29,7 +29,7 @@ mod work;
 #[cfg(test)]
 mod tests;
 
-pub use batch::{Step, WAITING_STEPS, gather};
+pub use batch::{Gathering, Step, WAITING_STEPS};
 pub use config::{IndexerConfig, Timing, Verify};
 pub use error::IndexerError;
 pub use intake::Intake;

@@ -1,7 +1,7 @@
 //! A tenure: the time for which this process is the writer. Everything that leads to a write lives and dies with it; what was
 //! under way when it ends is read again, because the cursor moves only with the data.
 
-use std::{collections::BTreeSet, sync::Arc, time::Instant};
+use std::{collections::BTreeSet, future::ready, sync::Arc, time::Instant};
 
 use chrono::Utc;
 use store::{
@@ -18,7 +18,7 @@ use types::{Batch, Change, Verification};
 
 use crate::{
     IndexerConfig, IndexerError, Verify,
-    batch::{Step, Steps, gather},
+    batch::{Gathering, Step, Steps},
     holds,
     jobs::{Context, Jobs},
     known::Known,
@@ -73,7 +73,15 @@ pub async fn serve(
         jobs::enqueue(writer.client(), jobs::JobKind::Verify, &accounts).await?;
     }
     let mut parts = JoinSet::new();
-    let desk = Desk { writer, known, steps: steps_in, requests: requests_in, wake: wake.clone(), verify };
+    let desk = Desk {
+        writer,
+        known,
+        steps: steps_in,
+        next: Gathering::default(),
+        requests: requests_in,
+        wake: wake.clone(),
+        verify,
+    };
     parts.spawn(desk.work(over.clone()));
     // Without a source there are only jobs.
     if !config.sources.is_empty() {
@@ -113,6 +121,8 @@ struct Desk {
     writer: Writer,
     known: Known,
     steps: mpsc::Receiver<Step>,
+    /// What came meanwhile.
+    next: Gathering,
     requests: mpsc::Receiver<Request>,
     wake: Arc<Wake>,
     verify: Verify,
@@ -146,8 +156,10 @@ impl Desk {
             tokio::select! {
                 () = over.cancelled() => return Ok(()),
                 _ = beat.tick() => self.writer.beat().await?,
-                Some(step) = self.steps.recv() => {
-                    let batch = gather(step, &mut self.steps);
+                Some(step) = self.steps.recv(), if self.next.is_empty() => self.next.gather(step, &mut self.steps),
+                // In turns with the other sides, however fast the stream is.
+                () = ready(()), if !self.next.is_empty() => {
+                    let batch = self.next.take();
                     self.apply(batch).await?;
                 }
                 Some(Request { batch, done }) = self.requests.recv() => {
@@ -167,7 +179,7 @@ impl Desk {
         }
         let (changes, began) = (batch.changes.len(), Instant::now());
         let sample = sample(&batch, self.verify.share());
-        let applied = self.writer.apply(batch).await?;
+        let applied = self.next.during(&mut self.steps, self.writer.apply(batch)).await?;
         measure::applied(&applied, changes, began.elapsed().as_secs_f64());
         self.known.extend(&applied.new_actors);
         jobs::enqueue(self.writer.client(), jobs::JobKind::Verify, &sample).await

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Instant};
 
 use anyhow::{Context as _, Result};
 use chrono::Utc;
-use indexer::{Intake, WAITING_STEPS, gather};
+use indexer::{Gathering, Intake, WAITING_STEPS};
 use service::config::SourceKind;
 use store::Writer;
 use tokio::sync::mpsc;
@@ -81,9 +81,14 @@ async fn apply(writer: &mut Writer, frames: &Arc<Vec<String>>) -> Result<usize> 
             }
         }
     });
-    let mut batches = 0;
-    while let Some(step) = steps.recv().await {
-        writer.apply(gather(step, &mut steps)).await?;
+    let (mut batches, mut next) = (0, Gathering::default());
+    loop {
+        if next.is_empty() {
+            let Some(step) = steps.recv().await else { break };
+            next.gather(step, &mut steps);
+        }
+        let batch = next.take();
+        next.during(&mut steps, writer.apply(batch)).await?;
         batches += 1;
     }
     decoding.await?;

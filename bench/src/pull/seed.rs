@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result, ensure};
 use chrono::Utc;
-use indexer::{Intake, gather};
+use indexer::{Gathering, Intake};
 use serde_json::{Value, json};
 use service::config::SourceKind;
 use store::{
@@ -107,8 +107,10 @@ async fn index(database: &Database, images: &[Image], places: &[Place]) -> Resul
         sender.try_send(step.context("a record was not taken")?).ok().context("too many records")?;
     }
     drop(sender);
+    let mut next = Gathering::default();
     while let Some(step) = steps.recv().await {
-        writer.apply(gather(step, &mut steps)).await?;
+        next.gather(step, &mut steps);
+        writer.apply(next.take()).await?;
     }
     let refused: i64 = writer.client().query_one("SELECT count(*) FROM reject", &[]).await?.get(0);
     ensure!(refused == 0, "{refused} records were refused");

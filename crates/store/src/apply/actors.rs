@@ -1,16 +1,36 @@
 //! The rows of accounts, as far as records and hints make them. What the network says of them is for others to write.
 
+use std::collections::HashSet;
+
 use types::{Change, Hint};
 
 use super::{Transaction, projection::Touched};
 use crate::StoreError;
 
-/// Makes rows for accounts and holds that are seen for the first time, and returns them. Before stars are counted: a giver
-/// without a row could not be locked, and whoever makes the row meanwhile may hide it without anybody's noticing.
-pub(crate) async fn meet(tx: &Transaction<'_>, touched: &Touched) -> Result<Vec<String>, StoreError> {
-    let dids: Vec<&String> = touched.actors.union(&touched.holds).collect();
+/// How many accounts are remembered; then it is begun anew.
+const REMEMBERED: usize = 100_000;
+
+/// Accounts and holds that have rows: those are never removed.
+#[derive(Default)]
+pub(crate) struct Met(HashSet<String>);
+
+impl Met {
+    /// Remembers those of a batch that is committed.
+    pub fn extend(&mut self, dids: Vec<String>) {
+        if self.0.len() > REMEMBERED {
+            self.0.clear();
+        }
+        self.0.extend(dids);
+    }
+}
+
+/// Makes rows for accounts and holds that are seen for the first time. Before stars are counted: a giver without a row could not
+/// be locked, and whoever makes the row meanwhile may hide it without anybody's noticing.
+pub(crate) async fn meet(tx: &Transaction<'_>, met: &Met, touched: &mut Touched) -> Result<(), StoreError> {
+    let dids = touched.actors.union(&touched.holds).filter(|did| !met.0.contains(*did));
+    let dids: Vec<String> = dids.cloned().collect();
     if dids.is_empty() {
-        return Ok(Vec::new());
+        return Ok(());
     }
     let rows = tx
         .query(
@@ -18,7 +38,9 @@ pub(crate) async fn meet(tx: &Transaction<'_>, touched: &Touched) -> Result<Vec<
             &[&dids],
         )
         .await?;
-    Ok(rows.iter().map(|row| row.get(0)).collect())
+    touched.new_actors = rows.iter().map(|row| row.get(0)).collect();
+    touched.met = dids;
+    Ok(())
 }
 
 /// Hides the accounts that the batch calls inactive, until a look has an answer. Before anything else, and once more when those

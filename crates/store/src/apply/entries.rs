@@ -1,6 +1,6 @@
 //! The ledger's rows: the newest bytes of every record.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::collections::BTreeMap;
 
 use tokio_postgres::types::Type;
 use types::{Cid, Put, RecordId, Tid, Verification, records::DECODER};
@@ -9,6 +9,7 @@ use super::{
     Transaction,
     copy::{Copying, Table},
     decide::News,
+    lent::Lent,
 };
 use crate::StoreError;
 
@@ -39,7 +40,7 @@ pub(crate) struct Entries<'a> {
 
 pub(super) struct Entry<'a> {
     pub news: News,
-    pub put: Option<Cow<'a, Put>>,
+    pub put: Option<Lent<'a, Put>>,
     /// Whether the ledger had a row of it before the batch.
     pub is_known: bool,
 }

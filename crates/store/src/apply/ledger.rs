@@ -1,9 +1,6 @@
 //! The ledger: which changes are news.
 
-use std::{
-    borrow::Cow,
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
-};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use futures::{FutureExt as _, TryStreamExt as _, future::try_join, stream::FuturesOrdered};
 use types::{
@@ -15,6 +12,7 @@ use super::{
     Transaction, Verdict,
     decide::{Known, News, decide},
     entries::{Entries, Entry},
+    lent::Lent,
     quota::Quotas,
 };
 use crate::{StoreError, records::record_id};
@@ -23,7 +21,7 @@ use crate::{StoreError, records::record_id};
 #[derive(Default)]
 pub(crate) struct Written<'a> {
     /// Records whose projection has to be made anew (`Some`) or removed (`None`).
-    pub projected: BTreeMap<RecordId, Option<Cow<'a, Record>>>,
+    pub projected: BTreeMap<RecordId, Option<Lent<'a, Record>>>,
     /// What the fingerprint loses and gains: (before, after) of each record, `None` where there is none.
     pub contents: BTreeMap<RecordId, (Option<Cid>, Option<Cid>)>,
     /// Accounts whose repository has to be read again.
@@ -99,19 +97,19 @@ impl<'a> Candidate<'a> {
 }
 
 /// What a record says, if it can be believed.
-fn readable<'a>(put: &Cow<'a, Put>) -> Option<Cow<'a, Record>> {
+fn readable<'a>(put: &Lent<'a, Put>) -> Option<Lent<'a, Record>> {
     if put.verification == Verification::Mismatch {
         return None;
     }
     match put {
-        Cow::Borrowed(put) => put.record.as_ref().ok().map(Cow::Borrowed),
-        Cow::Owned(put) => put.record.as_ref().ok().cloned().map(Cow::Owned),
+        Lent::Lent(put) => put.record.as_ref().ok().map(Lent::Lent),
+        Lent::Own(put) => put.record.as_ref().ok().cloned().map(Lent::own),
     }
 }
 
 /// Content that is projected anew keeps the better check that it had. Where what came was not hashed itself, that check was
 /// not of its bytes: those of the ledger are read again in its place.
-fn keep_the_better<'a>(known: &Known, news: &mut News, put: &mut Option<Cow<'a, Put>>) {
+fn keep_the_better<'a>(known: &Known, news: &mut News, put: &mut Option<Lent<'a, Put>>) {
     if known.cid != news.cid || known.verification <= news.verification {
         return;
     }
@@ -124,7 +122,7 @@ fn keep_the_better<'a>(known: &Known, news: &mut News, put: &mut Option<Cow<'a, 
     if let (Some(raw), Some(verification)) = (kept, known.verification) {
         let decoded = Put::decode(came.id.clone(), news.rev, came.cid, raw, verification);
         news.verification = known.verification;
-        *put = Some(Cow::Owned(decoded));
+        *put = Some(Lent::own(decoded));
     }
 }
 
@@ -148,6 +146,7 @@ pub(crate) async fn decide_all<'a>(
         let ids = turn.iter().map(|candidate| candidate.id).filter(|id| seen.insert(*id));
         loads.push_back(load(tx, ids.collect()).boxed());
     }
+    // The floors first: their answer comes before those of the later turns, which nobody takes until they are wanted.
     let (floors, mut loaded) = try_join(load_floors(tx, &candidates), loads.try_next()).await?;
     let mut deciding = Deciding::new(origin, floors, quotas);
     for turn in candidates.chunks(CHANGES_A_TURN) {
@@ -187,7 +186,7 @@ impl<'a, 'q> Deciding<'a, 'q> {
         let Candidate { id, mut news, put, .. } = *candidate;
         let old = self.known.get(id);
         let before = old.and_then(|known| known.cid);
-        let mut put = put.map(Cow::Borrowed);
+        let mut put = put.map(Lent::Lent);
         let mut verdict = decide(old, self.floors.get(id.did.as_str()).copied(), news, self.origin, DECODER);
         // A repository that is read has its own bounds.
         let is_live = matches!(self.origin, Origin::Stream | Origin::Hold);
@@ -257,7 +256,7 @@ async fn load<'a>(tx: &Transaction<'_>, ids: Vec<&'a RecordId>) -> Result<HashMa
 }
 
 async fn load_floors(tx: &Transaction<'_>, candidates: &[Candidate<'_>]) -> Result<HashMap<String, Tid>, StoreError> {
-    let dids: BTreeSet<&str> = candidates.iter().map(|candidate| candidate.id.did.as_str()).collect();
+    let dids: HashSet<&str> = candidates.iter().map(|candidate| candidate.id.did.as_str()).collect();
     let dids: Vec<&str> = dids.into_iter().collect();
     let rows =
         tx.query("SELECT did, floor_rev FROM actor WHERE did = ANY($1) AND floor_rev IS NOT NULL", &[&dids]).await?;

@@ -13,6 +13,7 @@ mod follow_up;
 mod holds;
 mod late;
 mod ledger;
+mod lent;
 mod part;
 mod projection;
 mod purge;

@@ -1,19 +1,25 @@
 //! The changes of a batch, or as many of them as Postgres takes at once.
 
-use futures::future::try_join;
+use futures::future::{try_join, try_join3};
 use types::{Batch, Change, DropReason, Origin, Reject, records::Refusal};
 
 use super::{
-    Applied, Transaction, Verdict, actors, entries, fingerprint, follow_up, ledger, projection, purge, quota::Quotas,
+    Applied, Transaction, Verdict,
+    actors::{self, Met},
+    entries, fingerprint, follow_up, ledger, projection, purge,
+    quota::Quotas,
     repository, snapshot,
 };
 use crate::{StoreError, crash};
 
 /// What changes came to.
+#[derive(Default)]
 pub(super) struct Part {
     /// The verdict on each, in order.
     pub verdicts: Vec<&'static str>,
     new_actors: Vec<String>,
+    /// Accounts that surely have rows, once this is committed.
+    pub met: Vec<String>,
     refused: u64,
     /// Records that speak of what their repository has no say in, counted besides their verdicts.
     forged: u64,
@@ -36,19 +42,27 @@ impl Part {
     }
 }
 
+/// What holds for all changes of a batch.
+#[derive(Clone, Copy)]
+pub(super) struct Given<'a> {
+    pub generation: i32,
+    pub origin: Origin,
+    pub met: &'a Met,
+}
+
 /// What stands for a verdict where the ledger gives none.
 const LOOK: &str = "look";
 const SNAPSHOT: &str = "snapshot";
 const PURGE: &str = "purge";
 const REFUSED: &str = "refused";
 
-/// Writes changes and all that follows from them.
+/// Writes changes and all that follows from them; `meanwhile` is called once, while the database is busy with them.
 pub(super) async fn write(
     tx: &Transaction<'_>,
-    generation: i32,
-    origin: Origin,
+    given: Given<'_>,
     changes: &[Change],
     quotas: &mut Quotas,
+    meanwhile: impl FnOnce(&mut Quotas),
 ) -> Result<Part, StoreError> {
     let verdicts = changes.iter().map(|change| match change {
         Change::Snapshot { .. } => SNAPSHOT,
@@ -59,9 +73,13 @@ pub(super) async fn write(
     actors::hide(tx, changes).await?;
     crash::point("before-ledger");
     let tell = |at: usize, verdict: Verdict| verdicts[at] = verdict.as_str();
-    let (mut written, entries) = ledger::decide_all(tx, origin, changes, quotas, tell).await?;
+    let (mut written, entries) = ledger::decide_all(tx, given.origin, changes, quotas, tell).await?;
     // Where two things are joined, the server works on one while we make ready the other.
-    let ((), mut rows) = try_join(entries::save(tx, &entries), projection::rows(&written)).await?;
+    let other_work = async {
+        meanwhile(quotas);
+        Ok(())
+    };
+    let ((), mut rows, ()) = try_join3(entries::save(tx, &entries), projection::rows(&written), other_work).await?;
     crash::point("after-ledger");
     let mut sweeps = false;
     for change in changes {
@@ -76,35 +94,36 @@ pub(super) async fn write(
     if sweeps {
         rows = projection::rows(&written).await?;
     }
-    let projecting = projection::write(tx, changes, &written, rows);
-    let (touched, ()) = try_join(projecting, fingerprint::write(tx, changes, &written)).await?;
+    let projecting = projection::write(tx, given.met, changes, &written, rows);
+    let (mut touched, ()) = try_join(projecting, fingerprint::write(tx, changes, &written)).await?;
     crash::point("after-projection");
     purge::forget(tx, changes, &touched).await?;
-    let follow_up = follow_up::write(tx, changes, &written, &touched, generation);
+    let follow_up = follow_up::write(tx, changes, &written, &touched, given.generation);
     let ((), new_actors) = try_join(repository::derive(tx, &touched), follow_up).await?;
     let forged = changes.iter().zip(&verdicts).filter(|(change, verdict)| is_forged(change, verdict)).count() as u64;
-    Ok(Part { verdicts, new_actors, refused: 0, forged })
+    Ok(Part { verdicts, new_actors, met: std::mem::take(&mut touched.met), refused: 0, forged })
 }
 
 /// Writes the changes of a batch in halves, each behind a savepoint, until what Postgres refuses stands alone. It is kept as
 /// invalid, so that nothing older is served in its stead; or if Postgres refuses even that, as a reject.
 pub(super) async fn write_what_can_be(
     tx: &mut Transaction<'_>,
-    generation: i32,
+    given: Given<'_>,
     batch: &mut Batch,
     quotas: &mut Quotas,
 ) -> Result<Part, StoreError> {
-    let mut whole = Part { verdicts: Vec::new(), new_actors: Vec::new(), refused: 0, forged: 0 };
+    let mut whole = Part::default();
     let mut todo = Vec::from_iter(std::iter::once(0..batch.changes.len()));
     while let Some(range) = todo.pop() {
         let before = quotas.save_point();
         let savepoint = tx.savepoint().await?;
         savepoint.execute("DELETE FROM incoming", &[]).await?;
-        match write(&savepoint, generation, batch.origin, &batch.changes[range.clone()], quotas).await {
+        match write(&savepoint, given, &batch.changes[range.clone()], quotas, |_| {}).await {
             Ok(part) => {
                 savepoint.commit().await?;
                 whole.verdicts.extend(part.verdicts);
                 whole.new_actors.extend(part.new_actors);
+                whole.met.extend(part.met);
                 whole.forged += part.forged;
             }
             Err(StoreError::Data(error)) => {

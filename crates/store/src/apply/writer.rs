@@ -1,13 +1,15 @@
 use std::collections::BTreeMap;
 
 use chrono::{NaiveDate, Utc};
+use tokio::task::spawn_blocking;
 use tokio_postgres::Client;
 use types::Batch;
 
 use super::{
+    actors::Met,
     follow_up,
     late::Purged,
-    part,
+    part::{self, Given, Part},
     quota::{Caps, Quotas},
     silence,
     transaction::{Statements, Transaction},
@@ -40,6 +42,7 @@ pub struct Writer {
     tenure: Tenure,
     quotas: Quotas,
     purged: Purged,
+    met: Met,
     archives: bool,
     /// The last day for which the archive has a place.
     prepared: Option<NaiveDate>,
@@ -90,7 +93,8 @@ impl Writer {
         let purged = Purged::load(&client).await?;
         let tenure = Tenure { generation, epoch };
         let statements = Statements::default();
-        Ok(Some(Self { client, statements, tenure, quotas, purged, archives: true, prepared: None }))
+        let met = Met::default();
+        Ok(Some(Self { client, statements, tenure, quotas, purged, met, archives: true, prepared: None }))
     }
 
     /// Whether events are archived; they are, unless told otherwise.
@@ -128,35 +132,37 @@ impl Writer {
         self.quotas.begin(Utc::now().date_naive());
         self.purged.look_again(&self.client, &batch).await?;
         batch.rejects.retain(|reject| !self.purged.holds(reject.did.as_ref()));
-        let mut recording = None;
-        if self.archives {
-            let (quotas, purged) = (&mut self.quotas, &self.purged);
-            let admit = |entry: &Entry| {
-                !purged.is_late(entry) && quotas.take_archive_bytes(entry.did.as_ref(), entry.raw.len())
-            };
-            recording = Recording::start(&batch, admit);
-        }
-        if let Some(day) = recording.as_ref().map(Recording::day)
-            && self.prepared.is_none_or(|prepared| prepared < day)
-        {
+        let day = Utc::now().date_naive();
+        if self.archives && self.prepared.is_none_or(|prepared| prepared < day) {
             archive::make_partitions(&self.client, day).await?;
             self.prepared = Some(day);
         }
-        let begun = self.quotas.save_point();
-        let (tenure, quotas) = (self.tenure, &mut self.quotas);
+        let (archives, purged) = (self.archives, &self.purged);
+        let record = |quotas: &mut Quotas, batch: &Batch| {
+            let admit = |entry: &Entry| {
+                !purged.is_late(entry) && quotas.take_archive_bytes(entry.did.as_ref(), entry.raw.len())
+            };
+            archives.then(|| Recording::start(batch, day, admit)).flatten()
+        };
+        let (epoch, quotas) = (self.tenure.epoch, &mut self.quotas);
+        let given = Given { generation: self.tenure.generation, origin: batch.origin, met: &self.met };
         let tx = begin(&mut self.client, &self.statements).await?;
-        let mut applied = match whole(tx, tenure, quotas, &batch, recording.as_mut()).await {
+        let mut part = match whole(tx, epoch, given, quotas, &batch, record).await {
             Err(StoreError::Data(error)) if !batch.changes.is_empty() => {
                 tracing::debug!(%error, changes = batch.changes.len(), "Postgres refused a batch");
-                quotas.restore(begun);
+                quotas.undo();
+                let recording = record(quotas, &batch);
                 let tx = begin(&mut self.client, &self.statements).await?;
-                in_parts(tx, tenure, quotas, &mut batch, recording.as_mut()).await?
+                in_parts(tx, epoch, given, quotas, &mut batch, recording).await?
             }
             result => result?,
         };
         crash::point("after-commit");
         self.purged.add(&batch.changes);
-        applied.over_quota = self.quotas.commit();
+        self.met.extend(std::mem::take(&mut part.met));
+        let applied = Applied { over_quota: self.quotas.commit(), ..part.applied() };
+        // It takes milliseconds to take apart what thousands of records came as, in which the database would wait for us.
+        spawn_blocking(move || drop(batch));
         Ok(applied)
     }
 }
@@ -168,33 +174,37 @@ async fn lock(client: &Client) -> Result<bool, StoreError> {
 /// The transaction of a batch, top to bottom.
 async fn whole(
     tx: Transaction<'_>,
-    tenure: Tenure,
+    epoch: i64,
+    given: Given<'_>,
     quotas: &mut Quotas,
     batch: &Batch,
-    recording: Option<&mut Recording>,
-) -> Result<Applied, StoreError> {
-    check_fence(&tx, tenure.epoch).await?;
-    let part = part::write(&tx, tenure.generation, batch.origin, &batch.changes, quotas).await?;
+    record: impl FnOnce(&mut Quotas, &Batch) -> Option<Recording>,
+) -> Result<Part, StoreError> {
+    check_fence(&tx, epoch).await?;
+    let mut recording = None;
+    let meanwhile = |quotas: &mut Quotas| recording = record(quotas, batch);
+    let part = part::write(&tx, given, &batch.changes, quotas, meanwhile).await?;
     settle(&tx, batch, &part.verdicts, quotas, recording).await?;
     crash::point("before-commit");
     tx.commit().await?;
-    Ok(part.applied())
+    Ok(part)
 }
 
 /// The same for a batch of which Postgres refused something.
 async fn in_parts(
     mut tx: Transaction<'_>,
-    tenure: Tenure,
+    epoch: i64,
+    given: Given<'_>,
     quotas: &mut Quotas,
     batch: &mut Batch,
-    recording: Option<&mut Recording>,
-) -> Result<Applied, StoreError> {
-    check_fence(&tx, tenure.epoch).await?;
-    let part = part::write_what_can_be(&mut tx, tenure.generation, batch, quotas).await?;
+    recording: Option<Recording>,
+) -> Result<Part, StoreError> {
+    check_fence(&tx, epoch).await?;
+    let part = part::write_what_can_be(&mut tx, given, batch, quotas).await?;
     settle(&tx, batch, &part.verdicts, quotas, recording).await?;
     crash::point("before-commit");
     tx.commit().await?;
-    Ok(part.applied())
+    Ok(part)
 }
 
 /// What is told once a batch, after everything else: that all of it is done.
@@ -203,7 +213,7 @@ async fn settle(
     batch: &Batch,
     verdicts: &[VerdictName],
     quotas: &mut Quotas,
-    recording: Option<&mut Recording>,
+    recording: Option<Recording>,
 ) -> Result<(), StoreError> {
     if let Some(recording) = recording {
         recording.save(tx, verdicts).await?;

@@ -31,14 +31,13 @@ pub(crate) struct Recording {
     events: i32,
     dids: Vec<String>,
     fates: Vec<Fate>,
-    packing: Option<JoinHandle<std::io::Result<Packed>>>,
-    packed: Option<Packed>,
+    packing: JoinHandle<std::io::Result<Packed>>,
 }
 
 impl Recording {
-    /// Begins to pack what `admit` does not refuse; `None` if nothing is left. A change of a record that no event of the
+    /// Begins to pack what `admit` does not refuse, as events of a day; `None` if nothing is left. A change of a record that no event of the
     /// batch covers is an event by itself.
-    pub fn start(batch: &Batch, mut admit: impl FnMut(&Entry) -> bool) -> Option<Self> {
+    pub fn start(batch: &Batch, day: NaiveDate, mut admit: impl FnMut(&Entry) -> bool) -> Option<Self> {
         let (mut entries, mut fates) = (Vec::new(), Vec::new());
         for (entry, of_it) in events(batch) {
             if admit(&entry) {
@@ -51,30 +50,21 @@ impl Recording {
         }
         let positions = || entries.iter().filter_map(|entry| entry.position);
         Some(Self {
-            day: Utc::now().date_naive(),
+            day,
             origin: batch.origin.as_str(),
             source: batch.cursor.as_ref().map(|cursor| cursor.source.clone()),
             positions: (positions().min(), positions().max()),
             events: i32::try_from(entries.len()).unwrap_or(i32::MAX),
             dids: names(&entries),
             fates,
-            packing: Some(spawn_blocking(move || pack(&entries))),
-            packed: None,
+            packing: spawn_blocking(move || pack(&entries)),
         })
     }
 
-    /// The day to which the events belong.
-    pub const fn day(&self) -> NaiveDate {
-        self.day
-    }
-
     /// Keeps the events, with what became of each of the batch's changes.
-    pub async fn save(&mut self, tx: &Transaction<'_>, verdicts: &[&'static str]) -> Result<(), StoreError> {
-        if let Some(packing) = self.packing.take() {
-            let packed = packing.await.map_err(|crash| StoreError::Statement(Box::new(crash)))?;
-            self.packed = Some(packed.map_err(|error| StoreError::Statement(Box::new(error)))?);
-        }
-        let Some(packed) = &self.packed else { return Ok(()) };
+    pub async fn save(self, tx: &Transaction<'_>, verdicts: &[&'static str]) -> Result<(), StoreError> {
+        let packed = self.packing.await.map_err(|crash| StoreError::Statement(Box::new(crash)))?;
+        let packed = packed.map_err(|error| StoreError::Statement(Box::new(error)))?;
         let fates = self.fates.iter().map(|fate| match fate {
             Fate::Change(at) => verdicts.get(*at).copied().unwrap_or_default(),
             Fate::Refused(reason) => reason.as_str(),

@@ -13,7 +13,12 @@ use types::{Change, Collection, Did, RecordId, records::Record};
 
 pub(crate) use star::StarMove;
 
-use super::{Transaction, actors, copy::Copies, ledger::Written};
+use super::{
+    Transaction,
+    actors::{self, Met},
+    copy::Copies,
+    ledger::Written,
+};
 use crate::StoreError;
 
 /// What a batch changed beyond its own records, for the steps that derive and tell.
@@ -33,6 +38,8 @@ pub(crate) struct Touched {
     pub actors: BTreeSet<String>,
     /// Those of them, and of the holds, that the index had not heard of before.
     pub new_actors: Vec<String>,
+    /// Those and others that surely have rows now.
+    pub met: Vec<String>,
     /// Holds that the new records speak of.
     pub holds: BTreeSet<String>,
     /// Those of them that somebody else than the hold names.
@@ -69,6 +76,7 @@ pub(crate) async fn rows(written: &Written<'_>) -> Result<Copies, StoreError> {
 /// Puts [`rows`] in the place of those that the index has of the same records.
 pub(crate) async fn write(
     tx: &Transaction<'_>,
+    met: &Met,
     changes: &[Change],
     written: &Written<'_>,
     rows: Copies,
@@ -88,7 +96,7 @@ pub(crate) async fn write(
         note(id, record, &mut touched, &mut moves);
     }
     rows.copy(tx).await?;
-    touched.new_actors = actors::meet(tx, &touched).await?;
+    actors::meet(tx, met, &mut touched).await?;
     actors::hide(tx, changes).await?;
     touched.stars = moves.stars.write(tx).await?;
     moves.tags.write(tx).await?;
