@@ -8,7 +8,7 @@ use url::Url;
 
 use crate::{
     Registry,
-    errors::{Code, OciError, Result},
+    errors::{Code, OciError, Result, host},
     holds,
     owners::Account,
 };
@@ -42,7 +42,12 @@ async fn read_and_keep(
         Some(bytes) => bytes,
         None => from_hold(registry, account, manifest, digest).await?,
     };
-    let contents = oci::manifest_bytes(digest, &bytes).map_err(|error| unusable(digest, &error))?;
+    let contents = oci::manifest_bytes(digest, &bytes).map_err(|error| match error {
+        oci::OciError::WrongHash { .. } => unusable(digest, &error),
+        oci::OciError::Malformed { .. } => {
+            OciError::new(Code::ManifestInvalid, format!("{digest} cannot be served: {error}"))
+        }
+    })?;
     observe::manifest_bytes(&mut registry.writes.lock().await?.client, &contents).await?;
     Ok(())
 }
@@ -95,7 +100,7 @@ fn unusable(digest: &Digest, error: &(dyn std::error::Error + 'static)) -> OciEr
 
 /// What a PDS that does not give what it should means to a client.
 pub(crate) fn pds_refusal(error: &PdsError, pds: &Url, account: &Account) -> OciError {
-    let host = pds.host_str().unwrap_or_default();
+    let host = host(pds);
     match error {
         PdsError::Account { state, .. } => {
             OciError::new(Code::NameUnknown, format!("the account {} is {state}", account.did))
@@ -107,6 +112,6 @@ pub(crate) fn pds_refusal(error: &PdsError, pds: &Url, account: &Account) -> Oci
 }
 
 pub(crate) fn pds_silent(pds: &Url) -> OciError {
-    let host = pds.host_str().unwrap_or_default();
+    let host = host(pds);
     OciError::new(Code::Unavailable, format!("the owner's PDS {host} does not answer: try again later"))
 }

@@ -10,6 +10,9 @@ use axum::{
 };
 use serde_json::json;
 use store::StoreError;
+use url::Url;
+
+use crate::incidents;
 
 pub(crate) type Result<T> = std::result::Result<T, OciError>;
 
@@ -103,7 +106,9 @@ impl Code {
             Self::BlobUnknown => "pull by the manifest's digest; if the hold has lost it, its owner pushes again",
             Self::DigestInvalid => "write `sha256:` and 64 hex characters in lower case (or `sha512:` and 128)",
             Self::ManifestInvalid => "the owner pushes again with a client that writes OCI or docker manifests",
-            Self::ManifestUnknown => "look at `tags/list`",
+            Self::ManifestUnknown => {
+                "look at `tags/list`; a tag whose manifest is gone waits for its owner's next push"
+            }
             Self::NameIncomplete => "write the owner's full handle or DID: `HOST/alice.example.com/app`",
             Self::NameInvalid => "write the name as the repository's page does; a DID as `did_plc_…`",
             Self::NameUnknown => "check the handle; an account that is deactivated or taken down is not served",
@@ -159,11 +164,15 @@ impl OciError {
         Self { retry_after: Some(seconds), ..self }
     }
 
-    /// Logs the cause, which is not sent.
+    /// Logs the cause, which is not sent. What others do wrong is told once: anybody may ask for it as often as they like.
     pub fn because(self, cause: &(dyn Error + 'static)) -> Self {
         let (code, status, _) = self.code.row();
         let (status, cause) = (status.as_u16(), chain(cause));
-        tracing::warn!(oci.code = code, http.status = status, %cause, "{}", self.message);
+        if self.code == Code::Internal || incidents::is_news(&self.message) {
+            tracing::warn!(oci.code = code, http.status = status, %cause, "{}", self.message);
+        } else {
+            tracing::debug!(oci.code = code, http.status = status, %cause, "{}", self.message);
+        }
         self
     }
 }
@@ -173,16 +182,29 @@ fn chain(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(source) = next {
-        text = format!("{text}: {source}");
+        let more = source.to_string();
+        // Some tell their source in their own words already.
+        if !text.ends_with(&more) {
+            text = format!("{text}: {more}");
+        }
         next = source.source();
     }
     text
 }
 
+/// A server as its operators would know it: with its port, where it is not the usual one.
+pub(crate) fn host(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}
+
 impl From<StoreError> for OciError {
     fn from(error: StoreError) -> Self {
-        let code = if error.is_transient() { Code::Unavailable } else { Code::Internal };
-        Self::new(code, code.row().2).because(&error)
+        let refusal = match error.is_transient() {
+            true => Self::new(Code::Unavailable, "the database of this index does not answer: try again"),
+            false => Self::new(Code::Internal, Code::Internal.row().2),
+        };
+        refusal.because(&error)
     }
 }
 

@@ -103,7 +103,7 @@ impl Hold {
             }
             Err(HoldError::Denied(_)) => Ok(None),
             Err(HoldError::NotFound(_)) => {
-                let message = format!("the hold {} does not have {digest} any more", self.name);
+                let message = format!("the hold {} does not have {digest}", self.name);
                 Err(OciError::new(Code::BlobUnknown, message))
             }
             Err(error @ HoldError::Down(_)) => Err(self.down(registry, Some(&error)).await),
@@ -137,7 +137,7 @@ impl Hold {
         let known = self.view.as_ref().filter(|view| view.reachable == Some(false)).and_then(|view| view.since);
         let since = known.unwrap_or_else(Utc::now).format("%Y-%m-%d %H:%M UTC");
         let message =
-            format!("the hold {} does not answer, since {since}; the image's layers are there alone", self.name);
+            format!("the hold {} does not answer, since {since}; the image's layers are nowhere else", self.name);
         OciError::new(Code::Unavailable, message)
     }
 

@@ -15,6 +15,7 @@ mod contents;
 mod errors;
 mod flights;
 mod holds;
+mod incidents;
 mod limits;
 mod located;
 mod manifests;

@@ -20,7 +20,7 @@ use url::Url;
 
 use crate::{
     Registry,
-    errors::{Code, OciError, Result},
+    errors::{Code, OciError, Result, host},
 };
 
 /// The most clients that are counted; the one that was silent longest is forgotten first.
@@ -114,7 +114,7 @@ impl Limiters {
 
     /// Something is about to be looked up at a server.
     pub fn at_server(&self, server: &Url) -> Result<()> {
-        let host = server.host_str().unwrap_or_default();
+        let host = host(server);
         self.per_server.take(server.origin().ascii_serialization()).map_err(|seconds| {
             let message = format!("too much is being looked for at {host}: try again later");
             refused("server", &message, seconds)

@@ -113,7 +113,7 @@ async fn find(
     }
     let manifest = match found {
         Asked::Found(manifest) => manifest,
-        Asked::NotInRepository => return Err(not_in_repository(name, reference)),
+        Asked::NotInRepository => return Err(not_in_repository(registry, account, name, reference).await?),
         Asked::NoRepository => return Err(no_repository(name)),
     };
     if manifest.bytes.is_some() {
@@ -146,12 +146,20 @@ pub(crate) async fn look_up(
     Ok(reader.served_manifest(&account.did, repository, &digest).await?)
 }
 
-fn not_in_repository(name: &Name, reference: &Reference) -> OciError {
+async fn not_in_repository(
+    registry: &Registry,
+    account: &Account,
+    name: &Name,
+    reference: &Reference,
+) -> Result<OciError> {
     let message = match reference {
+        Reference::Tag(tag) if registry.reader.has_tag(&account.did, &name.repository, tag).await? => {
+            format!("the tag {tag} of {name} points at a manifest that its owner has deleted, or never published")
+        }
         Reference::Tag(tag) => format!("{name} has no tag {tag}"),
         Reference::Digest(digest) => format!("{name} has no manifest {digest}"),
     };
-    OciError::new(Code::ManifestUnknown, message)
+    Ok(OciError::new(Code::ManifestUnknown, message))
 }
 
 /// The owner is there, the repository is not.

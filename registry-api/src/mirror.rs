@@ -15,7 +15,8 @@ const MIRRORED: &str = "atcr.io";
 /// registry itself.
 pub(crate) fn admit(registry: &Registry, query: &str) -> Result<()> {
     let Some((_, asked)) = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "ns") else { return Ok(()) };
-    if asked == MIRRORED || asked == registry.tokens.service() {
+    if asked.is_empty() || asked.eq_ignore_ascii_case(MIRRORED) || asked.eq_ignore_ascii_case(registry.tokens.service())
+    {
         return Ok(());
     }
     let asked: String = asked.chars().filter(|c| !c.is_control()).take(100).collect();

@@ -47,7 +47,8 @@ pub(crate) async fn serve(
     let account = owners::find(registry, conditions.client, &name.owner).await?;
     let referrers = registry.reader.referrers(&account.did, &name.repository, subject, MAX_REFERRERS).await?;
     let wanted =
-        form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "artifactType").map(|(_, value)| value);
+        form_urlencoded::parse(query.as_bytes()).find(|(key, value)| key == "artifactType" && !value.is_empty());
+    let wanted = wanted.map(|(_, value)| value);
     let is_wanted = |found: &Descriptor| wanted.is_none() || found.artifact_type.as_deref() == wanted.as_deref();
     let manifests = referrers.into_iter().filter_map(describe).filter(is_wanted).collect();
     let media_type = ManifestMediaType::OciIndex.as_str();

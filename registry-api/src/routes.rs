@@ -5,7 +5,7 @@ use axum::{
     extract::State,
     http::{
         HeaderMap, HeaderName, HeaderValue, Method, Uri,
-        header::{ALLOW, AUTHORIZATION, CONTENT_SECURITY_POLICY, X_CONTENT_TYPE_OPTIONS},
+        header::{ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, X_CONTENT_TYPE_OPTIONS},
     },
     middleware::{map_request_with_state, map_response},
     response::{IntoResponse, Response},
@@ -58,6 +58,8 @@ async fn mark(mut response: Response) -> Response {
     headers.insert(version, HeaderValue::from_static("registry/2.0"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox"));
+    // What does not say for how long it holds, a cache in between would guess: of a 404 too.
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-cache"));
     response
 }
 
@@ -126,7 +128,10 @@ fn bearer(registry: &Registry, headers: &HeaderMap, scope: Option<&str>) -> Resu
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
         _ => return Err(refused("only bearer tokens are taken here: see WWW-Authenticate".to_owned())),
     };
-    registry.tokens.verify(token).map(Some).map_err(|error| refused(error.to_string()))
+    registry.tokens.verify(token).map(Some).map_err(|error| {
+        let challenge = registry.tokens.challenge_of_token(scope);
+        OciError::new(Code::Unauthorized, error.to_string()).with_challenge(challenge)
+    })
 }
 
 async fn no_token() -> impl IntoResponse {

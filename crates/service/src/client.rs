@@ -7,22 +7,27 @@ use ipnet::IpNet;
 
 /// A client, as far as an address tells one from another: an IPv4 address, or the /64 that a network gives to one IPv6 customer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Client(IpAddr);
+pub struct Client {
+    address: IpAddr,
+    /// Whether a proxy says that it passes somebody else's request on.
+    is_passed_on: bool,
+}
 
 impl Client {
     /// The client at an address.
     pub fn at(address: IpAddr) -> Self {
-        match address.to_canonical() {
-            IpAddr::V6(ip) => Self(Ipv6Addr::from_bits(ip.to_bits() & !u128::from(u64::MAX)).into()),
-            ip => Self(ip),
-        }
+        let address = match address.to_canonical() {
+            IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() & !u128::from(u64::MAX)).into(),
+            ip => ip,
+        };
+        Self { address, is_passed_on: false }
     }
 
     /// The client behind a connection. Proxies that are trusted are believed, from the nearest on, as to who asked them; the first
     /// address that is not one of theirs is the client's.
     ///
     /// A proxy writes one of `X-Forwarded-For` and `Forwarded` and passes the other on as the client wrote it: when
-    /// they disagree, nothing is believed.
+    /// they disagree, nothing is believed but that somebody asks through it.
     pub fn behind(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> Self {
         let peer = peer.to_canonical();
         if !is_trusted(peer, trusted) {
@@ -39,16 +44,17 @@ impl Client {
                 if one == other { one } else { peer }
             }
         };
-        Self::at(found)
+        Self { is_passed_on: !usual.is_empty() || !standard.is_empty(), ..Self::at(found) }
     }
 
     /// A client without an address, or on this very machine.
-    pub const LOCAL: Self = Self(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST));
+    pub const LOCAL: Self = Self { address: IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), is_passed_on: false };
 
-    /// Whether it is on this very machine.
+    /// Whether it is on this very machine, and asks for itself.
     pub fn is_local(self) -> bool {
         // The /64 of `::1` is all that is left of it.
-        self.0.is_loopback() || self.0 == IpAddr::V6(Ipv6Addr::UNSPECIFIED)
+        let is_here = self.address.is_loopback() || self.address == IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+        is_here && !self.is_passed_on
     }
 }
 
@@ -138,8 +144,33 @@ mod tests {
             ("10.0.0.1", &[(FORWARDED, "for=1.1.1.1"), (XFF, "198.51.100.1")], "10.0.0.1"),
             ("10.0.0.1", &[(FORWARDED, "for=198.51.100.1"), (XFF, "198.51.100.1")], "198.51.100.1"),
         ] {
-            assert_eq!(client(peer, headers), at(expected), "{peer} {headers:?}");
+            assert_eq!(client(peer, headers).address, at(expected).address, "{peer} {headers:?}");
         }
+    }
+
+    /// A proxy may be on this machine, and its clients may write what they like.
+    #[test]
+    fn what_a_proxy_passes_on_is_never_this_machine_s_own() {
+        const XFF: &str = "x-forwarded-for";
+        const FORWARDED: &str = "forwarded";
+        let trusted = ["127.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()];
+        for headers in [
+            &[(XFF, "198.51.100.1")][..],
+            &[(XFF, "198.51.100.1"), (FORWARDED, "for=9.9.9.9")],
+            &[(XFF, "198.51.100.1"), (FORWARDED, "for=unknown")],
+            &[(XFF, "nonsense")],
+            &[(XFF, "127.0.0.1")],
+            &[(FORWARDED, "x")],
+        ] {
+            let mut map = HeaderMap::new();
+            for (name, value) in headers {
+                map.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+            }
+            for peer in ["127.0.0.1", "::1"] {
+                assert!(!Client::behind(peer.parse().unwrap(), &map, &trusted).is_local(), "{peer} {headers:?}");
+            }
+        }
+        assert!(Client::behind("127.0.0.1".parse().unwrap(), &HeaderMap::new(), &trusted).is_local());
     }
 
     #[test]

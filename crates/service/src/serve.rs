@@ -1,6 +1,7 @@
 //! Serving HTTP/1.1 to whoever comes: how many connections there may be, in all and of one client, how large a request's head
 //! may be, and how long a client may dawdle.
 
+mod refusals;
 mod slow;
 #[cfg(test)]
 mod tests;
@@ -25,13 +26,14 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt as _;
 
 use crate::client::Client;
+use refusals::{Door, Explained};
 use slow::Impatient;
 
 /// What a connection may cost.
 #[derive(Clone, Debug)]
 pub struct Caps {
-    /// Connections at once; more wait until others end. One client may have a quarter of them, unless it is a trusted proxy or on
-    /// this machine.
+    /// Connections at once; more are told to come back (503). One client may have a quarter of them, unless it is a trusted proxy
+    /// or on this machine.
     pub connections: usize,
     /// For a request's head to arrive, and for a connection without one to stay open.
     pub head: Duration,
@@ -54,10 +56,8 @@ impl Default for Caps {
 /// at once. Requests carry the [`Client`] that they come from as an extension.
 pub async fn serve(listener: TcpListener, router: Router, caps: Caps, stop: CancellationToken) {
     let places = Arc::new(Semaphore::new(caps.connections));
-    let (caps, guests, connections) = (Arc::new(caps), Guests::default(), TaskTracker::new());
+    let (caps, guests, connections, door) = (Arc::new(caps), Guests::default(), TaskTracker::new(), Door::new());
     loop {
-        // Whoever has no place waits in the system's queue.
-        let Some(Ok(place)) = stop.run_until_cancelled(places.clone().acquire_owned()).await else { break };
         let (stream, peer) = match stop.run_until_cancelled(listener.accept()).await {
             None => break,
             Some(Ok(accepted)) => accepted,
@@ -66,8 +66,8 @@ pub async fn serve(listener: TcpListener, router: Router, caps: Caps, stop: Canc
                 continue;
             }
         };
-        let Some(guest) = guests.admit(peer, &caps) else {
-            metrics::counter!("crowsnest_limited_total", "what" => "connections").increment(1);
+        let (Ok(place), Some(guest)) = (places.clone().try_acquire_owned(), guests.admit(peer, &caps)) else {
+            door.turn_away(stream);
             continue;
         };
         let held = (place, guest, Counted::new());
@@ -107,7 +107,7 @@ async fn converse(
         .timer(TokioTimer::new())
         .header_read_timeout(caps.head)
         .max_header_size(caps.head_bytes)
-        .serve_connection(TokioIo::new(Impatient::new(stream, caps.write)), service);
+        .serve_connection(TokioIo::new(Explained::new(Impatient::new(stream, caps.write))), service);
     let mut connection = std::pin::pin!(connection);
     // How a client's connection ends is its own business.
     tokio::select! {

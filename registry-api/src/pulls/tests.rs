@@ -56,12 +56,13 @@ fn a_pull_is_counted_once_and_by_its_tag() {
 
 #[test]
 fn who_only_looks_pulls_nothing() {
-    for agent in
-        ["docker/27.0 go/1.22", "containerd/2.0", "skopeo/1.9", "Go-http-client/1.1", "oras/1.2", "curl/8.5.0", ""]
+    for agent in ["docker/27.0 go/1.22", "containerd/2.0", "skopeo/1.9", "Go-http-client/1.1", "oras/1.2", "curl/8.5.0"]
     {
         assert!(clients::pulls(agent.as_bytes()), "{agent}");
     }
-    for agent in ["Googlebot/2.1", "Mozilla/5.0 (X11)", "UptimeRobot/2.0", "some-Crawler"] {
+    for agent in
+        ["Googlebot/2.1", "Mozilla/5.0 (X11)", "UptimeRobot/2.0", "some-Crawler", "Blackbox Exporter/0.25.0", ""]
+    {
         assert!(!clients::pulls(agent.as_bytes()), "{agent}");
     }
 }

@@ -13,7 +13,7 @@ use url::Url;
 use crate::{
     Registry,
     contents::pds_refusal,
-    errors::{Code, OciError, Result},
+    errors::{Code, OciError, Result, host},
     owners::{self, Account},
 };
 
@@ -191,7 +191,7 @@ impl Finder<'_> {
     }
 
     fn forged(&self, id: &RecordId, error: &ProofError) -> OciError {
-        let host = self.url.host_str().unwrap_or_default();
+        let host = host(self.url);
         OciError::new(Code::Upstream, format!("the owner's PDS {host} gave no valid proof of {id}")).because(error)
     }
 }

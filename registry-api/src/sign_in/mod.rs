@@ -20,7 +20,7 @@ pub(crate) use sessions::SessionId;
 use self::{attempts::Attempts, credentials::refused};
 use crate::{
     Registry,
-    errors::{Code, OciError, Result},
+    errors::{Code, OciError, Result, host},
     owners,
     tokens::LIFETIME,
 };
@@ -28,6 +28,8 @@ use crate::{
 /// For how long credentials that were right are believed: a PDS takes 30 sign-ins in five minutes, and a pull signs in for
 /// every repository.
 const BELIEVED: Duration = Duration::from_secs(600);
+/// For how long it is remembered from where an account signed in.
+const FAMILIAR: Duration = Duration::from_secs(24 * 3600);
 /// How many are remembered.
 const REMEMBERED: u64 = 10_000;
 /// Failed attempts in five minutes, at one account and of one address. The first is below what a PDS takes.
@@ -51,6 +53,8 @@ pub(crate) struct SignIns {
     key: [u8; 32],
     at_accounts: Attempts,
     of_clients: Attempts,
+    /// From where which account signed in before: a stranger's guesses do not lock it out there.
+    familiar: moka::sync::Cache<(Did, Client), ()>,
 }
 
 impl SignIns {
@@ -60,6 +64,7 @@ impl SignIns {
             key: rand::random(),
             at_accounts: Attempts::new(MOST_AT_ACCOUNT),
             of_clients: Attempts::new(MOST_OF_CLIENT),
+            familiar: moka::sync::Cache::builder().max_capacity(REMEMBERED).time_to_live(FAMILIAR).build(),
         }
     }
 }
@@ -97,7 +102,12 @@ async fn first_sign_in(registry: &Registry, sent: &Credentials, client: Client) 
     registry.limits.lookup(client)?;
     let document = identity(registry, &sent.who).await?;
     let pds = document.pds().ok_or_else(|| refused(format!("the account of {} has no server", sent.who)))?;
-    let at_account = sign_ins.at_accounts.begin(document.id.as_str())?;
+    let place = (document.id.clone(), client);
+    let whose = match sign_ins.familiar.contains_key(&place) {
+        true => format!("{} {client:?}", document.id),
+        false => document.id.to_string(),
+    };
+    let at_account = sign_ins.at_accounts.begin(&whose)?;
     let session = create_session(registry, sent, &document.id, &pds).await;
     if !matches!(session, Err(SessionError::Refused | SessionError::SecondFactor)) {
         at_account.forgive();
@@ -106,6 +116,7 @@ async fn first_sign_in(registry: &Registry, sent: &Credentials, client: Client) 
         }
     }
     let session = session.map_err(|error| refusal(&error, &sent.who, &pds))?;
+    sign_ins.familiar.insert(place, ());
     // As long as any token that names it.
     let id = sessions::keep(registry, &pds, &session, BELIEVED + LIFETIME).await?;
     Ok(SignedIn { did: session.did, session: id })
@@ -142,7 +153,7 @@ async fn create_session(
 /// What a PDS that gives no session means to a client. Only a password that is wrong is a 401: for anything else clients would
 /// tell their people that it is.
 pub(crate) fn refusal(error: &SessionError, who: &impl std::fmt::Display, pds: &Url) -> OciError {
-    let host = pds.host_str().unwrap_or_default();
+    let host = host(pds);
     let busy = |why: &str| {
         OciError::new(Code::Unavailable, format!("{host}, where {who} has its account, {why}: try again in a minute"))
             .with_retry_after(LIMITED)

@@ -65,7 +65,7 @@ async fn every_way_in_which_a_hold_fails_is_told() {
     for (mood, status, code, text) in [
         (HoldMood::Refuses(401), 401, "UNAUTHORIZED", "private"),
         (HoldMood::Refuses(403), 401, "UNAUTHORIZED", "private"),
-        (HoldMood::Refuses(404), 404, "BLOB_UNKNOWN", "any more"),
+        (HoldMood::Refuses(404), 404, "BLOB_UNKNOWN", "does not have sha256:"),
         (HoldMood::Refuses(418), 502, "UNKNOWN", "unusable"),
         (HoldMood::LeadsTo("http://169.254.169.254/latest/meta-data"), 502, "UNKNOWN", "nobody may be sent"),
         (HoldMood::LeadsTo("http://[fe80::1]/x"), 502, "UNKNOWN", "nobody may be sent"),

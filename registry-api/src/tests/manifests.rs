@@ -122,6 +122,21 @@ async fn a_moved_tag_is_seen_at_once() {
 }
 
 #[tokio::test]
+async fn a_tag_whose_manifest_is_gone_is_called_that() {
+    let app = App::start().await;
+    let alice = app.account("alice").await;
+    app.image(&alice, "app", "v1").await;
+    let image = app.image(&alice, "app", "v2").await;
+    app.delete(&alice, &image.path()).await;
+    let gone = app.get("/v2/alice.test/app/manifests/v2").await.refusal(404, "MANIFEST_UNKNOWN");
+    assert_eq!(
+        gone,
+        "the tag v2 of alice.test/app points at a manifest that its owner has deleted, or never published"
+    );
+    assert_eq!(app.get("/v2/alice.test/app/manifests/v2").await.header("cache-control"), "no-cache");
+}
+
+#[tokio::test]
 async fn what_is_unknown_is_named() {
     let app = App::start().await;
     let alice = app.account("alice").await;
@@ -241,6 +256,7 @@ async fn tampered_bytes_are_logged_and_never_served_nor_kept() {
     let digest = &image.digest;
     assert!(log.contains(&format!("the bytes published as {digest} are not that manifest")), "{log}");
     assert!(log.contains("http.status=502") && log.contains("do not hash to"), "{log}");
+    assert_eq!(log.lines().count(), 1, "once, however often it is asked for: {log}");
 }
 
 /// The record links honestly to a blob which is not the manifest that it declares.
@@ -264,7 +280,7 @@ async fn a_pds_that_is_down_is_named() {
     let (_, path) = unfetched(&app, "x").await;
     app.network.with(|state| state.pds_down = true);
     let answer = app.get(&path).await;
-    assert!(answer.refusal(503, "UNKNOWN").contains("PDS 127.0.0.1 does not answer"));
+    assert!(answer.refusal(503, "UNKNOWN").contains(&format!("PDS {} does not answer", app.network.url.authority())));
     assert_eq!(answer.header("retry-after"), "5");
     // Remembered for seconds, so that a client that insists costs the PDS nothing.
     app.get(&path).await.refusal(503, "UNKNOWN");

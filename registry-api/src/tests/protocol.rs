@@ -47,7 +47,10 @@ async fn a_bad_token_is_refused_with_the_way_to_a_good_one() {
         app.get_with("/v2/", "authorization", value).await.refusal(401, "UNAUTHORIZED");
         let answer = app.get_with("/v2/alice.test/app/manifests/v1", "authorization", value).await;
         answer.refusal(401, "UNAUTHORIZED");
-        assert!(answer.header("www-authenticate").ends_with(r#",scope="repository:alice.test/app:pull""#));
+        let challenge = answer.header("www-authenticate");
+        assert!(challenge.contains(r#",scope="repository:alice.test/app:pull""#), "{challenge}");
+        let is_token = value.starts_with("Bearer ");
+        assert_eq!(challenge.ends_with(r#",error="invalid_token""#), is_token, "{value}: {challenge}");
     }
 }
 

@@ -217,7 +217,7 @@ async fn another_number_of_bytes_is_not_the_blob() {
 async fn a_store_that_fails_is_told() {
     let (app, path, _) = app(1000).await;
     for (mood, status, code, text) in [
-        (StoreMood::Refuses(404), 404, "BLOB_UNKNOWN", "any more"),
+        (StoreMood::Refuses(404), 404, "BLOB_UNKNOWN", "does not have sha256:"),
         (StoreMood::Refuses(403), 502, "UNKNOWN", "HTTP 403"),
         (StoreMood::Refuses(500), 503, "UNKNOWN", "cannot be reached"),
         (StoreMood::Refuses(429), 503, "UNKNOWN", "cannot be reached"),

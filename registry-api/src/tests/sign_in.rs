@@ -205,6 +205,31 @@ async fn an_address_that_is_wrong_again_and_again_waits() {
     assert_eq!([sign_in("2001:db8::2", "bob.test").await, sign_in("192.0.2.1", "bob.test").await], [429, 200]);
 }
 
+#[tokio::test]
+async fn a_stranger_s_guesses_do_not_lock_a_reader_out_of_where_it_was_before() {
+    let app = App::start().await;
+    reader(&app, "bob");
+    let sign_in = async |address: &str, password: &str| {
+        let basic = format!("Basic {}", BASE64.encode(format!("bob.test:{password}")));
+        let request = Request::builder().uri("/auth/token").header("authorization", basic);
+        let client = Client::at(address.parse().unwrap());
+        app.request(request.extension(client).body(Body::empty()).unwrap()).await.status.as_u16()
+    };
+    assert_eq!(sign_in("192.0.2.1", "bob-password").await, 200);
+    for n in 0..15 {
+        assert_eq!(sign_in("203.0.113.1", &format!("guess {n}")).await, 401);
+    }
+    assert_eq!(sign_in("203.0.113.2", "another guess").await, 429);
+    assert_eq!(sign_in("192.0.2.1", "mistyped").await, 401);
+    // Not what was believed: the password was tried again.
+    app.network.with(|state| state.readers.passwords.insert("did:plc:bob".parse().unwrap(), "changed".into()));
+    assert_eq!(sign_in("192.0.2.1", "changed").await, 200);
+    for n in 0..15 {
+        sign_in("192.0.2.1", &format!("guess {n}")).await;
+    }
+    assert_eq!(sign_in("192.0.2.1", "one more guess").await, 429);
+}
+
 /// Whatever goes wrong, and whatever a PDS answers.
 #[tokio::test]
 async fn no_secret_is_logged_or_stored_in_the_clear() {

@@ -1,6 +1,7 @@
 use std::{
     fs,
     io::{self, Write as _},
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -19,6 +20,9 @@ pub enum KeyError {
         #[source]
         source: io::Error,
     },
+    /// Others may read the file.
+    #[error("{} can be read by others: chmod 600 it, or delete it if they may have, and a new one is made", .0.display())]
+    Open(PathBuf),
     /// The file holds something else.
     #[error("{} holds no P-256 key in hex: delete it, and a new one is made", .0.display())]
     Malformed(PathBuf),
@@ -40,6 +44,10 @@ pub(super) fn load_or_create(path: &Path) -> Result<SigningKey, KeyError> {
     let failed = |source| KeyError::File { path: path.to_owned(), source };
     if !path.exists() {
         create(path).map_err(failed)?;
+    }
+    let mode = fs::metadata(path).map_err(failed)?.permissions().mode();
+    if mode & 0o077 != 0 {
+        return Err(KeyError::Open(path.to_owned()));
     }
     let text = fs::read_to_string(path).map_err(failed)?;
     let bytes = hex::decode(text.trim()).ok();

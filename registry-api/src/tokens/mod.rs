@@ -126,6 +126,13 @@ impl Tokens {
         self.challenge_with(&scope)
     }
 
+    /// The challenge to a token that is none of ours, or no longer
+    /// ([RFC 6750](https://www.rfc-editor.org/rfc/rfc6750#section-3.1)).
+    pub fn challenge_of_token(&self, scope: Option<&str>) -> HeaderValue {
+        let scope = scope.map(|scope| format!(",scope=\"{scope}\"")).unwrap_or_default();
+        self.challenge_with(&format!("{scope},error=\"invalid_token\""))
+    }
+
     /// The challenge to a token that does not open what was asked
     /// ([RFC 6750](https://www.rfc-editor.org/rfc/rfc6750#section-3.1)).
     pub fn challenge_of_scope(&self, scope: &str) -> HeaderValue {

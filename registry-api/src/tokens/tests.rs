@@ -66,4 +66,6 @@ fn the_key_is_made_once_and_for_us_alone() {
     std::fs::write(&file, "not a key").unwrap();
     assert!(Tokens::open(&url, Some(&file)).is_err_and(|error| error.to_string().contains("token.key")));
     assert!(Tokens::open(&url, Some(&folder.path().join("no/such/folder"))).is_err());
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o640)).unwrap();
+    assert!(Tokens::open(&url, Some(&file)).is_err_and(|error| error.to_string().contains("can be read by others")));
 }

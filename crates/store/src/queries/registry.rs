@@ -3,7 +3,7 @@
 use sea_orm::FromQueryResult;
 use types::{Did, Digest, RepositoryName, Tag};
 
-use super::Reader;
+use super::{Reader, actor::Number};
 use crate::StoreError;
 
 /// A manifest that is served under a repository.
@@ -109,6 +109,17 @@ impl Reader {
             Some(digest) => Ok(Asked::Found(digest)),
             None => self.absent(did, repository).await,
         }
+    }
+
+    /// Whether there is a tag of this name, whatever it points at.
+    ///
+    /// # Errors
+    /// When Postgres refuses, or is not there.
+    pub async fn has_tag(&self, did: &Did, repository: &RepositoryName, tag: &Tag) -> Result<bool, StoreError> {
+        let sql =
+            "SELECT count(*) AS n FROM (SELECT FROM tag WHERE did = $1 AND repository = $2 AND tag = $3 LIMIT 1) t";
+        let values = vec![did.as_str().into(), repository.as_str().into(), tag.as_str().into()];
+        Ok(self.one::<Number>(sql, values).await?.is_some_and(|number| number.n > 0))
     }
 
     /// A manifest by its digest, if it may be served under this repository.
