@@ -100,7 +100,7 @@ pub const METRICS: &[Metric] = {
             "crowsnest_verified_total",
             Unit::Count,
             &["outcome"],
-            "Records compared with what their accounts signed",
+            "Records compared with what their accounts signed, or their hosts have",
         ),
         metric(Gauge, "crowsnest_database_bytes", Unit::Bytes, &[], "What the database takes on disk"),
     ]

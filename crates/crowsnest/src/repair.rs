@@ -63,11 +63,11 @@ pub async fn backfill(args: Backfill, stop: CancellationToken) -> Result<(), Fai
 }
 
 fn told(progress: &Progress, as_json: bool) -> Result<(), Failure> {
-    let Progress { total, done, failed, unserved, put_off, put_off_until, finished, trouble, unread } = progress;
+    let Progress { total, done, failed, unserved, put_off, put_off_until, ahead, finished, trouble, unread } = progress;
     let answer = || {
         let unread: Vec<Value> = unread.iter().map(|of| json!({ "did": of.did, "reason": of.reason })).collect();
         json!({ "total": total, "done": done, "failed": failed, "unserved": unserved, "put_off": put_off, "put_off_until": put_off_until,
-                "finished": finished, "error": trouble, "unread": unread })
+                "ahead": ahead, "finished": finished, "error": trouble, "unread": unread })
     };
     let failure = match (trouble, finished, failed) {
         (Some(trouble), ..) => anyhow!("the repositories cannot be listed: {}", on_a_line(trouble)),
@@ -82,7 +82,11 @@ fn told(progress: &Progress, as_json: bool) -> Result<(), Failure> {
                 0 => String::new(),
                 _ => format!("; {unserved} accounts are served by nobody: {}", named(*unserved, unread)),
             };
-            say(as_json, answer, &format!("{done} repositories read{gone}{later}"));
+            let ahead = match ahead {
+                0 => String::new(),
+                _ => format!("; {ahead} of them are behind what the index has, and are read again for some minutes"),
+            };
+            say(as_json, answer, &format!("{done} repositories read{gone}{later}{ahead}"));
             return Ok(());
         }
     };

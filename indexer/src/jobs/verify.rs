@@ -129,12 +129,9 @@ impl Verifier<'_> {
         Ok(signatures::signed(&self.context.store, &same).await?)
     }
 
-    /// A PDS whose repository is older than an event may be slow to follow; in the end the event is what was wrong. Neither
-    /// what was queued long before it was asked for nor what the job waits for besides shortens that.
+    /// A PDS whose repository is older than an event may be slow to follow; in the end the event is what was wrong.
     fn is_patient(&self, rev: Tid) -> bool {
-        let patience = self.context.timing.lag_patience;
-        let now = Utc::now().timestamp_micros().unsigned_abs();
-        self.waited < patience || Duration::from_micros(now.saturating_sub(rev.micros())) < patience
+        self.context.timing.is_patient(self.waited, rev)
     }
 
     /// The key may have been changed since it was looked up.

@@ -51,7 +51,7 @@ async fn what_its_account_signed_is_found_and_put_in_the_place_of_anything_else(
     indexer.execute("UPDATE record SET verification = 'cid-checked' WHERE rkey = 'never'", &[]).await;
     let db = indexer.stop().await;
     drop(db);
-    // The PDS may be slow to follow: for a quarter of an hour nothing is wrong with what is newer, however often it was asked.
+    // The PDS may be slow to follow: for some minutes nothing is wrong with what is newer, however often it was asked.
     let indexer = Indexer::start_on(&database, &devnet, all).await;
     let waiting = "SELECT error FROM job WHERE kind = 'verify' AND waits_since IS NOT NULL AND locked_until IS NULL";
     for asked in 0..3 {
