@@ -51,8 +51,9 @@ pub async fn gauges(client: &Client) -> Result<Gauges, StoreError> {
                        count(*), extract(epoch FROM now() - min(created_at))::float8
                 FROM job GROUP BY 1, 2";
     let rest = "SELECT (SELECT count(*) FROM reject), (SELECT count(*) FROM inbox),
-                       (SELECT count(*) FROM hold_health WHERE reachable),
-                       (SELECT count(*) FROM hold_health WHERE NOT reachable), pg_database_size(current_database()),
+                       (SELECT count(*) FROM hold_health JOIN actor USING (did) WHERE hold_endpoint IS NOT NULL AND reachable),
+                       (SELECT count(*) FROM hold_health JOIN actor USING (did)
+                        WHERE hold_endpoint IS NOT NULL AND NOT reachable), pg_database_size(current_database()),
                        (SELECT coalesce(max(missing), 0) FROM gap WHERE repaired_at IS NULL)";
     let cursors = client.query(cursors, &[]).await?;
     let jobs = client.query(jobs, &[]).await?;

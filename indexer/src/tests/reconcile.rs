@@ -132,7 +132,10 @@ async fn what_its_host_never_had_is_told_and_in_the_end_removed() {
     stream.line(&put(ALICE, rev(51), "io.atcr.tag", "t0", &tag("lie")));
     stream.line(&delete(ALICE, rev(52), "io.atcr.tag", "t1"));
     indexer
-        .until("SELECT state FROM record WHERE did = 'did:plc:alice' AND rkey IN ('floaty', 't0', 't1') ORDER BY rkey", &["ok", "ok", "deleted"])
+        .until(
+            "SELECT state FROM record WHERE did = 'did:plc:alice' AND rkey IN ('floaty', 't0', 't1') ORDER BY rkey",
+            &["ok", "ok", "deleted"],
+        )
         .await;
     let told = [(Kind::Ahead, "floaty"), (Kind::Ahead, "t0"), (Kind::Ahead, "t1")];
     for dry_run in [true, false] {
