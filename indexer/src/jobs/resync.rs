@@ -93,10 +93,17 @@ pub async fn read(context: &Context, job: &Job, deadline: &Deadline) -> Result<(
 }
 
 /// A repository of which its host says that it does not serve it is nothing to come back for; an event will tell when it
-/// returns. Any other answer says nothing of the repository.
+/// returns. Nor is a host that is its own account and does not know the question: an old hold, which has no repository. Any other
+/// answer says nothing of the repository.
 async fn unread(context: &Context, did: &Did, error: PdsError) -> Result<(), JobError> {
     match error {
         PdsError::Account { .. } => gone(context, did, chain(&error)).await,
+        PdsError::Outbound(ref refusal)
+            if did.method() == "web"
+                && matches!(refusal.status().map(|status| status.as_u16()), Some(404 | 405 | 501)) =>
+        {
+            gone(context, did, chain(&error)).await
+        }
         error => Err(JobError::later(&error)),
     }
 }

@@ -231,6 +231,21 @@ async fn a_hold_without_a_document_is_asked_at_its_host() {
     indexer.stop().await;
 }
 
+/// Else it would be asked for what it cannot have once a day for ever.
+#[tokio::test]
+async fn an_old_hold_has_no_repository_to_come_back_for() {
+    let database = TestDatabase::create().await.unwrap();
+    let (stream, network, host) = (Stream::jetstream().await, Network::start().await, Network::start().await);
+    let hold = host.did();
+    host.refuse_document(&hold, StatusCode::NOT_FOUND);
+    host.grow_old();
+    let indexer = Indexer::start(&database, &stream, &network).await;
+    stream.line(&put(ALICE, rev(1), "io.atcr.sailor.profile", "self", &json!({ "defaultHold": hold })));
+    indexer.until(&format!("SELECT reason LIKE '%404%' FROM unread WHERE did = '{hold}'"), &["true"]).await;
+    indexer.until(&format!("SELECT error FROM job WHERE kind = 'resync' AND key = '{hold}'"), &[]).await;
+    indexer.stop().await;
+}
+
 /// The relay has never crawled it: all that is known of it comes from its own server.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hold_that_no_relay_lists_turns_private_within_seconds() {

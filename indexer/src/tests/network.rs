@@ -56,6 +56,8 @@ struct Inner {
     page_takes: Duration,
     /// Whether nothing answers at all.
     down: bool,
+    /// Whether it is a host of files alone, as old holds are.
+    old: bool,
     /// What was asked, by method.
     asked: Vec<String>,
 }
@@ -109,6 +111,11 @@ impl Network {
     /// Nothing answers from here on, or everything does again. Connections that are open stay.
     pub fn set_down(&self, down: bool) {
         self.state.lock().unwrap().down = down;
+    }
+
+    /// From here on it knows nothing of repositories.
+    pub fn grow_old(&self) {
+        self.state.lock().unwrap().old = true;
     }
 
     /// From here on a handle resolves to an account.
@@ -258,6 +265,7 @@ async fn xrpc(State(state): State<Arc<Mutex<Inner>>>, Path(method): Path<String>
             Some(status) => Json(json!({"did": did, "active": false, "status": status})).into_response(),
             None => Json(json!({"did": did, "active": true})).into_response(),
         },
+        "com.atproto.sync.getLatestCommit" if state.old => StatusCode::NOT_FOUND.into_response(),
         "com.atproto.sync.getLatestCommit" => match state.revs.get(&did) {
             Some(rev) => Json(json!({"cid": types::Cid::of_block(b"").to_string(), "rev": rev})).into_response(),
             None => refuse("RepoNotFound"),
