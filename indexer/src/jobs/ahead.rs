@@ -13,6 +13,9 @@ use types::{Batch, Change, Cid, Collection, Did, DropReason, RecordId, Reject, R
 use super::{Context, JobError};
 use crate::{Timing, measure, validate::reject};
 
+/// The most that one reading puts right; the next one goes on.
+const AT_ONCE: usize = 5_000;
+
 /// The rows that are ahead of their host, and what became of them.
 pub struct Ahead {
     rows: BTreeMap<(Collection, Rkey), (Tid, Option<Cid>)>,
@@ -77,7 +80,7 @@ impl Ahead {
 
     /// Nothing is news to the ledger below the revision that it knows, so what is put in its place takes that one.
     fn judge(&mut self, id: &RecordId, rev: Tid) -> Option<(Tid, Reject)> {
-        if self.timing.is_patient(self.waited, rev) {
+        if self.timing.is_patient(self.waited, rev) || self.settled >= AT_ONCE {
             self.open += 1;
             return None;
         }
