@@ -1,8 +1,10 @@
 use std::{str::FromStr, time::Duration};
 
+use chrono::Utc;
 use outbound::{Outbound, Resolver};
 use service::config::SourceUrl;
 use store::{Caps, archive};
+use types::Tid;
 use url::Url;
 
 use crate::IndexerStatus;
@@ -149,6 +151,15 @@ pub struct Timing {
     pub lag_patience: Duration,
 }
 
+impl Timing {
+    /// Whether a host that is behind a revision may still follow, somebody having waited for it so long. Neither what was
+    /// queued long before it was asked for nor what the waiting was for besides shortens that.
+    pub fn is_patient(&self, waited: Duration, rev: Tid) -> bool {
+        let now = Utc::now().timestamp_micros().unsigned_abs();
+        waited < self.lag_patience || Duration::from_micros(now.saturating_sub(rev.micros())) < self.lag_patience
+    }
+}
+
 impl Default for Timing {
     fn default() -> Self {
         Self {
@@ -170,7 +181,7 @@ impl Default for Timing {
             record: Duration::from_millis(200),
             purge_after: Duration::from_secs(3600),
             missing_after: Duration::from_secs(3600),
-            lag_patience: Duration::from_secs(15 * 60),
+            lag_patience: Duration::from_secs(5 * 60),
         }
     }
 }

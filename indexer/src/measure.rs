@@ -4,15 +4,20 @@ use std::{collections::BTreeMap, time::Duration};
 
 use metrics::{Counter, counter, gauge, histogram};
 use service::metric::{Metric, MetricKind, Unit, describe};
-use store::{StoreError, gauges::gauges, jobs::JobKind};
+use store::{
+    StoreError,
+    gauges::{cursor_ages, gauges},
+    jobs::JobKind,
+};
 use tokio::time::{MissedTickBehavior, interval};
 use types::DropReason;
 
 const EVENTS: [&str; 6] = ["commit", "identity", "account", "sync", "info", "unknown"];
 const OUTCOMES: [&str; 3] = ["done", "later", "never"];
 const STATES: [&str; 3] = ["due", "running", "later"];
-/// How often the tables are looked at.
-const LOOK: Duration = Duration::from_secs(10);
+/// How often the cursors are looked at, and each how many of these times the tables are counted.
+const LOOK: Duration = Duration::from_secs(1);
+const COUNT_EVERY: u32 = 10;
 
 const fn metric(
     kind: MetricKind,
@@ -100,7 +105,7 @@ pub const METRICS: &[Metric] = {
             "crowsnest_verified_total",
             Unit::Count,
             &["outcome"],
-            "Records compared with what their accounts signed",
+            "Records compared with what their accounts signed, or their hosts have",
         ),
         metric(Gauge, "crowsnest_database_bytes", Unit::Bytes, &[], "What the database takes on disk"),
     ]
@@ -207,16 +212,19 @@ pub async fn watch(database_url: String, generation: i32) -> Result<(), StoreErr
     let db = store::connect(&database_url, Some(generation)).await?.client;
     let mut tick = interval(LOOK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
+    for look in 0u32.. {
         tick.tick().await;
-        tables(&gauges(&db).await?);
+        for (source, age) in cursor_ages(&db).await? {
+            gauge!("crowsnest_cursor_age_seconds", "source" => source).set(age);
+        }
+        if look.is_multiple_of(COUNT_EVERY) {
+            tables(&gauges(&db).await?);
+        }
     }
+    Ok(())
 }
 
 fn tables(seen: &store::gauges::Gauges) {
-    for (source, age) in &seen.cursors {
-        gauge!("crowsnest_cursor_age_seconds", "source" => source.clone()).set(*age);
-    }
     for kind in JobKind::ALL.map(JobKind::as_str) {
         let jobs = || seen.jobs.iter().filter(|jobs| jobs.kind == kind);
         for state in STATES {

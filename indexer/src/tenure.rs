@@ -136,6 +136,7 @@ fn sample(batch: &Batch, share: f64) -> Vec<String> {
     }
     let unsigned = batch.changes.iter().filter_map(|change| match change {
         Change::Put(put) if put.verification != Verification::Signed => Some(&put.id),
+        Change::Delete { id, .. } => Some(id),
         _ => None,
     });
     let keys: BTreeSet<String> = if share >= 1.0 {

@@ -66,6 +66,9 @@ pub fn begin() {
         counter!("crowsnest_proxied_blobs_total", "result" => result).increment(0);
     }
     counter!("crowsnest_proxied_bytes_total").increment(0);
+    for what in ["requests", "lookups", "server"] {
+        counter!("crowsnest_limited_total", "what" => what).increment(0);
+    }
 }
 
 #[cfg(test)]
@@ -85,6 +88,7 @@ mod tests {
             "crowsnest_pulls_total{kind=\"blob\",result=\"BLOB_UNKNOWN\"} 0",
             "crowsnest_pulls_total{kind=\"catalog\",result=\"UNAUTHORIZED\"} 0",
             "crowsnest_read_through_total{result=\"absent\"} 0",
+            "crowsnest_limited_total{what=\"lookups\"} 0",
         ] {
             assert!(text.lines().any(|told| told == line), "{line} is not in\n{text}");
         }

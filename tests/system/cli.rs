@@ -5,6 +5,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use service::postgres::testing::TestDatabase;
 use tokio::time::timeout;
 
 use crate::harness::crowsnest::{Crowsnest, command};
@@ -128,6 +129,20 @@ async fn an_index_that_is_not_there_is_not_made_up() -> Result<()> {
     let data = scratch.folder("data")?;
     let line = refusal(&["fingerprint", "--data-dir", &data.display().to_string()]).await?;
     assert!(line.contains("--data-dir") && data.read_dir()?.next().is_none(), "{line}");
+    passed()
+}
+
+/// Nor in a database that holds something else.
+#[tokio::test]
+async fn a_database_without_an_index_is_left_as_it_is() -> Result<()> {
+    let database = TestDatabase::create().await?;
+    for given in [&["status"][..], &["fingerprint"], &["fingerprint", "--full"], &["reconcile", "--dry-run"]] {
+        let line = refusal(&[given, &["--database-url", database.url()]].concat()).await?;
+        assert!(line.contains("there is no index in this database"), "{line}");
+    }
+    let client = store::connect(database.url(), None).await?.client;
+    let ours = "SELECT count(*) FROM pg_namespace WHERE nspname ~ '^(obs|ops|ext|idx_.*)$'";
+    assert_eq!(client.query_one(ours, &[]).await?.get::<_, i64>(0), 0);
     passed()
 }
 

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use crate::failure::Failure;
-use clap::{Args, Parser, Subcommand, error::ErrorKind};
+use clap::{Args, CommandFactory as _, Parser, Subcommand, error::ErrorKind};
 use service::config::{
     AdminArgs, ArchiveArgs, DatabaseArgs, NetworkArgs, RegistryArgs, ServeArgs, SourceArgs, TelemetryArgs,
 };
@@ -50,7 +50,7 @@ pub struct Up {
     #[command(flatten)]
     pub registry: RegistryArgs,
     /// Forget everything in the data folder first: the private database, the demo network, generated keys
-    #[arg(long)]
+    #[arg(long, conflicts_with = "database_url")]
     pub fresh: bool,
     /// Start a demo network on this machine and follow it instead of the public one
     #[cfg(feature = "devnet")]
@@ -177,12 +177,15 @@ pub fn parse() -> Result<Command, ExitCode> {
             let _ = error.print();
             Err(ExitCode::SUCCESS)
         }
-        Err(error) => Err(Failure::setup(one_line(&error)).report()),
+        Err(error) => {
+            let given = std::env::args().nth(1).unwrap_or_default();
+            Err(Failure::setup(one_line(&error, &given)).report())
+        }
     }
 }
 
-/// Clap's message without its usage text, on one line.
-fn one_line(error: &clap::Error) -> String {
+/// Clap's message without its usage text, on one line; `given` is the first argument, the sub-command most likely.
+fn one_line(error: &clap::Error, given: &str) -> String {
     let rendered = error.render().to_string();
     let message: Vec<&str> = rendered
         .lines()
@@ -191,7 +194,9 @@ fn one_line(error: &clap::Error) -> String {
         .filter(|line| !line.is_empty())
         .collect();
     let message = message.join(" ");
-    format!("{}; see crowsnest --help", message.strip_prefix("error: ").unwrap_or(&message))
+    let known = Cli::command().find_subcommand(given).is_some();
+    let of = if known { format!("{given} ") } else { String::new() };
+    format!("{}; see crowsnest {of}--help", message.strip_prefix("error: ").unwrap_or(&message))
 }
 
 #[cfg(test)]
@@ -207,14 +212,20 @@ mod tests {
 
     #[test]
     fn mistakes_are_one_line() {
-        for (args, part) in [
-            (vec!["crowsnest", "up", "--nonsense"], "--nonsense"),
-            (vec!["crowsnest", "up", "--listen", "here"], "here"),
-            (vec!["crowsnest", "up", "--source", "https://x.example/"], "x.example"),
-            (vec!["crowsnest", "sail"], "sail"),
+        for (args, part, help) in [
+            (vec!["crowsnest", "up", "--nonsense"], "--nonsense", "see crowsnest up --help"),
+            (vec!["crowsnest", "up", "--listen", "here"], "here", "see crowsnest up --help"),
+            (vec!["crowsnest", "up", "--source", "https://x.example/"], "x.example", "see crowsnest up --help"),
+            (vec!["crowsnest", "backfill", "--did", "x"], "--did", "see crowsnest backfill --help"),
+            (
+                vec!["crowsnest", "up", "--fresh", "--database-url", "postgres://x"],
+                "--fresh",
+                "see crowsnest up --help",
+            ),
+            (vec!["crowsnest", "sail"], "sail", "see crowsnest --help"),
         ] {
-            let line = one_line(&Cli::try_parse_from(args).err().unwrap());
-            assert!(line.contains(part) && !line.contains('\n'), "{line}");
+            let line = one_line(&Cli::try_parse_from(&args).err().unwrap(), args[1]);
+            assert!(line.contains(part) && line.ends_with(help) && !line.contains('\n'), "{line}");
         }
     }
 }

@@ -20,6 +20,7 @@ use crate::{
     cli::{Backfill, Reconcile},
     data_dir,
     failure::Failure,
+    report,
     services::Dial,
 };
 
@@ -30,7 +31,8 @@ const BAR: usize = 30;
 async fn open(database: &DatabaseArgs, mut network: NetworkArgs) -> Result<(Postgres, IndexerConfig), Failure> {
     #[cfg(feature = "devnet")]
     crate::demo::find(database, &mut network)?;
-    let postgres = Postgres::open(database).await.map_err(Failure::setup)?;
+    let mut postgres = Postgres::open(database).await.map_err(Failure::setup)?;
+    postgres.keep_running();
     let Dial { outbound, resolver } = Dial::new(&network)?;
     let config = IndexerConfig::new(postgres.url().to_owned(), Vec::new(), outbound, resolver, network.relay_url);
     Ok((postgres, config))
@@ -63,11 +65,11 @@ pub async fn backfill(args: Backfill, stop: CancellationToken) -> Result<(), Fai
 }
 
 fn told(progress: &Progress, as_json: bool) -> Result<(), Failure> {
-    let Progress { total, done, failed, unserved, put_off, put_off_until, finished, trouble, unread } = progress;
+    let Progress { total, done, failed, unserved, put_off, put_off_until, ahead, finished, trouble, unread } = progress;
     let answer = || {
         let unread: Vec<Value> = unread.iter().map(|of| json!({ "did": of.did, "reason": of.reason })).collect();
         json!({ "total": total, "done": done, "failed": failed, "unserved": unserved, "put_off": put_off, "put_off_until": put_off_until,
-                "finished": finished, "error": trouble, "unread": unread })
+                "ahead": ahead, "finished": finished, "error": trouble, "unread": unread })
     };
     let failure = match (trouble, finished, failed) {
         (Some(trouble), ..) => anyhow!("the repositories cannot be listed: {}", on_a_line(trouble)),
@@ -82,7 +84,11 @@ fn told(progress: &Progress, as_json: bool) -> Result<(), Failure> {
                 0 => String::new(),
                 _ => format!("; {unserved} accounts are served by nobody: {}", named(*unserved, unread)),
             };
-            say(as_json, answer, &format!("{done} repositories read{gone}{later}"));
+            let ahead = match ahead {
+                0 => String::new(),
+                _ => format!("; {ahead} of them are behind what the index has, and are read again for some minutes"),
+            };
+            say(as_json, answer, &format!("{done} repositories read{gone}{later}{ahead}"));
             return Ok(());
         }
     };
@@ -169,6 +175,7 @@ fn line(progress: &Progress, bar: bool) -> String {
 pub async fn reconcile(args: Reconcile, stop: CancellationToken) -> Result<(), Failure> {
     data_dir::must_have_index(&args.database)?;
     let (postgres, config) = open(&args.database, args.network.clone()).await?;
+    report::generation(&postgres).await?;
     let comparing = Box::pin(compare(&config, args.did, args.dry_run, &stop));
     let Some(found) = stop.run_until_cancelled(comparing).await else {
         postgres.stop().await?;
@@ -182,6 +189,11 @@ pub async fn reconcile(args: Reconcile, stop: CancellationToken) -> Result<(), F
         false if found.differences.is_empty() => Err(anyhow!("not all accounts could be compared").into()),
         false => Err(anyhow!("the index and the network differ").into()),
     }
+}
+
+/// So many of something.
+fn number(n: u64, of: &str) -> String {
+    format!("{n} {of}{}", if n == 1 { "" } else { "s" })
 }
 
 fn print(found: &Reconciled, as_json: bool) {
@@ -203,10 +215,12 @@ fn print(found: &Reconciled, as_json: bool) {
         println!("not compared: {did}: {why}");
     }
     println!(
-        "{accounts} accounts, {records} records: {} differences, {} repaired, {} accounts not compared",
-        differences.len(),
+        "{}, {}: {}, {} repaired, {} not compared",
+        number(*accounts, "account"),
+        number(*records, "record"),
+        number(differences.len() as u64, "difference"),
         repaired.len(),
-        unread.len()
+        number(unread.len() as u64, "account"),
     );
 }
 
@@ -214,7 +228,7 @@ fn print(found: &Reconciled, as_json: bool) {
 mod tests {
     use store::backfill::Unread;
 
-    use super::{Progress, could_not, line, told};
+    use super::{Progress, could_not, line, number, told};
 
     #[test]
     fn the_bar_fills() {
@@ -224,6 +238,11 @@ mod tests {
         assert_eq!(line(&at(0, Some(0)), true), "[                              ] 0 of 0 repositories");
         let failed = Progress { failed: 2, ..at(3, Some(5)) };
         assert_eq!(line(&failed, false), "3 of 5 repositories, 2 could not be read");
+    }
+
+    #[test]
+    fn one_is_not_several() {
+        assert_eq!([0, 1, 2].map(|n| number(n, "account")), ["0 accounts", "1 account", "2 accounts"]);
     }
 
     #[test]

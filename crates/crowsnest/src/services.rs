@@ -45,7 +45,8 @@ struct Base {
 
 impl Base {
     async fn open(database: &DatabaseArgs, metrics: Metrics, stop: CancellationToken) -> Result<Self, Failure> {
-        let postgres = Postgres::open(database).await.map_err(Failure::setup)?;
+        let mut postgres = Postgres::open(database).await.map_err(Failure::setup)?;
+        postgres.keep_running();
         let generation = store::prepare(postgres.url()).await?;
         let base = Self { postgres, generation, health: Health::new(), metrics, stop };
         base.watch_database().await?;
@@ -81,6 +82,21 @@ impl Base {
 
     fn url(&self) -> String {
         self.postgres.url().to_owned()
+    }
+
+    /// An index is of one network, and a database does not say of which: whoever follows another one with it should see why
+    /// accounts disappear.
+    async fn tell_of_other_sources(&self, given: &[SourceUrl]) -> Result<(), Failure> {
+        let connection = store::connect(self.postgres.url(), Some(self.generation)).await?;
+        let read: Vec<String> =
+            store::cursors::load(&connection.client).await?.into_iter().map(|cursor| cursor.source).collect();
+        if are_all_others(&read, given) {
+            tracing::warn!(
+                read = read.join(", "),
+                "This index was filled from none of the given sources: if they are of another network, its accounts will not be found there"
+            );
+        }
+        Ok(())
     }
 
     async fn web(&self, front: &Front, sources: Vec<SourceUrl>, lag: Option<Arc<dyn Lag>>) -> Result<Router, Failure> {
@@ -128,6 +144,12 @@ impl Base {
         }
         Ok(self.postgres.stop().await?)
     }
+}
+
+/// Whether sources were read, and none of these. A cursor may be named by its URL and what it counts.
+fn are_all_others(read: &[String], given: &[SourceUrl]) -> bool {
+    let is_given = |name: &String| given.iter().any(|source| name.split('#').next() == Some(&source.to_string()));
+    !read.is_empty() && !read.iter().any(is_given)
 }
 
 /// What faces people and clients. Bound first of all, so that a taken port is told before anything is started.
@@ -223,6 +245,9 @@ pub async fn up(mut args: Up, stop: CancellationToken) -> Result<(), Failure> {
     };
     let base = Base::open(&args.indexer.database, metrics, stop.clone()).await?;
     let dial = Dial::new(&args.indexer.network)?;
+    if !is_demo {
+        base.tell_of_other_sources(&args.indexer.source.source).await?;
+    }
     let config = indexer_config(&args.indexer, &base, &dial);
     let lag = Arc::new(HeardBy(config.status.clone()));
     let routes = base.registry(&front, &dial, &data_dir, args.registry).await?;
@@ -249,10 +274,12 @@ pub async fn up(mut args: Up, stop: CancellationToken) -> Result<(), Failure> {
 pub async fn indexer(alone: IndexerAlone, stop: CancellationToken) -> Result<(), Failure> {
     let IndexerAlone { indexer: args, admin } = alone;
     indexer::check(&args.source.source).map_err(Failure::setup)?;
+    data_dir::must_be_of(&args.database, false)?;
     let metrics = observe(&args.telemetry)?;
     let admin = bind_admin(admin).await?;
     let base = Base::open(&args.database, metrics, stop.clone()).await?;
     let dial = Dial::new(&args.network)?;
+    base.tell_of_other_sources(&args.source.source).await?;
     let config = indexer_config(&args, &base, &dial);
     if let Some(admin) = admin {
         serve_admin(admin, health::router(base.health.clone(), base.metrics.clone()));
@@ -327,4 +354,22 @@ fn limits(args: RegistryArgs) -> Limits {
 fn observe(args: &service::config::TelemetryArgs) -> Result<Metrics, Failure> {
     telemetry::init(args).map_err(Failure::setup)?;
     Metrics::install().map_err(Failure::setup)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::are_all_others;
+
+    #[test]
+    fn sources_that_were_never_read_are_told_from_those_that_were() {
+        let given = ["wss://a.example/subscribe", "wss://b.example/subscribe"].map(|url| url.parse().unwrap());
+        for (read, others) in [
+            (&[][..], false),
+            (&["ws://127.0.0.1:4/subscribe"], true),
+            (&["ws://127.0.0.1:4/subscribe", "wss://b.example/subscribe#sequence"], false),
+        ] {
+            let read: Vec<String> = read.iter().map(|&name: &&str| name.to_owned()).collect();
+            assert_eq!(are_all_others(&read, &given), others, "{read:?}");
+        }
+    }
 }

@@ -9,6 +9,7 @@ mod cluster;
 mod download;
 mod error;
 mod external;
+mod keeper;
 mod lock;
 mod owner;
 mod place;
@@ -21,12 +22,14 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use nix::sys::signal::Signal;
+use tokio::task::AbortHandle;
 use tokio_postgres::{Client, NoTls};
 
 use crate::config::DatabaseArgs;
 use cluster::Durability;
 use error::Context as _;
 pub use error::PostgresError;
+use keeper::Keeper;
 use place::Place;
 use postmaster::Postmaster;
 
@@ -47,6 +50,9 @@ struct Used {
     place: Place,
     users: File,
     adopted: bool,
+    durability: Durability,
+    /// Who starts the server again.
+    keeper: Option<AbortHandle>,
 }
 
 impl Postgres {
@@ -81,7 +87,17 @@ impl Postgres {
             }
         };
         let cluster::Served { url, adopted } = cluster::serve(&place, durability).await?;
-        Ok(Postgres { url, used: Some(Used { data_dir, place, users, adopted }) })
+        Ok(Postgres { url, used: Some(Used { data_dir, place, users, adopted, durability, keeper: None }) })
+    }
+
+    /// From now on a private server that ends is started again, after pauses that grow, until this is stopped or dropped; for
+    /// commands that run long. A given Postgres is for whoever gave it to look after.
+    pub fn keep_running(&mut self) {
+        if let Some(used) = &mut self.used {
+            let (data_dir, place, durability) = (used.data_dir.clone(), used.place.clone(), used.durability);
+            let keeper = tokio::spawn(Keeper { data_dir, place, durability }.keep());
+            used.keeper = Some(keeper.abort_handle());
+        }
     }
 
     /// `postgres://…`, with user and password, as both tokio-postgres and sqlx read it.
@@ -96,6 +112,7 @@ impl Postgres {
     /// The server could not be signalled, or does not stop.
     pub async fn stop(mut self) -> Result<(), PostgresError> {
         let Some(used) = self.used.take() else { return Ok(()) };
+        used.leave_alone();
         let _stopping = lock::start_lock(&used.data_dir).await?;
         if !lock::leave_users(&used.users).context("cannot unlock", &used.data_dir)? {
             return Ok(());
@@ -121,10 +138,20 @@ impl Postgres {
     }
 }
 
+impl Used {
+    /// What ends from now on is meant to.
+    fn leave_alone(&self) {
+        if let Some(keeper) = &self.keeper {
+            keeper.abort();
+        }
+    }
+}
+
 impl Drop for Postgres {
     /// For ends that nobody ordered (a panic, an error on the way): tells the server to stop, without waiting.
     fn drop(&mut self) {
         let Some(used) = self.used.take() else { return };
+        used.leave_alone();
         let Some(_stopping) = lock::try_start_lock(&used.data_dir) else { return };
         if let (Ok(true), Ok(Some(postmaster))) =
             (lock::leave_users(&used.users), Postmaster::running(&used.place.data()))

@@ -42,6 +42,7 @@ impl Metrics {
         let handle = builder()?.install_recorder()?;
         describe(METRICS);
         metrics::gauge!("crowsnest_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+        metrics::counter!("crowsnest_limited_total", "what" => "connections").increment(0);
         let upkeep = handle.clone();
         tokio::spawn(async move {
             let mut tick = tokio::time::interval(UPKEEP_INTERVAL);
@@ -129,6 +130,7 @@ mod tests {
         metrics::histogram!("crowsnest_apply_seconds").record(0.002);
         metrics::histogram!("crowsnest_batch_changes").record(50.0);
         let text = metrics.render();
+        assert!(text.contains("crowsnest_limited_total{what=\"connections\"} 0"), "{text}");
         assert!(text.contains("crowsnest_events_total{kind=\"commit\"} 2"), "{text}");
         assert!(text.contains("crowsnest_apply_seconds_bucket{le=\"0.0025\"} 1"), "{text}");
         assert!(text.contains("crowsnest_batch_changes_bucket{le=\"100\"} 1"), "{text}");

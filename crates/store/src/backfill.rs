@@ -15,8 +15,12 @@ const GIVEN_UP_AFTER: i32 = 3;
 const NAMED: i64 = 3;
 
 /// A reading that waits for longer than this was put off to another day.
-pub(crate) const PUT_OFF: &str =
-    "attempts = 0 AND run_at > now() + interval '1 minute' AND NOT coalesce(locked_until > now(), false)";
+pub(crate) const PUT_OFF: &str = "attempts = 0 AND waits_since IS NULL AND run_at > now() + interval '1 minute'
+                                  AND NOT coalesce(locked_until > now(), false)";
+
+/// A repository that was read, and is read again because its host is behind what the index has.
+pub(crate) const BEHIND: &str = "attempts = 0 AND waits_since IS NOT NULL AND run_at > now()
+                                 AND NOT coalesce(locked_until > now(), false)";
 
 /// Whoever was found to be served by nobody in the reading of the whole network, and is not to be read again. Whom only a record
 /// names, a hold that somebody made up, is nobody to be missed.
@@ -98,6 +102,9 @@ pub struct Progress {
     pub put_off: i64,
     /// When the first of these is read again.
     pub put_off_until: Option<DateTime<Utc>>,
+    /// Of how many of those that are read the index has what their hosts have not come to; they are read again until they
+    /// have, or until that is known to be wrong.
+    pub ahead: i64,
     /// Whether nothing is left to wait for.
     pub finished: bool,
     /// Why the repositories cannot be listed, after some tries.
@@ -160,7 +167,8 @@ pub async fn progress(client: &Client) -> Result<Progress, StoreError> {
             &format!(
                 "SELECT CASE WHEN listed_at IS NOT NULL THEN total END, done, failed, finished_at IS NOT NULL,
                         (SELECT error FROM job WHERE kind = $1 AND {given_up}), put_off.count, put_off.until,
-                        (SELECT count(*) FROM unread u WHERE {UNSERVED})
+                        (SELECT count(*) FROM unread u WHERE {UNSERVED}),
+                        (SELECT count(*) FROM job WHERE kind = $2 AND backfill AND {BEHIND})
                  FROM backfill, (SELECT count(*), min(run_at) AS until
                                  FROM job WHERE kind = $2 AND backfill AND {PUT_OFF}) put_off"
             ),
@@ -181,6 +189,7 @@ pub async fn progress(client: &Client) -> Result<Progress, StoreError> {
         unserved: row.get(7),
         put_off: row.get(5),
         put_off_until: row.get(6),
+        ahead: row.get(8),
         finished: row.get(3),
         trouble: row.get(4),
         unread: unread.iter().map(|row| Unread { did: row.get(0), reason: row.get(1) }).collect(),
@@ -196,10 +205,11 @@ pub async fn progress_of(client: &Client, dids: &[String]) -> Result<Progress, S
     let row = client
         .query_one(
             &format!(
-                "SELECT count(*) FILTER (WHERE NOT ({PUT_OFF})), count(*) FILTER (WHERE {given_up}),
+                "SELECT count(*) FILTER (WHERE NOT ({PUT_OFF}) AND NOT ({BEHIND})), count(*) FILTER (WHERE {given_up}),
                         count(*) FILTER (WHERE {PUT_OFF}), min(run_at) FILTER (WHERE {PUT_OFF}),
                         (SELECT count(*) FROM unread u WHERE did = ANY($2)
-                           AND NOT EXISTS (SELECT FROM job WHERE kind = $1 AND key = u.did))
+                           AND NOT EXISTS (SELECT FROM job WHERE kind = $1 AND key = u.did)),
+                        count(*) FILTER (WHERE {BEHIND})
                  FROM job WHERE kind = $1 AND key = ANY($2)"
             ),
             &[&JobKind::Resync.as_str(), &dids],
@@ -221,6 +231,7 @@ pub async fn progress_of(client: &Client, dids: &[String]) -> Result<Progress, S
         unserved: 0,
         put_off: row.get(2),
         put_off_until: row.get(3),
+        ahead: row.get(5),
         finished: left == given_up_on,
         trouble: None,
         unread: unread.iter().map(|row| Unread { did: row.get(0), reason: row.get(1) }).collect(),

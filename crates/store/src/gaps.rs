@@ -3,7 +3,11 @@
 use chrono::{DateTime, Utc};
 use tokio_postgres::Client;
 
-use crate::{StoreError, backfill::PUT_OFF, jobs::JobKind};
+use crate::{
+    StoreError,
+    backfill::{BEHIND, PUT_OFF},
+    jobs::JobKind,
+};
 
 /// How many are kept.
 const MOST: i64 = 100;
@@ -76,7 +80,8 @@ pub async fn settle(client: &Client) -> Result<Vec<Settled>, StoreError> {
             &format!(
                 "UPDATE gap SET missing = rest.missing, repaired_at = CASE WHEN rest.missing = 0 THEN now() END
                  FROM gap was, backfill b,
-                      (SELECT count(*) AS missing FROM job WHERE kind = $1 AND backfill AND NOT ({PUT_OFF})) rest
+                      (SELECT count(*) AS missing FROM job
+                       WHERE kind = $1 AND backfill AND NOT ({PUT_OFF}) AND NOT ({BEHIND})) rest
                  WHERE was.id = gap.id AND gap.repaired_at IS NULL AND b.finished_at IS NOT NULL
                    AND b.listed_at >= gap.detected_at AND gap.missing IS DISTINCT FROM rest.missing
                  RETURNING gap.source, rest.missing, was.missing"

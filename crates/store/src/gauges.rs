@@ -7,8 +7,6 @@ use crate::StoreError;
 /// How things stand, by the database.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Gauges {
-    /// Each source's cursor, and for how many seconds nothing was seen of it.
-    pub cursors: Vec<(String, f64)>,
     /// The jobs that there are.
     pub jobs: Vec<JobsGauge>,
     /// Refused events that are kept.
@@ -38,27 +36,34 @@ pub struct JobsGauge {
     pub oldest: f64,
 }
 
-/// Looks at the tables.
+/// Each source's cursor, and for how many seconds nothing was seen of it.
+///
+/// # Errors
+/// When Postgres refuses, or is not there.
+pub async fn cursor_ages(client: &Client) -> Result<Vec<(String, f64)>, StoreError> {
+    let cursors =
+        "SELECT source, extract(epoch FROM now() - coalesce(to_timestamp(safe_time / 1e6), updated_at))::float8
+                   FROM cursor";
+    Ok(client.query(cursors, &[]).await?.iter().map(|row| (row.get(0), row.get(1))).collect())
+}
+
+/// Counts what is in the tables.
 ///
 /// # Errors
 /// When Postgres refuses, or is not there.
 pub async fn gauges(client: &Client) -> Result<Gauges, StoreError> {
-    let cursors =
-        "SELECT source, extract(epoch FROM now() - coalesce(to_timestamp(safe_time / 1e6), updated_at))::float8
-                   FROM cursor";
     let jobs =
         "SELECT kind, CASE WHEN locked_until > now() THEN 'running' WHEN run_at <= now() THEN 'due' ELSE 'later' END,
                        count(*), extract(epoch FROM now() - min(created_at))::float8
                 FROM job GROUP BY 1, 2";
     let rest = "SELECT (SELECT count(*) FROM reject), (SELECT count(*) FROM inbox),
-                       (SELECT count(*) FROM hold_health WHERE reachable),
-                       (SELECT count(*) FROM hold_health WHERE NOT reachable), pg_database_size(current_database()),
+                       (SELECT count(*) FROM hold_health JOIN actor USING (did) WHERE hold_endpoint IS NOT NULL AND reachable),
+                       (SELECT count(*) FROM hold_health JOIN actor USING (did)
+                        WHERE hold_endpoint IS NOT NULL AND NOT reachable), pg_database_size(current_database()),
                        (SELECT coalesce(max(missing), 0) FROM gap WHERE repaired_at IS NULL)";
-    let cursors = client.query(cursors, &[]).await?;
     let jobs = client.query(jobs, &[]).await?;
     let rest = client.query_one(rest, &[]).await?;
     Ok(Gauges {
-        cursors: cursors.iter().map(|row| (row.get(0), row.get(1))).collect(),
         jobs: jobs
             .iter()
             .map(|row| JobsGauge { kind: row.get(0), state: row.get(1), count: row.get(2), oldest: row.get(3) })

@@ -240,8 +240,11 @@ pub async fn put_back(client: &Client, job: &Job, pause: Duration) -> Result<(),
 pub async fn wait(client: &Client, job: &Job, pause: Duration, why: &str) -> Result<(), StoreError> {
     client
         .execute(
-            "UPDATE job SET locked_until = NULL, attempts = greatest(attempts - 1, 0), again = false, error = $3,
-                    waits_since = coalesce(waits_since, now()), run_at = now() + $2::float8 * interval '1 second'
+            // A repository that waits was read, whatever came before.
+            "UPDATE job SET locked_until = NULL, error = $3, waits_since = coalesce(waits_since, now()),
+                    attempts = CASE WHEN kind = 'resync' THEN 0 ELSE greatest(attempts - 1, 0) END,
+                    run_at = least(CASE WHEN again THEN greatest(run_at, now()) END, now() + $2::float8 * interval '1 second'),
+                    again = false
              WHERE id = $1",
             &[&job.id, &pause.as_secs_f64(), &why],
         )

@@ -37,7 +37,7 @@ pub use apply::{Applied, Caps, Verdict, Writer};
 pub use connect::{Connection, connect};
 pub use error::StoreError;
 pub use listen::listen;
-pub use prepare::prepare;
+pub use prepare::{Schema, inspect, prepare};
 pub use queries::Reader;
 
 /// The channel on which the writer tells the sequence number of each applied batch.

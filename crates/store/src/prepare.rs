@@ -1,9 +1,41 @@
+use std::collections::HashSet;
+
 use migrations::{
     Migrator, MigratorTrait, generation,
     sea_orm::{ConnectionTrait, Database, DbBackend, Statement},
 };
 
-use crate::StoreError;
+use crate::{StoreError, connect};
+
+/// What a database holds of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Schema {
+    /// Nothing.
+    Absent,
+    /// What an older version made.
+    Old,
+    /// Today's schema, with this live generation.
+    Ready(i32),
+}
+
+/// Looks at a database and leaves it as it is: for commands that only read.
+///
+/// # Errors
+/// When Postgres refuses, or is not there.
+pub async fn inspect(url: &str) -> Result<Schema, StoreError> {
+    let client = connect(url, None).await?.client;
+    let tables = "SELECT to_regclass('public.seaql_migrations') IS NOT NULL AND to_regclass('ops.current_generation') IS NOT NULL";
+    if !client.query_one(tables, &[]).await?.get::<_, bool>(0) {
+        return Ok(Schema::Absent);
+    }
+    let applied = client.query("SELECT version FROM public.seaql_migrations", &[]).await?;
+    let applied: HashSet<String> = applied.iter().map(|row| row.get(0)).collect();
+    if Migrator::migrations().iter().any(|migration| !applied.contains(migration.name())) {
+        return Ok(Schema::Old);
+    }
+    let live = client.query_opt("SELECT generation FROM ops.current_generation", &[]).await?;
+    Ok(live.map_or(Schema::Absent, |row| Schema::Ready(row.get(0))))
+}
 
 /// Brings a database to today's schema and returns the number of the live generation, creating the first one.
 /// Several processes may call it at once: an advisory lock lets one at a time through.

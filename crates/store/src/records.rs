@@ -48,8 +48,21 @@ pub struct LedgerRow {
 /// # Errors
 /// When Postgres refuses, or is not there.
 pub async fn of_account(client: &Client, did: &Did) -> Result<Vec<LedgerRow>, StoreError> {
-    let rows =
-        client.query("SELECT collection, rkey, rev, cid, state FROM record WHERE did = $1", &[&did.as_str()]).await?;
+    rows(client, did, "").await
+}
+
+/// What the ledger has of an account at newer revisions than this.
+///
+/// # Errors
+/// When Postgres refuses, or is not there.
+pub async fn newer(client: &Client, did: &Did, rev: Tid) -> Result<Vec<LedgerRow>, StoreError> {
+    rows(client, did, &rev.to_string()).await
+}
+
+/// Every revision is newer than none.
+async fn rows(client: &Client, did: &Did, rev: &str) -> Result<Vec<LedgerRow>, StoreError> {
+    let statement = "SELECT collection, rkey, rev, cid, state FROM record WHERE did = $1 AND rev > $2";
+    let rows = client.query(statement, &[&did.as_str(), &rev]).await?;
     rows.iter()
         .map(|row| {
             let cid: Option<&[u8]> = row.get("cid");

@@ -2,6 +2,7 @@
 //! with growing pauses. Each kind of job is a file.
 
 mod actor;
+mod ahead;
 mod context;
 mod deadline;
 mod discover;
@@ -41,6 +42,8 @@ const RENEW: Duration = Duration::from_secs(30);
 const BUSY: Duration = Duration::from_secs(5);
 /// When one is tried again that waits for somebody to follow: after as long as it has waited, but no sooner or later than this.
 const FOLLOWS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+/// The same where a host has to follow whose repository was read: that is read again.
+const IS_BEHIND: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(150));
 /// The same where a directory does not know an account any more: all of them may be missing at once.
 const IS_MISSING: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(600));
 
@@ -162,7 +165,11 @@ async fn work_on(context: Arc<Context>, job: Job) -> Result<(), StoreError> {
         }
         Err(JobError::Behind(why)) => {
             measure::job(kind, "later");
-            let (least, most) = if job.kind == JobKind::Actor { IS_MISSING } else { FOLLOWS };
+            let (least, most) = match job.kind {
+                JobKind::Actor => IS_MISSING,
+                JobKind::Resync => IS_BEHIND,
+                _ => FOLLOWS,
+            };
             queue::wait(&context.store, &job, job.waited.clamp(least, most), &why).await
         }
         Err(JobError::Busy) => queue::put_back(&context.store, &job, BUSY).await,
@@ -185,7 +192,7 @@ async fn perform(context: &Context, job: &Job, deadline: &Deadline) -> Result<()
     match job.kind {
         JobKind::Actor => actor::look(context, job).await,
         JobKind::Manifest => manifest::fetch(context, &job.key).await,
-        JobKind::Resync => resync::read(context, &job.key, deadline).await,
+        JobKind::Resync => resync::read(context, job, deadline).await,
         JobKind::Discover => discover::list(context).await,
         JobKind::Verify => Box::pin(verify::check(context, job)).await,
         JobKind::Scrub => scrub::scrub(context, &job.key).await,

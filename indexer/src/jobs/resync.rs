@@ -8,13 +8,17 @@ use outbound::{
     IdentityError, Pds, PdsError,
     pds::{PAGE_BYTES, RecordEntry},
 };
-use store::{backfill, crash, jobs::JobKind, observe};
+use store::{
+    backfill, crash,
+    jobs::{Job, JobKind},
+    observe,
+};
 use types::{
     Arrival, Batch, Change, Cid, Collection, Did, DropReason, Form, Origin, Put, RecordId, Reject, Rkey, Tid,
     Verification, record_cid,
 };
 
-use super::{Context, JobError, deadline::Deadline};
+use super::{Context, JobError, ahead::Ahead, deadline::Deadline};
 use crate::{
     budget::Room,
     source::reader::chain,
@@ -33,10 +37,11 @@ const MOST_PAGES: usize = 5_000;
 /// it is removed.
 const MOST_BYTES: usize = 1 << 30;
 
-/// Reads the repository that `key` names. Only a reading that missed nothing removes what it did not find.
-pub async fn read(context: &Context, key: &str, deadline: &Deadline) -> Result<(), JobError> {
+/// Reads the repository that the job's key names. Only a reading that missed nothing removes what it did not find. What the index
+/// has of a later revision than its host has come to is left as it is, until the host has had the time to follow.
+pub async fn read(context: &Context, job: &Job, deadline: &Deadline) -> Result<(), JobError> {
     // Only DIDs are queued; a row that holds anything else is dropped.
-    let Ok(did) = key.parse::<Did>() else { return Ok(()) };
+    let Ok(did) = job.key.parse::<Did>() else { return Ok(()) };
     let host = match context.repository_host(&did).await {
         Ok(host) => host,
         Err(error @ IdentityError::Outbound(_)) => return Err(JobError::later(&error)),
@@ -45,8 +50,8 @@ pub async fn read(context: &Context, key: &str, deadline: &Deadline) -> Result<(
     let _turn = context.turn(JobKind::Resync, &host).await?;
     let pds = context.pds(host);
     // Read before anything is listed: what is listed is at least as new.
-    let rev = match pds.get_latest_commit(&did).await {
-        Ok(commit) => commit.rev,
+    let (rev, ahead) = match Ahead::look(context, &pds, &did, job.waited).await? {
+        Ok(found) => found,
         Err(error) => return unread(context, &did, error).await,
     };
     if rev.is_too_far_ahead(Utc::now().timestamp_micros().unsigned_abs()) {
@@ -57,6 +62,7 @@ pub async fn read(context: &Context, key: &str, deadline: &Deadline) -> Result<(
         deadline,
         did: &did,
         rev,
+        ahead,
         present: BTreeSet::new(),
         bytes: 0,
         missed: 0,
@@ -71,24 +77,33 @@ pub async fn read(context: &Context, key: &str, deadline: &Deadline) -> Result<(
         }
     }
     crash::point("before-snapshot");
-    let Reading { present, missed, mut batch, rooms, .. } = reading;
+    let Reading { present, missed, mut batch, rooms, mut ahead, .. } = reading;
     if missed > 0 {
         // What cannot be read may be anything that we have.
         tracing::debug!(did = %did, missed, "A repository was read, but for items that are no records");
     } else {
+        ahead.missing(&did, &present, &mut batch);
         batch.changes.push(Change::Snapshot { did: did.clone(), rev, present });
     }
     context.apply(batch).await?;
     drop(rooms);
     observe::hold_answered(&context.store, &did).await?;
-    Ok(backfill::served(&context.store, did.as_str()).await?)
+    backfill::served(&context.store, did.as_str()).await?;
+    ahead.end(&did, rev)
 }
 
 /// A repository of which its host says that it does not serve it is nothing to come back for; an event will tell when it
-/// returns. Any other answer says nothing of the repository.
+/// returns. Nor is a host that is its own account and does not know the question: an old hold, which has no repository. Any other
+/// answer says nothing of the repository.
 async fn unread(context: &Context, did: &Did, error: PdsError) -> Result<(), JobError> {
     match error {
         PdsError::Account { .. } => gone(context, did, chain(&error)).await,
+        PdsError::Outbound(ref refusal)
+            if did.method() == "web"
+                && matches!(refusal.status().map(|status| status.as_u16()), Some(404 | 405 | 501)) =>
+        {
+            gone(context, did, chain(&error)).await
+        }
         error => Err(JobError::later(&error)),
     }
 }
@@ -103,6 +118,7 @@ struct Reading<'a> {
     deadline: &'a Deadline,
     did: &'a Did,
     rev: Tid,
+    ahead: Ahead,
     present: BTreeSet<(Collection, Rkey)>,
     bytes: usize,
     /// How many items were no records.
@@ -190,7 +206,7 @@ impl Reading<'_> {
             let reject = reject(did, DropReason::BadName, format!("{id} has no CID, and cannot have one"), &entry.came);
             return self.keep(entry.came, None, Some(reject));
         };
-        let (verification, reject) = match check(json, cid) {
+        let (verification, mut reject) = match check(json, cid) {
             Checked::Other => {
                 let detail = format!("{id} does not hash to {cid}");
                 (Verification::Mismatch, Some(reject(did, DropReason::CidMismatch, detail, json.as_bytes())))
@@ -198,7 +214,13 @@ impl Reading<'_> {
             Checked::Fine => (Verification::CidChecked, None),
             Checked::Unverifiable | Checked::TooLarge => (Verification::Unverifiable, None),
         };
-        let put = Put::decode(id, self.rev, cid, json.as_bytes().into(), verification);
+        let mut rev = self.rev;
+        if verification != Verification::Mismatch
+            && let Some((known, wrong)) = self.ahead.listed(&id, cid)
+        {
+            (rev, reject) = (known, Some(wrong));
+        }
+        let put = Put::decode(id, rev, cid, json.as_bytes().into(), verification);
         self.keep(entry.came, Some(put), reject);
     }
 

@@ -50,7 +50,8 @@ async fn a_reading_holds_little_and_waits_with_empty_hands() {
     }
     let (context, mut requests) = context(&database, &network).await;
     let deadline = Deadline::after(Duration::from_secs(600));
-    let mut reading = Box::pin(resync::read(&context, ALICE, &deadline));
+    let job = Job { id: 1, kind: JobKind::Resync, key: ALICE.into(), attempts: 1, waited: Duration::ZERO };
+    let mut reading = Box::pin(resync::read(&context, &job, &deadline));
     // Pages are of two records: two pages are over what a batch may come from.
     let first = tokio::select! { batch = applied(&mut requests) => batch, _ = &mut reading => panic!("no batch") };
     assert_eq!(puts(&first), 4);

@@ -11,7 +11,7 @@ use outbound::{
 };
 use store::{
     jobs::{Job, JobKind},
-    signatures::{self, Standing},
+    signatures::{self, Standing, Told},
 };
 use types::{Arrival, Batch, Change, Cid, Did, DropReason, Form, Origin, Put, RecordId, Tid, Verification};
 
@@ -25,6 +25,8 @@ use crate::{
 /// So many records are asked for one by one; more are read with their whole repository, of at most so many bytes.
 const ONE_BY_ONE: usize = 8;
 const MAX_REPOSITORY: u64 = 64 << 20;
+/// How long a stream has at least to tell of what the repository has come to.
+const ON_THE_WAY: Duration = Duration::from_secs(2);
 /// The most records of one job.
 const AT_ONCE: i64 = 100_000;
 
@@ -88,9 +90,9 @@ struct Truth {
     block: Bytes,
 }
 
-/// What a proof says of a record that stands in the ledger.
+/// What a proof says of a record of the ledger.
 enum Finding {
-    /// It is signed as it stands.
+    /// It is signed as it stands, or is signed not to be there.
     Same,
     /// The repository is at an older revision than the record is known of.
     Behind(Option<Truth>),
@@ -117,11 +119,8 @@ impl Verifier<'_> {
                 Ok(Finding::Behind(_)) if self.is_patient(one.rev) => {
                     self.left = Some(JobError::Behind(format!("the repository is behind {}", one.rev)));
                 }
-                Ok(Finding::Moved(truth)) => self.settle(one, &signed, truth, false).await?,
-                Ok(Finding::Behind(truth) | Finding::Other(truth)) => {
-                    tracing::error!(record = %one.id, rev = %one.rev, cid = %one.cid, "A record is not what its account signed");
-                    self.settle(one, &signed, truth, true).await?;
-                }
+                Ok(Finding::Moved(truth)) => self.pass(one, &signed, truth).await?,
+                Ok(Finding::Behind(truth) | Finding::Other(truth)) => self.settle(one, &signed, truth, true).await?,
                 Err(error) => self.unproved(&error),
             }
         }
@@ -129,12 +128,9 @@ impl Verifier<'_> {
         Ok(signatures::signed(&self.context.store, &same).await?)
     }
 
-    /// A PDS whose repository is older than an event may be slow to follow; in the end the event is what was wrong. Neither
-    /// what was queued long before it was asked for nor what the job waits for besides shortens that.
+    /// A PDS whose repository is older than an event may be slow to follow; in the end the event is what was wrong.
     fn is_patient(&self, rev: Tid) -> bool {
-        let patience = self.context.timing.lag_patience;
-        let now = Utc::now().timestamp_micros().unsigned_abs();
-        self.waited < patience || Duration::from_micros(now.saturating_sub(rev.micros())) < patience
+        self.context.timing.is_patient(self.waited, rev)
     }
 
     /// The key may have been changed since it was looked up.
@@ -155,6 +151,24 @@ impl Verifier<'_> {
         self.left.get_or_insert_with(|| JobError::never(&self.did, detail, &[]));
     }
 
+    /// The repository has moved on, and the record with it, unless what was told of it was never signed: so it is once the streams
+    /// have told of everything up to where the repository is, and the record stands all the same.
+    async fn pass(&mut self, one: &Standing, signed: &Signed<'_>, truth: Option<Truth>) -> Result<(), JobError> {
+        let patience = self.context.timing.lag_patience;
+        let told = signatures::told(&self.context.store, one, signed.rev()).await?;
+        if told != Told::Changed && self.waited < ON_THE_WAY.min(patience)
+            || told == Told::NotYet && self.waited < patience
+        {
+            self.left = Some(JobError::Behind(format!("the stream may be behind {}", signed.rev())));
+            return Ok(());
+        }
+        match told {
+            Told::Changed => Ok(()),
+            Told::All => self.settle(one, signed, truth, true).await,
+            Told::NotYet => self.settle(one, signed, truth, false).await,
+        }
+    }
+
     /// Has the writer put what was signed in the place of what stands. Nothing is news to the ledger below the revision that
     /// it knows, so the truth takes that one at least.
     async fn settle(
@@ -165,6 +179,10 @@ impl Verifier<'_> {
         is_mismatch: bool,
     ) -> Result<(), JobError> {
         measure::verified(if is_mismatch { "mismatch" } else { "moved" });
+        if is_mismatch {
+            let cid = one.cid.map(tracing::field::display);
+            tracing::error!(record = %one.id, rev = %one.rev, cid, "A record is not what its account signed");
+        }
         let rev = one.rev.max(signed.rev());
         let did = Some(self.did.clone());
         let detail = || format!("{} at {} is not what its account signed", one.id, one.rev);
@@ -200,7 +218,7 @@ fn proof(answer: Result<Option<Bytes>, PdsError>) -> Result<Option<Bytes>, JobEr
 /// CIDs are compared before anything is read: what a record says is asked only where another one has to be put in its place.
 fn find(signed: &Signed<'_>, one: &Standing) -> Result<Finding, ProofError> {
     let truth = match signed.find(&one.id)? {
-        Some(cid) if cid == one.cid => return Ok(Finding::Same),
+        found if found == one.cid => return Ok(Finding::Same),
         Some(cid) => Some(truth(&one.id, signed.rev(), cid, signed.block(cid)?)),
         None => None,
     };

@@ -23,6 +23,8 @@ pub struct Row {
     pub cid: Option<Cid>,
     /// Whether it decodes.
     pub decodes: bool,
+    /// Whether it was known at this revision before the host was asked: then it did not come meanwhile.
+    pub stood: bool,
 }
 
 /// An account as its host has it.
@@ -73,6 +75,9 @@ pub enum Kind {
     Different,
     /// The content is the same, but one side decodes and the other does not.
     Decoded,
+    /// The index has another content, or none, at a revision that the host has not come to: the host is behind, or what was told
+    /// of the record is wrong.
+    Ahead,
     /// One side shows the account and the other does not.
     Status,
 }
@@ -84,6 +89,7 @@ impl Kind {
             Self::Extra => "extra",
             Self::Different => "different",
             Self::Decoded => "decoded",
+            Self::Ahead => "ahead",
             Self::Status => "status",
         }
     }
@@ -96,7 +102,8 @@ impl fmt::Display for Difference {
     }
 }
 
-/// Compares an account. What the index knows of a newer revision than the listing's is no difference: it came meanwhile.
+/// Compares an account. What the index knows of a newer revision than the listing's is no difference if it came meanwhile; if not,
+/// nobody can say yet which side is right.
 pub fn diff(did: &Did, ours: &Ours, theirs: &Theirs) -> Vec<Difference> {
     let live = ours.rows.values().any(|row| row.cid.is_some());
     let (rev, records) = match theirs {
@@ -115,7 +122,11 @@ pub fn diff(did: &Did, ours: &Ours, theirs: &Theirs) -> Vec<Difference> {
     for (key, listed) in records {
         let (Some(theirs), row) = (listed.cid, ours.rows.get(key)) else { continue };
         match row.and_then(|row| row.cid) {
-            _ if row.is_some_and(|row| row.rev > rev) => {}
+            ours if row.is_some_and(|row| row.rev > rev) => {
+                if let Some(row) = row.filter(|row| row.stood && ours != Some(theirs)) {
+                    tell(Kind::Ahead, key, ahead(row.rev, rev));
+                }
+            }
             None => tell(Kind::Missing, key, format!("{theirs} there")),
             Some(cid) if cid != theirs => tell(Kind::Different, key, format!("{cid} here, {theirs} there")),
             Some(_) if row.is_some_and(|row| row.decodes != listed.decodes) => {
@@ -127,13 +138,20 @@ pub fn diff(did: &Did, ours: &Ours, theirs: &Theirs) -> Vec<Difference> {
     }
     for (key, row) in &ours.rows {
         if let Some(cid) = row.cid
-            && row.rev <= rev
             && !records.contains_key(key)
         {
-            tell(Kind::Extra, key, format!("{cid} here"));
+            match row.rev <= rev {
+                true => tell(Kind::Extra, key, format!("{cid} here")),
+                false if row.stood => tell(Kind::Ahead, key, ahead(row.rev, rev)),
+                false => {}
+            }
         }
     }
     found
+}
+
+fn ahead(ours: Tid, theirs: Tid) -> String {
+    format!("not comparable: {ours} here, the host is at {theirs}")
 }
 
 fn status(did: &Did, detail: &str) -> Difference {
@@ -149,7 +167,7 @@ mod tests {
     }
 
     fn row(rev: u64, content: Option<&[u8]>, decodes: bool) -> Row {
-        Row { rev: Tid::from_micros(rev, 0), cid: content.map(cid), decodes }
+        Row { rev: Tid::from_micros(rev, 0), cid: content.map(cid), decodes, stood: false }
     }
 
     fn listed(content: &[u8]) -> Listed {
@@ -188,6 +206,24 @@ mod tests {
         ];
         for (i, (ours, theirs, expected)) in cases.into_iter().enumerate() {
             assert_eq!(kinds(true, ours, theirs), expected, "case {i}");
+        }
+    }
+
+    #[test]
+    fn what_its_host_has_not_come_to_is_told_unless_it_came_meanwhile() {
+        for (ours, theirs, expected) in [
+            (row(6, Some(b"a"), true), None, vec![Kind::Ahead]),
+            (row(6, Some(b"b"), true), Some(listed(b"a")), vec![Kind::Ahead]),
+            (row(6, None, false), Some(listed(b"a")), vec![Kind::Ahead]),
+            (row(6, Some(b"a"), true), Some(listed(b"a")), vec![]),
+            (row(6, None, false), None, vec![]),
+            (row(5, Some(b"a"), true), None, vec![Kind::Extra]),
+        ] {
+            let stood = Row { stood: true, ..ours.clone() };
+            assert_eq!(kinds(true, Some(stood), theirs), expected, "{ours:?} {theirs:?}");
+            if ours.rev > Tid::from_micros(5, 0) {
+                assert_eq!(kinds(true, Some(ours), theirs), [], "it came meanwhile");
+            }
         }
     }
 

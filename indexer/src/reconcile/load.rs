@@ -30,13 +30,24 @@ pub enum Unread {
     Host(String),
 }
 
-/// The index's side.
-pub async fn ours(context: &Context, did: &Did) -> Result<Ours, StoreError> {
+/// The revisions at which the index has what.
+pub type Revisions = BTreeMap<(Collection, Rkey), Tid>;
+
+/// The index's side before the host is asked.
+pub async fn before(context: &Context, did: &Did) -> Result<Revisions, StoreError> {
+    let rows = records::of_account(&context.store, did).await?;
+    Ok(rows.into_iter().map(|row| ((row.collection, row.rkey), row.rev)).collect())
+}
+
+/// The index's side, and what of it stood [`before`].
+pub async fn ours(context: &Context, did: &Did, before: &Revisions) -> Result<Ours, StoreError> {
     let active = observe::known_actor(&context.store, did).await?.is_none_or(|actor| actor.active);
     let rows = records::of_account(&context.store, did).await?;
     let rows = rows.into_iter().map(|row| {
         let decodes = row.state == "ok";
-        ((row.collection, row.rkey), Row { rev: row.rev, cid: row.cid, decodes })
+        let key = (row.collection, row.rkey);
+        let stood = before.get(&key) == Some(&row.rev);
+        (key, Row { rev: row.rev, cid: row.cid, decodes, stood })
     });
     Ok(Ours { active, rows: rows.collect() })
 }

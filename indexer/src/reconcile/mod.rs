@@ -103,12 +103,14 @@ async fn compare_all(context: &Context, dids: Vec<Did>, are_named: bool) -> Resu
     Ok(outcome)
 }
 
-/// Compares one account. The host's side is read first: what is newer than it in the ledger came meanwhile.
+/// Compares one account. The host's side is read first: what is newer than it in the ledger came meanwhile, unless it was there
+/// before.
 async fn compare(context: &Context, did: Did, is_named: bool) -> Result<Reconciled, StoreError> {
     let mut outcome = Reconciled::default();
     for look in 1..=LOOKS {
+        let before = load::before(context, &did).await?;
         let theirs = load::theirs(context, &did).await;
-        let ours = load::ours(context, &did).await?;
+        let ours = load::ours(context, &did, &before).await?;
         let theirs = match theirs {
             Ok(theirs) => theirs,
             Err(Unread::Store(error)) => return Err(error),

@@ -62,7 +62,8 @@ pub async fn raise(
     // One that is found again while it is open is the same incident; what was read meanwhile is read once more.
     if gaps::record(db, &gap).await? {
         measure::gap();
-        tracing::warn!(source = %source, cause = cause.as_str(), since = ?gap.since, until = ?gap.until,
+        let told = |time: Option<DateTime<Utc>>| time.map(|time| tracing::field::display(time.to_rfc3339()));
+        tracing::warn!(source = %source, cause = cause.as_str(), since = told(gap.since), until = told(gap.until),
             "A source cannot give all that we missed: repositories will be read");
     }
     backfill::start(db).await

@@ -159,7 +159,7 @@ impl Reader {
             Err(end) => return Followed { end, ..followed },
         };
         let (source, away_ms) = (&self.config.sources[turn], away.ends().map(|away| away.as_millis()));
-        tracing::info!(source = %source, kind = %source.kind(), start = ?plan.start, incident.ms = away_ms, "Connected to a source");
+        tracing::info!(source = %source, kind = %source.kind(), start = %plan.start, incident.ms = away_ms, "Connected to a source");
         let opened = Instant::now();
         let mut connection = Connection::new(self, turn, (plan.start, plan.since), inflater);
         followed.end = connection.read(socket).await;

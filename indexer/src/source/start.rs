@@ -1,5 +1,8 @@
 //! Where a source begins: a pure function of what is stored.
 
+use std::fmt;
+
+use chrono::DateTime;
 use service::config::{SourceKind, SourceUrl};
 use store::cursors::Cursor;
 
@@ -14,6 +17,21 @@ pub enum Start {
     Oldest,
     /// After a position.
     After(Position),
+}
+
+impl fmt::Display for Start {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let time = |micros| DateTime::from_timestamp_micros(micros).map(|time| time.to_rfc3339());
+        match self {
+            Self::Live => f.write_str("live"),
+            Self::Oldest => f.write_str("oldest"),
+            Self::After(Position::Time(micros)) => match time(*micros) {
+                Some(time) => f.write_str(&time),
+                None => write!(f, "{micros}"),
+            },
+            Self::After(Position::Sequence(number)) => write!(f, "{number}"),
+        }
+    }
 }
 
 /// How a source begins.
@@ -131,6 +149,18 @@ mod tests {
         assert_eq!(planned(FIREHOSE, &[]), (Start::Oldest, true));
         assert_eq!(planned(FIREHOSE, &[cursor(FIREHOSE, 0)]), (Start::Oldest, false));
         assert_eq!(planned(COUNTING, &[]), (Start::Oldest, true));
+    }
+
+    #[test]
+    fn a_beginning_is_told_in_words() {
+        for (start, told) in [
+            (Start::Live, "live"),
+            (Start::Oldest, "oldest"),
+            (Start::After(Position::Sequence(9)), "9"),
+            (Start::After(Position::Time(1_700_000_000_000_000)), "2023-11-14T22:13:20+00:00"),
+        ] {
+            assert_eq!(start.to_string(), told);
+        }
     }
 
     #[test]

@@ -106,6 +106,34 @@ async fn a_hold_is_read_and_followed_at_its_own_server() {
     indexer.stop().await;
 }
 
+/// Anybody may write a captain's record: who has no hold's service is none.
+#[tokio::test]
+async fn whoever_only_says_that_it_is_a_hold_is_not_followed() {
+    const BOB: &str = "did:plc:bob";
+    let database = TestDatabase::create().await.unwrap();
+    let (stream, network) = (Stream::jetstream().await, Network::start().await);
+    network.serve_hold(BOB, false);
+    let indexer = Indexer::start(&database, &stream, &network).await;
+    network.put(BOB, rev(1), CAPTAIN, "self", captain(true));
+    network.put(HOLD, rev(3), CAPTAIN, "self", captain(true));
+    stream.line(&put(BOB, rev(1), CAPTAIN, "self", &captain(true)));
+    indexer.until("SELECT hold FROM hold", &[BOB]).await;
+    indexer.until("SELECT pds IS NOT NULL FROM actor WHERE did = 'did:plc:bob'", &["true"]).await;
+    stream.line(&put(ALICE, rev(1), "io.atcr.manifest", "m", &manifest(HOLD)));
+    // Whoever came first would have been followed first.
+    indexer.until("SELECT position FROM hold_stream WHERE did = 'did:plc:hold'", &[""]).await;
+    let health = "SELECT did || ' ' || reachable FROM hold_health ORDER BY did";
+    indexer.until(health, &["did:plc:hold true"]).await;
+    indexer.until("SELECT hold FROM hold ORDER BY hold", &[BOB, HOLD]).await;
+    let reader = store::Reader::connect(database.url(), 1).await.unwrap();
+    assert_eq!(reader.status().await.unwrap().counts.holds, 1);
+    network.serve_hold(BOB, true);
+    enqueue(&indexer.db, JobKind::Actor, &[BOB.into()]).await.unwrap();
+    indexer.until(health, &["did:plc:bob true", "did:plc:hold true"]).await;
+    assert_eq!(reader.status().await.unwrap().counts.holds, 2);
+    indexer.stop().await;
+}
+
 #[tokio::test]
 async fn a_hold_that_is_down_is_tried_until_it_is_up() {
     let database = TestDatabase::create().await.unwrap();
@@ -200,6 +228,21 @@ async fn a_hold_without_a_document_is_asked_at_its_host() {
             &[&host.url.origin().ascii_serialization()],
         )
         .await;
+    indexer.stop().await;
+}
+
+/// Else it would be asked for what it cannot have once a day for ever.
+#[tokio::test]
+async fn an_old_hold_has_no_repository_to_come_back_for() {
+    let database = TestDatabase::create().await.unwrap();
+    let (stream, network, host) = (Stream::jetstream().await, Network::start().await, Network::start().await);
+    let hold = host.did();
+    host.refuse_document(&hold, StatusCode::NOT_FOUND);
+    host.grow_old();
+    let indexer = Indexer::start(&database, &stream, &network).await;
+    stream.line(&put(ALICE, rev(1), "io.atcr.sailor.profile", "self", &json!({ "defaultHold": hold })));
+    indexer.until(&format!("SELECT reason LIKE '%404%' FROM unread WHERE did = '{hold}'"), &["true"]).await;
+    indexer.until(&format!("SELECT error FROM job WHERE kind = 'resync' AND key = '{hold}'"), &[]).await;
     indexer.stop().await;
 }
 

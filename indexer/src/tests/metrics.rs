@@ -22,7 +22,7 @@ async fn a_running_indexer_shows_every_metric_and_no_other() {
     let ours = |told: &BTreeSet<String>| all.iter().all(|metric| told.contains(metric));
     eventually("every metric is there", || ours(&told())).await;
     let others: Vec<_> = told().difference(&all).cloned().collect();
-    assert_eq!(others, ["crowsnest_build_info gauge"]);
+    assert_eq!(others, ["crowsnest_build_info gauge", "crowsnest_limited_total counter"]);
     let text = metrics.render();
     for metric in METRICS {
         assert!(text.contains(&format!("# HELP {} {}", metric.name, metric.help)), "{}", metric.name);

@@ -50,10 +50,14 @@ struct Inner {
     /// The handles and PDSs of documents, where they are others.
     claims: HashMap<String, String>,
     hosts: HashMap<String, Url>,
+    /// Those whose documents name no hold.
+    no_holds: HashSet<String>,
     /// How long a page of records takes.
     page_takes: Duration,
     /// Whether nothing answers at all.
     down: bool,
+    /// Whether it is a host of files alone, as old holds are.
+    old: bool,
     /// What was asked, by method.
     asked: Vec<String>,
 }
@@ -109,6 +113,11 @@ impl Network {
         self.state.lock().unwrap().down = down;
     }
 
+    /// From here on it knows nothing of repositories.
+    pub fn grow_old(&self) {
+        self.state.lock().unwrap().old = true;
+    }
+
     /// From here on a handle resolves to an account.
     pub fn set_handle(&self, handle: &str, did: &str) {
         self.state.lock().unwrap().handles.insert(handle.into(), did.into());
@@ -122,6 +131,16 @@ impl Network {
     /// From here on an account lives elsewhere.
     pub fn move_to(&self, did: &str, pds: &Url) {
         self.state.lock().unwrap().hosts.insert(did.into(), pds.clone());
+    }
+
+    /// An account's document names a hold, as all do, or does so no more.
+    pub fn serve_hold(&self, did: &str, serves: bool) {
+        let mut state = self.state.lock().unwrap();
+        if serves {
+            state.no_holds.remove(did)
+        } else {
+            state.no_holds.insert(did.into())
+        };
     }
 
     /// Puts a record into a repository and moves its revision.
@@ -213,10 +232,12 @@ impl Inner {
     fn document(&self, did: &str, handle: &str) -> Response {
         let handle = self.claims.get(did).map_or(handle, String::as_str);
         let pds = self.hosts.get(did).map_or(self.url.as_str(), Url::as_str);
-        Json(json!({"id": did, "alsoKnownAs": [format!("at://{handle}")], "service": [
-            {"id": "#atproto_pds", "type": "AtprotoPersonalDataServer", "serviceEndpoint": pds},
-            {"id": "#atcr_hold", "type": "AtcrHoldService", "serviceEndpoint": pds}]}))
-        .into_response()
+        let mut services =
+            vec![json!({"id": "#atproto_pds", "type": "AtprotoPersonalDataServer", "serviceEndpoint": pds})];
+        if !self.no_holds.contains(did) {
+            services.push(json!({"id": "#atcr_hold", "type": "AtcrHoldService", "serviceEndpoint": pds}));
+        }
+        Json(json!({"id": did, "alsoKnownAs": [format!("at://{handle}")], "service": services})).into_response()
     }
 }
 
@@ -244,6 +265,7 @@ async fn xrpc(State(state): State<Arc<Mutex<Inner>>>, Path(method): Path<String>
             Some(status) => Json(json!({"did": did, "active": false, "status": status})).into_response(),
             None => Json(json!({"did": did, "active": true})).into_response(),
         },
+        "com.atproto.sync.getLatestCommit" if state.old => StatusCode::NOT_FOUND.into_response(),
         "com.atproto.sync.getLatestCommit" => match state.revs.get(&did) {
             Some(rev) => Json(json!({"cid": types::Cid::of_block(b"").to_string(), "rev": rev})).into_response(),
             None => refuse("RepoNotFound"),

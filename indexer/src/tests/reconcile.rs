@@ -12,7 +12,7 @@ use tokio_postgres::Client;
 use tokio_util::sync::CancellationToken;
 use types::Did;
 
-use super::{Indexer, network::Network, put, rev, stream::Stream, tag};
+use super::{Indexer, delete, network::Network, put, rev, stream::Stream, tag};
 use crate::{
     IndexerConfig, backfill,
     reconcile::{Kind, Reconciled, reconcile},
@@ -99,9 +99,9 @@ async fn beside_a_running_indexer_it_leaves_the_mending_to_that() {
     let indexer = Indexer::start(&database, &stream, &network).await;
     let config = config(&database, &network);
     read(&config, &[]).await;
-    // What the stream brought and the host's listing does not show yet is newer, and no difference. From here on the source
-    // has a cursor: before, each new connection has every repository read, which mends what is planted.
+    // From here on the source has a cursor: before, each new connection has every repository read, which mends what is planted.
     stream.line(&put(ALICE, rev(90), "io.atcr.tag", "live", &tag("v9")));
+    network.put(ALICE, rev(90), "io.atcr.tag", "live", tag("v9"));
     indexer.until("SELECT rkey FROM record WHERE rkey = 'live'", &["live"]).await;
     indexer.until("SELECT kind FROM job", &[]).await;
     indexer.db.batch_execute("DELETE FROM record WHERE rkey = 't1'").await.unwrap();
@@ -109,6 +109,64 @@ async fn beside_a_running_indexer_it_leaves_the_mending_to_that() {
     let mended = compare(&config, false).await;
     assert!(mended.is_equal() && mended.repaired.len() == 2, "{mended:?}");
     assert!(indexer.status.is_writing());
+    indexer.stop().await;
+}
+
+/// A source told of records that the account's host never had, at revisions that it has not come to.
+#[tokio::test]
+async fn what_its_host_never_had_is_told_and_in_the_end_removed() {
+    let (database, network) = (TestDatabase::create().await.unwrap(), network().await);
+    let stream = Stream::jetstream().await;
+    let start = |patience| {
+        let time = move |timing: &mut crate::Timing| timing.lag_patience = patience;
+        Indexer::start_timed(&database, vec![stream.url.clone()], &network, time)
+    };
+    let indexer = start(Duration::from_secs(3600)).await;
+    let config = config(&database, &network);
+    read(&config, &[]).await;
+    let before = fingerprint::take(&mut client(&database).await).await.unwrap();
+    // One cannot be hashed; one replaces what is there; one removes it.
+    let mut floaty = put(ALICE, rev(50), "io.atcr.tag", "floaty", &tag("lie"));
+    floaty["commit"]["record"]["x"] = json!(1.5);
+    stream.line(&floaty);
+    stream.line(&put(ALICE, rev(51), "io.atcr.tag", "t0", &tag("lie")));
+    stream.line(&delete(ALICE, rev(52), "io.atcr.tag", "t1"));
+    indexer
+        .until(
+            "SELECT state FROM record WHERE did = 'did:plc:alice' AND rkey IN ('floaty', 't0', 't1') ORDER BY rkey",
+            &["ok", "ok", "deleted"],
+        )
+        .await;
+    let told = [(Kind::Ahead, "floaty"), (Kind::Ahead, "t0"), (Kind::Ahead, "t1")];
+    for dry_run in [true, false] {
+        let found = compare(&config, dry_run).await;
+        assert!(kinds(&found) == told && found.repaired.is_empty() && !found.is_equal(), "{found:?}");
+        assert!(found.differences[0].detail.starts_with("not comparable"), "{found:?}");
+    }
+    // It was read, and says so; the host has time to follow.
+    let progress = read(&config, &[ALICE]).await;
+    assert_eq!((progress.done, progress.failed, progress.put_off, progress.ahead), (1, 0, 0, 1));
+    indexer.until("SELECT tag FROM tag WHERE did = 'did:plc:alice' ORDER BY tag", &["lie", "lie", "v2"]).await;
+    indexer
+        .until(
+            "SELECT error FROM job WHERE kind = 'resync'",
+            &[&format!("3 records are newer here than their host, which is at {}", rev(9))],
+        )
+        .await;
+    indexer.stop().await;
+    let indexer = start(Duration::ZERO).await;
+    let progress = read(&config, &[ALICE]).await;
+    assert_eq!((progress.done, progress.ahead), (1, 0));
+    indexer.until("SELECT tag FROM tag WHERE did = 'did:plc:alice' ORDER BY tag", &["v0", "v1", "v2"]).await;
+    indexer.until("SELECT count(*) FROM reject WHERE reason = 'cid_mismatch'", &["3"]).await;
+    let found = compare(&config, true).await;
+    assert!(found.is_equal(), "{found:?}");
+    let after = fingerprint::take(&mut client(&database).await).await.unwrap();
+    assert_eq!((after.records, after.view), (before.records, before.view));
+    // What is written from now on is news.
+    network.put(ALICE, rev(90), "io.atcr.tag", "floaty", tag("real"));
+    stream.line(&put(ALICE, rev(90), "io.atcr.tag", "floaty", &tag("real")));
+    indexer.until("SELECT tag FROM tag WHERE rkey = 'floaty'", &["real"]).await;
     indexer.stop().await;
 }
 

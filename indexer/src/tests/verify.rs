@@ -4,7 +4,7 @@ use service::postgres::testing::TestDatabase;
 use store::jobs::{JobKind, enqueue};
 use types::{Did, Tid, record_cid};
 
-use super::{Indexer, devnet, tag};
+use super::{Indexer, delete, devnet, put, tag};
 use crate::Verify;
 
 const TAGS: &str = "SELECT tag FROM tag ORDER BY tag";
@@ -51,7 +51,7 @@ async fn what_its_account_signed_is_found_and_put_in_the_place_of_anything_else(
     indexer.execute("UPDATE record SET verification = 'cid-checked' WHERE rkey = 'never'", &[]).await;
     let db = indexer.stop().await;
     drop(db);
-    // The PDS may be slow to follow: for a quarter of an hour nothing is wrong with what is newer, however often it was asked.
+    // The PDS may be slow to follow: for some minutes nothing is wrong with what is newer, however often it was asked.
     let indexer = Indexer::start_on(&database, &devnet, all).await;
     let waiting = "SELECT error FROM job WHERE kind = 'verify' AND waits_since IS NOT NULL AND locked_until IS NULL";
     for asked in 0..3 {
@@ -82,6 +82,42 @@ async fn what_its_account_signed_is_found_and_put_in_the_place_of_anything_else(
     let named = blocks.map(|found| found.entry.parts[0].cid == Some(types::Cid::of_block(&found.entry.raw)));
     let named: Vec<bool> = named.collect();
     assert!(named.len() >= 2 && named.iter().all(|named| *named), "{named:?}");
+    indexer.stop().await;
+    devnet.shutdown().await;
+}
+
+/// Told by a source of whose lies the repository's later commits say nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_never_signed_does_not_outlive_the_next_commit() {
+    let database = TestDatabase::create().await.unwrap();
+    let (_directory, devnet) = devnet().await;
+    let did: Did = devnet.create_account("alice.test", "secret", 0).unwrap();
+    for n in 0..4 {
+        devnet.write(&did, write(&format!("t{n}"))).unwrap();
+    }
+    let all = |config: &mut crate::IndexerConfig| config.verify = Verify::Signed(1.0);
+    let indexer = Indexer::start_on(&database, &devnet, all).await;
+    let checked =
+        format!("SELECT state || ' ' || coalesce(verification, '-') FROM record WHERE did = '{did}' ORDER BY rkey");
+    indexer.until(&checked, &["ok signed"; 4]).await;
+    // What is deleted is signed not to be there.
+    devnet.write(&did, vec![Write::delete("io.atcr.tag", "t3")]).unwrap();
+    indexer.until(&checked, &["ok signed", "ok signed", "ok signed", "deleted signed"]).await;
+    indexer.until(NO_VERIFYING, &[]).await;
+    assert_eq!(indexer.rows("SELECT detail FROM reject").await, [""; 0]);
+    let now = || Tid::from_micros(chrono::Utc::now().timestamp_micros().unsigned_abs(), 0);
+    let lie = |line: Value| devnet.publish_raw_frame(b"", Some(line.to_string())).unwrap();
+    let did_text = did.as_str();
+    lie(delete(did_text, now(), "io.atcr.tag", "t0"));
+    lie(delete(did_text, now(), "io.atcr.tag", "t1"));
+    lie(put(did_text, now(), "io.atcr.tag", "lie", &tag("lie")));
+    indexer.until(TAGS, &["lie", "t2"]).await;
+    devnet.write(&did, write("t4")).unwrap();
+    indexer.until(TAGS, &["t0", "t1", "t2", "t4"]).await;
+    indexer.until("SELECT count(*) FROM reject WHERE reason = 'cid_mismatch'", &["3"]).await;
+    indexer.until(NO_VERIFYING, &[]).await;
+    let signed = ["deleted signed", "ok signed", "ok signed", "ok signed", "deleted signed", "ok signed"];
+    indexer.until(&checked, &signed).await;
     indexer.stop().await;
     devnet.shutdown().await;
 }

@@ -14,6 +14,9 @@ async fn app() -> (App, String) {
     let alice = app.account("alice").await;
     let image = app.image(&alice, "app", "v1").await;
     let path = format!("/v2/alice.test/app/blobs/{}", image.layer);
+    // What a look finds: whoever has no hold's service has no health.
+    let client = app.client().await.client;
+    store::observe::legacy_hold(&client, &app.network.hold(), "https://hold.test").await.unwrap();
     (app, path)
 }
 

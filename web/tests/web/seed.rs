@@ -108,7 +108,7 @@ impl Seeding {
             did: did.parse().unwrap(),
             handle,
             pds: Some("https://pds.test".to_owned()),
-            hold_endpoint: None,
+            hold_endpoint: did.strip_prefix("did:web:").map(|host| format!("https://{host}")),
             status: Some(status),
         };
         observe::actor(&mut self.client, &seen, self.generation).await.unwrap();

@@ -12,7 +12,7 @@ pub(crate) struct Known {
     pub cid: Option<Cid>,
     /// The decoder that projected it.
     pub decoder: i32,
-    /// How far its content was checked; `None`: a tombstone.
+    /// How far its content was checked; `None`: a tombstone that was not compared with what is signed.
     pub verification: Option<Verification>,
     /// Its bytes, if an older decoder projected them.
     pub raw: Option<Arc<[u8]>>,

@@ -3,17 +3,18 @@ use types::Did;
 
 use crate::StoreError;
 
-/// Stores whether a hold answered; `since` moves only when that changes, and the answer says whether it did.
+/// Stores whether a hold answered; `since` moves only when that changes, and the answer says whether it did. Nothing is stored of
+/// whoever has no hold's service.
 ///
 /// # Errors
 /// When Postgres refuses, or is not there.
 pub async fn hold_health(client: &Client, hold: &Did, problem: Option<&str>) -> Result<bool, StoreError> {
     let reachable = problem.is_none();
     let row = client
-        .query_one(
+        .query_opt(
             "WITH old AS (SELECT reachable FROM hold_health WHERE did = $1)
              INSERT INTO hold_health AS h (did, reachable, detail, last_reachable_at)
-             VALUES ($1, $2, $3, CASE WHEN $2 THEN now() END)
+             SELECT did, $2, $3, CASE WHEN $2 THEN now() END FROM actor WHERE did = $1 AND hold_endpoint IS NOT NULL
              ON CONFLICT (did) DO UPDATE
              SET reachable = $2, detail = $3, checked_at = now(),
                  since = CASE WHEN h.reachable = $2 THEN h.since ELSE now() END,
@@ -22,7 +23,7 @@ pub async fn hold_health(client: &Client, hold: &Did, problem: Option<&str>) -> 
             &[&hold.as_str(), &reachable, &problem],
         )
         .await?;
-    Ok(row.get(0))
+    Ok(row.is_some_and(|row| row.get(0)))
 }
 
 /// A server answered for an account: if that is a hold, it was seen. Whether one that was down is up is for whoever follows it

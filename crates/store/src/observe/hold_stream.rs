@@ -14,7 +14,8 @@ pub struct HoldDue {
     pub failures: i32,
 }
 
-/// Holds to connect to, those that wait longest first; not those in `followed`, nor any whose account is hidden.
+/// Holds to connect to, those that wait longest first; not those in `followed`, nor any whose account is hidden, nor whoever is
+/// called a hold and has no such service: anybody may say so, and there are only so many places.
 ///
 /// # Errors
 /// When Postgres refuses, or is not there.
@@ -22,7 +23,8 @@ pub async fn holds_due(client: &Client, followed: &[&str], limit: i64) -> Result
     let rows = client
         .query(
             "SELECT h.did, h.endpoint, h.position, h.failures FROM hold_stream h JOIN actor a ON a.did = h.did
-             WHERE h.next_at <= now() AND h.did <> ALL($1) AND a.active ORDER BY h.next_at LIMIT $2",
+             WHERE h.next_at <= now() AND h.did <> ALL($1) AND a.active AND a.hold_endpoint IS NOT NULL
+             ORDER BY h.next_at LIMIT $2",
             &[&followed, &limit],
         )
         .await?;

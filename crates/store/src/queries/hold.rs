@@ -91,7 +91,7 @@ impl Reader {
                    AND (captain OR NOT EXISTS (SELECT FROM hold other WHERE other.hold = a.did
                                                AND (other.captain OR other.owner <> hold.owner)))
                  ORDER BY captain DESC, rkey LIMIT 1) h ON true
-             LEFT JOIN hold_health health ON health.did = a.did
+             LEFT JOIN hold_health health ON health.did = a.did AND a.hold_endpoint IS NOT NULL
              WHERE a.did = $1 AND (h.owner IS NOT NULL OR EXISTS (SELECT FROM manifest m WHERE m.hold = a.did))",
             vec![did.as_str().into()],
         )

@@ -19,7 +19,8 @@ pub struct RecordView {
     pub reason: Option<String>,
     /// The record's JSON as it came.
     pub raw: Option<Vec<u8>>,
-    /// How far it was checked: `mismatch`, `unverifiable`, `cid-checked` or `signed`; `None` when it was deleted.
+    /// How far it was checked: `mismatch`, `unverifiable`, `cid-checked` or `signed`. When it was deleted, `signed` if its account
+    /// was seen to have signed that it is not there, else `None`.
     pub verification: Option<String>,
 }
 

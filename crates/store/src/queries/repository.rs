@@ -44,7 +44,7 @@ pub struct RepositoryItem {
     pub claimed_pulls: i64,
     /// `os/architecture[/variant]` of the latest manifest.
     pub platforms: Texts,
-    /// The newest push or tag, by the owner's clock.
+    /// The newest push or tag, by the owner's clock; `None` if that says that it is to come.
     pub updated_at: Option<DateTime<Utc>>,
     /// The tag that people mean: `latest`, or else the newest.
     pub latest_tag: Option<String>,
@@ -87,10 +87,18 @@ pub struct RepositoryView {
     pub size: Option<i64>,
 }
 
+/// What a time is compared with: a clock may be a little fast.
+pub(super) const SOON: &str = "now() + interval '5 minutes'";
+
+/// When a repository `r` was updated. A time to come, by whoever's clock or will, would keep it on top of what is newest: it is as
+/// good as none until it has come. The row keeps what the records say, since nothing there may depend on when one looks.
+pub(super) const UPDATED: &str = "CASE WHEN r.updated_at <= now() + interval '5 minutes' THEN r.updated_at END";
+
 /// The columns of a [`RepositoryItem`], from `repository r JOIN actor a`.
 pub(super) const ITEM: &str = "
     r.did, CASE WHEN a.handle_checked_at > now() - interval '24 hours' THEN a.handle END AS handle,
-    r.name, r.summary AS description, r.stars, r.updated_at, r.latest_tag, r.pullable, r.avatar_cid,
+    r.name, r.summary AS description, r.stars,
+    CASE WHEN r.updated_at <= now() + interval '5 minutes' THEN r.updated_at END AS updated_at, r.latest_tag, r.pullable, r.avatar_cid,
     coalesce((SELECT p.pulls FROM pull_count p WHERE p.did = r.did AND p.repository = r.name AND p.tag = ''), 0) AS pulls,
     -- A hold's claim counts only while a manifest of the repository names that hold.
     (SELECT coalesce(sum(s.pulls), 0)::bigint FROM hold_stats s
@@ -135,7 +143,7 @@ impl Reader {
     /// When Postgres refuses, or is not there.
     pub async fn newest_repositories(&self, limit: i64) -> Result<Vec<RepositoryItem>, StoreError> {
         let sql = format!(
-            "SELECT {ITEM} FROM {LISTED} WHERE r.updated_at <= now() + interval '5 minutes'
+            "SELECT {ITEM} FROM {LISTED} WHERE r.updated_at <= {SOON}
              ORDER BY r.updated_at DESC NULLS LAST, r.did, r.name LIMIT $1"
         );
         self.all(&sql, vec![limit.into()]).await
@@ -155,9 +163,8 @@ impl Reader {
     /// # Errors
     /// When Postgres refuses, or is not there.
     pub async fn repositories_of(&self, did: &Did, limit: i64) -> Result<Vec<RepositoryItem>, StoreError> {
-        let sql = format!(
-            "SELECT {ITEM} FROM {LISTED} WHERE r.did = $1 ORDER BY r.updated_at DESC NULLS LAST, r.name LIMIT $2"
-        );
+        let sql =
+            format!("SELECT {ITEM} FROM {LISTED} WHERE r.did = $1 ORDER BY {UPDATED} DESC NULLS LAST, r.name LIMIT $2");
         self.all(&sql, vec![did.as_str().into(), limit.into()]).await
     }
 

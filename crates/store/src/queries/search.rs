@@ -3,7 +3,7 @@ use serde::Serialize;
 use super::{
     Reader, RepositoryItem,
     actor::Number,
-    repository::{ITEM, LISTED},
+    repository::{ITEM, LISTED, SOON, UPDATED},
 };
 use crate::StoreError;
 
@@ -59,7 +59,7 @@ impl Reader {
         let sql = format!(
             "SELECT {ITEM} FROM ({candidates}) c JOIN repository r ON r.did = c.did AND r.name = c.name
              JOIN actor a ON a.did = r.did
-             ORDER BY c.rank DESC, r.updated_at DESC NULLS LAST, r.did, r.name LIMIT $5 OFFSET $6"
+             ORDER BY c.rank DESC, {UPDATED} DESC NULLS LAST, r.did, r.name LIMIT $5 OFFSET $6"
         );
         let items = self.all(&sql, values(&[limit, offset])).await?;
         Ok(page(total, items, offset))
@@ -69,7 +69,14 @@ impl Reader {
         let count = format!("SELECT count(*) AS n FROM (SELECT FROM {LISTED} LIMIT $1) c");
         let total = self.one::<Number>(&count, vec![CANDIDATES.into()]).await?.map_or(0, |number| number.n);
         let sql = format!(
-            "SELECT {ITEM} FROM {LISTED} ORDER BY r.updated_at DESC NULLS LAST, r.did, r.name LIMIT $1 OFFSET $2"
+            // Each half is a range of an index.
+            "SELECT {ITEM} FROM (
+                 (SELECT r.* FROM {LISTED} WHERE r.updated_at <= {SOON} ORDER BY r.updated_at DESC NULLS LAST, r.did, r.name
+                  LIMIT $1 + $2)
+                 UNION ALL
+                 (SELECT r.* FROM {LISTED} WHERE r.updated_at > {SOON} OR r.updated_at IS NULL ORDER BY r.did, r.name
+                  LIMIT $1 + $2)) r
+             JOIN actor a ON a.did = r.did ORDER BY {UPDATED} DESC NULLS LAST, r.did, r.name LIMIT $1 OFFSET $2"
         );
         let items = self.all(&sql, vec![limit.into(), offset.into()]).await?;
         Ok(page(total, items, offset))

@@ -36,7 +36,7 @@ pub struct Counts {
     pub tags: i64,
     /// Stars: accounts and repositories, each pair once.
     pub stars: i64,
-    /// Holds that said so, or whose owner did.
+    /// Holds that said so, or whose owner did, and that have a hold's service.
     pub holds: i64,
     /// Accounts with records.
     pub accounts: i64,
@@ -118,7 +118,8 @@ impl Reader {
         let counts = "SELECT (SELECT count(*) FROM repository WHERE manifests > 0) AS repositories,
                              (SELECT count(*) FROM manifest) AS manifests, (SELECT count(*) FROM tag) AS tags,
                              (SELECT count(*) FROM star_edge) AS stars,
-                             (SELECT count(DISTINCT hold) FROM hold) AS holds,
+                             (SELECT count(DISTINCT h.hold) FROM hold h JOIN actor a ON a.did = h.hold
+                              WHERE a.hold_endpoint IS NOT NULL) AS holds,
                              (SELECT count(*) FROM fingerprint WHERE live > 0) AS accounts,
                              (SELECT coalesce(sum(live), 0)::bigint FROM fingerprint) AS records,
                              (SELECT count(*) FROM record WHERE state = 'invalid') AS invalid,

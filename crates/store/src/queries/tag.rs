@@ -37,8 +37,8 @@ pub struct TagHistoryView {
     pub manifest: Option<String>,
     /// The key of the tag's record.
     pub record: String,
-    /// From when: until then the tag pointed at something else. Of the first that is known, by the owner's clock, but no later
-    /// than the revision that it is known of.
+    /// From when: until then the tag pointed at something else. Of the first that is known, and after a removal, by the owner's
+    /// clock, but no later than the revision that it is known of, and no earlier than the removal.
     pub since: Option<DateTime<Utc>>,
     /// Until when, by the revision that ended it; `None` while it does.
     pub until: Option<DateTime<Utc>>,
@@ -49,7 +49,7 @@ pub struct TagHistoryView {
 /// What the tag's records say, the one that counts first, then what they said before, the newest first.
 const HISTORY: &str = "
     SELECT coalesce(m.digest, t.manifest_digest, gone.digest) AS digest, t.manifest_rkey AS manifest, t.rkey AS record,
-           coalesce(before.until, least(t.updated_at, tid_time(r.rev))) AS since, NULL::timestamptz AS until, NULL AS until_rev
+           coalesce(before.until, least(greatest(coalesce(t.updated_at, tid_time(r.rev)), gone_at.until), tid_time(r.rev))) AS since, NULL::timestamptz AS until, NULL AS until_rev
     FROM tag t
     LEFT JOIN manifest m ON m.did = t.did AND m.rkey = t.manifest_rkey
     LEFT JOIN gone_manifest gone ON gone.did = t.did AND gone.rkey = t.manifest_rkey
@@ -57,6 +57,8 @@ const HISTORY: &str = "
     LEFT JOIN LATERAL (SELECT CASE WHEN h.moved THEN h.until END AS until FROM tag_history h
                        WHERE (h.did, h.repository, h.tag, h.rkey) = (t.did, t.repository, t.tag, t.rkey)
                        ORDER BY h.until_rev DESC LIMIT 1) before ON true
+    LEFT JOIN LATERAL (SELECT h.until FROM tag_history h WHERE h.did = t.did AND h.rkey = t.rkey AND NOT h.moved
+                       ORDER BY h.until_rev DESC LIMIT 1) gone_at ON true
     WHERE t.did = $1 AND t.repository = $2 AND t.tag = $3
     UNION ALL
     SELECT digest, manifest_rkey, rkey, since, until, until_rev FROM tag_history

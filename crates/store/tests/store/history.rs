@@ -62,11 +62,21 @@ async fn a_tag_remembers_what_it_pointed_at() {
     assert_eq!(told(&index, "latest").await, gone);
     let open = "SELECT count(*) FROM tag_history WHERE until IS NULL";
     assert_eq!(index.count(open).await, 0);
-    // What is made anew does not go on where it was removed.
+    // What is made anew did not begin before it was removed, whatever its owner says of it.
     index.apply(vec![latest(9, "m2", 6)]).await;
-    assert_eq!(told(&index, "latest").await[0], row(2, "02-06", "-"));
+    assert_eq!(told(&index, "latest").await[0], row(2, "r7", "-"));
     index.apply(vec![latest(10, "m1", 7)]).await;
-    assert_eq!(told(&index, "latest").await[1], row(2, "02-06", "r10"));
+    assert_eq!(told(&index, "latest").await[1], row(2, "r7", "r10"));
+    // Between the removal and the revision the owner is believed.
+    index.apply(vec![delete(11, id(ALICE, Collection::Tag, "t"))]).await;
+    let mut later = said("latest", "m2", 1);
+    let hour = chrono::TimeDelta::hours(1);
+    let at = chrono::DateTime::from_timestamp_micros(rev(11).micros().cast_signed()).unwrap() + hour;
+    later["updatedAt"] = at.to_rfc3339().into();
+    index
+        .apply(vec![put(2 * hour.num_microseconds().unwrap().cast_unsigned(), id(ALICE, Collection::Tag, "t"), &later)])
+        .await;
+    assert_eq!(history(&index, "latest").await[0].since, Some(at));
 }
 
 /// A clock that is wrong, or says what it likes, moves nothing beyond the revision.
@@ -97,7 +107,11 @@ async fn a_record_that_becomes_another_tag_ends_the_first() {
     index.apply(pushed()).await;
     index.apply(vec![put(3, id(ALICE, Collection::Tag, "t"), &said("stable", "m1", 5))]).await;
     assert_eq!(told(&index, "latest").await, [row(1, "02-01", "r3")]);
-    assert_eq!(told(&index, "stable").await, [row(1, "02-05", "-")]);
+    // It began where the other ended, then and in the end.
+    assert_eq!(told(&index, "stable").await, [row(1, "r3", "-")]);
+    index.apply(vec![latest(5, "m2", 6)]).await;
+    assert_eq!(told(&index, "stable").await, [row(1, "r3", "r5")]);
+    assert_eq!(told(&index, "latest").await, [row(2, "r5", "-"), row(1, "02-01", "r3")]);
 }
 
 #[tokio::test]

@@ -47,6 +47,32 @@ async fn search_pages_and_counts() {
     assert_eq!((last.items.len(), last.next), (1, None));
 }
 
+/// A clock that is years ahead, or an owner who wants to stay on top.
+#[tokio::test]
+async fn a_time_to_come_is_none_until_it_has_come() {
+    let mut index = seeded().await;
+    let newest = found(&index, "").await;
+    let mut ahead = tag(ALICE, "helo", "next", "m3", 1);
+    ahead["updatedAt"] = "2199-01-01T00:00:00Z".into();
+    index.apply(vec![put(2, id(ALICE, Collection::Tag, "ahead"), &ahead)]).await;
+    let others: Vec<String> = newest.into_iter().filter(|name| name != "helo").collect();
+    let last = [&others[..], &["helo".to_owned()]].concat();
+    assert_eq!(found(&index, "").await, last);
+    let alice = ALICE.parse().unwrap();
+    let hers = index.reader.repositories_of(&alice, 20).await.unwrap();
+    assert_eq!(hers.iter().map(|item| item.name.clone()).collect::<Vec<_>>(), last);
+    assert_eq!(hers.last().unwrap().updated_at, None);
+    let page = index.reader.search("", 2, 4).await.unwrap();
+    assert_eq!((page.items.len(), page.items[0].name.as_str()), (1, "helo"));
+    assert!(index.reader.newest_repositories(20).await.unwrap().iter().all(|item| item.name != "helo"));
+    // The index keeps what the record says; only who looks judges.
+    let kept = "SELECT count(*) FROM repository WHERE updated_at = '2199-01-01'";
+    assert_eq!(index.count(kept).await, 1);
+    let come = "UPDATE repository SET updated_at = now() WHERE name = 'helo'";
+    index.client.execute(come, &[]).await.unwrap();
+    assert_eq!(found(&index, "").await[0], "helo");
+}
+
 #[tokio::test]
 async fn hidden_accounts_are_not_shown() {
     let index = seeded().await;

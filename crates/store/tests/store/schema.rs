@@ -3,6 +3,7 @@ use migrations::{
     sea_orm::{Database, DatabaseConnection},
 };
 use service::postgres::testing::TestDatabase;
+use store::Schema;
 
 async fn schemas(db: &TestDatabase) -> i64 {
     let client = store::connect(db.url(), None).await.unwrap().client;
@@ -23,6 +24,23 @@ async fn migrations_run_up_down_and_up() {
     }
     assert_eq!(store::prepare(database.url()).await.unwrap(), 1);
     assert_eq!(store::prepare(database.url()).await.unwrap(), 1, "a second run changes nothing");
+}
+
+/// Whoever only reads must not make a schema in whatever database was named.
+#[tokio::test]
+async fn a_look_changes_nothing() {
+    let database = TestDatabase::create().await.unwrap();
+    let client = store::connect(database.url(), None).await.unwrap().client;
+    let ours = "SELECT count(*) FROM pg_namespace WHERE nspname ~ '^(obs|ops|ext|idx_.*)$'";
+    assert_eq!(store::inspect(database.url()).await.unwrap(), Schema::Absent);
+    assert_eq!(client.query_one(ours, &[]).await.unwrap().get::<_, i64>(0), 0);
+    store::prepare(database.url()).await.unwrap();
+    assert_eq!(store::inspect(database.url()).await.unwrap(), Schema::Ready(1));
+    let last = "DELETE FROM seaql_migrations WHERE version = (SELECT max(version) FROM seaql_migrations)";
+    client.execute(last, &[]).await.unwrap();
+    assert_eq!(store::inspect(database.url()).await.unwrap(), Schema::Old);
+    client.execute("DELETE FROM ops.current_generation", &[]).await.unwrap();
+    assert_eq!(store::inspect(database.url()).await.unwrap(), Schema::Old);
 }
 
 #[tokio::test]

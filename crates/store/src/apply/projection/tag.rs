@@ -96,8 +96,8 @@ impl Moves {
     ///
     /// It ended at the time of the revision that ended it, which is the same wherever that is heard of, and however late: not
     /// at the time of the event, which every source gives another, nor of the owner's clock, which may say anything. It began
-    /// when what the tag pointed at before ended; of the first that is known nobody kept the revision, and the owner's clock is
-    /// believed, but not beyond the end.
+    /// when what the tag pointed at before ended; of the first that is known, and of what was made anew, nobody kept the revision,
+    /// and the owner's clock is believed, but not beyond the end, nor before the record last was gone or said another tag.
     pub async fn write(self, tx: &Transaction<'_>) -> Result<(), StoreError> {
         self.keep_digests(tx).await?;
         let ended = self.before.iter().filter_map(|(key, before)| {
@@ -125,7 +125,8 @@ impl Moves {
         tx.execute(
             "INSERT INTO tag_history (did, repository, tag, rkey, until_rev, manifest_rkey, digest, since, until, moved)
              SELECT e.did, e.repository, e.tag, e.rkey, r.rev, e.manifest, coalesce(e.digest, m.digest, gone.digest),
-                    coalesce(before.until, CASE WHEN e.since > r.at THEN r.at ELSE e.since END), r.at, e.moved
+                    coalesce(before.until, CASE WHEN e.since IS NOT NULL THEN least(greatest(e.since, gone_at.until), r.at) END),
+                    r.at, e.moved
              FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
                          $8::boolean[]) e (did, rkey, repository, tag, manifest, digest, since, moved)
              CROSS JOIN LATERAL (SELECT rev, tid_time(rev) AS at FROM record
@@ -135,6 +136,9 @@ impl Moves {
              LEFT JOIN LATERAL (SELECT CASE WHEN h.moved THEN h.until END AS until FROM tag_history h
                                 WHERE (h.did, h.repository, h.tag, h.rkey) = (e.did, e.repository, e.tag, e.rkey)
                                 ORDER BY h.until_rev DESC LIMIT 1) before ON true
+             LEFT JOIN LATERAL (SELECT h.until FROM tag_history h
+                                WHERE h.did = e.did AND h.rkey = e.rkey AND NOT h.moved
+                                ORDER BY h.until_rev DESC LIMIT 1) gone_at ON true
              ON CONFLICT DO NOTHING",
             &[
                 &dids,
