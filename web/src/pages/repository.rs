@@ -6,9 +6,10 @@ use super::{manifest, tags};
 use crate::{
     address,
     app::{Answer, Page, Visit},
-    components::{facts, flag::flag, icon::Icon, notice, provenance::provenance, pull, words},
+    components::{avatar::avatar, facts, icon::Icon, notice, provenance::provenance, pull, words},
     error::WebError,
     owner::{self, Account},
+    pictures::Signer,
     text::{artifact, format, markdown},
 };
 
@@ -22,6 +23,8 @@ pub struct Repository {
     pub view: RepositoryView,
     /// The hold of the latest manifest.
     pub hold: Option<HoldView>,
+    /// Signs its pictures, if any may be fetched.
+    pub signer: Option<Signer>,
 }
 
 impl Repository {
@@ -33,7 +36,8 @@ impl Repository {
         let name: RepositoryName = name.parse().map_err(|_| unknown())?;
         let view = reader.repository(&account.did, &name).await?.ok_or_else(unknown)?;
         let hold = hold(visit, view.hold.as_deref()).await?;
-        Ok(Self { account, name, view, hold })
+        let signer = visit.web.signer().await;
+        Ok(Self { account, name, view, hold, signer })
     }
 
     /// Its page.
@@ -165,7 +169,7 @@ pub fn head(repository: &Repository, hold: Option<&HoldView>) -> AnyView {
         .map(|error| notice::not_pullable(error.why).into_any());
     view! {
         <div class="repo-head">
-            {flag(&repository.account.owner.did)}
+            {avatar(&repository.account.owner.did, item.avatar_cid.as_deref(), repository.signer.as_ref())}
             <div>
                 <h1>
                     <a href=address::user(owner)>{format::shown(owner)}</a>
@@ -199,7 +203,9 @@ fn tabs(visit: &Visit, repository: &Repository) -> impl IntoView + use<> {
 /// The README, or else the tags.
 async fn overview(visit: &Visit, repository: &Repository) -> Result<AnyView, WebError> {
     if let Some(readme) = repository.view.readme.as_deref() {
-        let html = markdown::to_html(readme);
+        let source = repository.view.source.as_deref().and_then(markdown::Source::parse);
+        let base = markdown::Base { source, pictures: repository.signer.clone() };
+        let html = markdown::to_html(readme, &base);
         return Ok(view! { <article class="readme" dir="auto" inner_html=html></article> }.into_any());
     }
     let tags = tags::section(visit, repository).await?;

@@ -5,6 +5,7 @@
 mod api;
 mod hostile;
 mod pages;
+mod pictures;
 mod seed;
 mod transport;
 

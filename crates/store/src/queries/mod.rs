@@ -4,6 +4,7 @@ mod actor;
 mod hold;
 mod manifest;
 mod permission;
+mod picture;
 mod record;
 mod registry;
 mod repository;
