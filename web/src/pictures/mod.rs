@@ -144,9 +144,7 @@ async fn show(State(web): State<Web>, Path((signature, picture)): Path<(String, 
         pictures.get(&web, &signer.open(&signature, &picture)?).await
     };
     match found.await {
-        Some(Picture { media_type, bytes }) => {
-            answer((StatusCode::OK, "public, max-age=86400", media_type), bytes)
-        }
+        Some(Picture { media_type, bytes }) => answer((StatusCode::OK, "public, max-age=86400", media_type), bytes),
         None => answer(nothing, Bytes::from_static(b"There is no picture here.")),
     }
 }

@@ -6,6 +6,7 @@ mod api;
 mod hostile;
 mod pages;
 mod pictures;
+mod repository;
 mod seed;
 mod transport;
 

@@ -57,6 +57,10 @@ pub struct LayerView {
     pub media_type: String,
     /// Compressed bytes.
     pub size: i64,
+    /// What its annotations call it: the file's name, in an artifact.
+    pub title: Option<String>,
+    /// What it attests, if it is an in-toto statement that says so.
+    pub predicate: Option<String>,
 }
 
 /// An entry of an index.
@@ -103,10 +107,12 @@ impl Reader {
     /// When Postgres refuses, or is not there.
     pub async fn layers(&self, did: &Did, rkey: &str, digest: &str) -> Result<Vec<LayerView>, StoreError> {
         self.all(
-            "SELECT digest, media_type, size FROM (
-                 SELECT position, digest, media_type, size FROM blob_ref WHERE manifest = $3 AND role = 'layer'
+            "SELECT digest, media_type, size, title, predicate FROM (
+                 SELECT position, digest, media_type, size, annotations ->> 'org.opencontainers.image.title' AS title,
+                        annotations ->> 'in-toto.io/predicate-type' AS predicate
+                 FROM blob_ref WHERE manifest = $3 AND role = 'layer'
                  UNION ALL
-                 SELECT position, digest, media_type, size FROM layer WHERE did = $1 AND rkey = $2
+                 SELECT position, digest, media_type, size, NULL, NULL FROM layer WHERE did = $1 AND rkey = $2
                    AND NOT EXISTS (SELECT FROM manifest_bytes WHERE digest = $3)) l ORDER BY position",
             vec![did.as_str().into(), rkey.into(), digest.into()],
         )

@@ -43,7 +43,8 @@ fn next(text: &str, mut from: usize) -> Option<usize> {
     loop {
         let found = from + text[from..].find(['h', 'w'])?;
         let before = text[..found].chars().next_back();
-        let free = before.is_none_or(|c| c.is_whitespace() || matches!(c, '*' | '_' | '~' | '(' | '"' | '\'' | '[' | ':'));
+        let free =
+            before.is_none_or(|c| c.is_whitespace() || matches!(c, '*' | '_' | '~' | '(' | '"' | '\'' | '[' | ':'));
         if free && !scheme(&text[found..]).is_empty() {
             return Some(found);
         }
@@ -73,9 +74,17 @@ mod tests {
     fn links(text: &str) -> Vec<String> {
         let mut events = Vec::new();
         super::push(text.to_owned().into(), &mut events);
-        let whole: String = events.iter().filter_map(|event| if let Event::Text(text) = event { Some(&**text) } else { None }).collect();
+        let whole: String = events
+            .iter()
+            .filter_map(|event| if let Event::Text(text) = event { Some(&**text) } else { None })
+            .collect();
         assert_eq!(whole, text, "no character is lost");
-        events.iter().filter_map(|event| if let Event::Start(Tag::Link { dest_url, .. }) = event { Some(dest_url.to_string()) } else { None }).collect()
+        events
+            .iter()
+            .filter_map(|event| {
+                if let Event::Start(Tag::Link { dest_url, .. }) = event { Some(dest_url.to_string()) } else { None }
+            })
+            .collect()
     }
 
     #[test]

@@ -43,7 +43,9 @@ impl Base {
     /// Whether a picture may be one that we pass on.
     pub fn shows(&self, picture: &Url) -> bool {
         let path = picture.path().to_ascii_lowercase();
-        let drawn = path.ends_with(".svg") || path.ends_with(".svgz") || picture.host_str().is_none_or(|host| DRAWN.contains(&host));
+        let drawn = path.ends_with(".svg")
+            || path.ends_with(".svgz")
+            || picture.host_str().is_none_or(|host| DRAWN.contains(&host));
         self.pictures.is_some() && !drawn && picture.as_str().len() <= 2_000
     }
 
@@ -92,7 +94,9 @@ fn forge<'a>(host: &str, path: &'a str) -> (&'static str, &'static str, &'a str)
         "bitbucket.org" => ("src/HEAD/", "raw/HEAD/", first_two()),
         "git.sr.ht" => ("tree/HEAD/item/", "blob/HEAD/", first_two()),
         "tangled.org" | "tangled.sh" => ("blob/HEAD/", "raw/HEAD/", first_two()),
-        _ if host.starts_with("gitlab.") => ("-/blob/HEAD/", "-/raw/HEAD/", path.split("/-/").next().unwrap_or_default()),
+        _ if host.starts_with("gitlab.") => {
+            ("-/blob/HEAD/", "-/raw/HEAD/", path.split("/-/").next().unwrap_or_default())
+        }
         _ => ("", "", path),
     }
 }

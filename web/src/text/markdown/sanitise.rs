@@ -32,6 +32,9 @@ pub fn clean(html: &str, base: &Base) -> String {
         .set_tag_attribute_value("table", "tabindex", "0")
         .set_tag_attribute_value("img", "loading", "lazy")
         .link_rel(Some("nofollow ugc noopener"));
+    if base.pictures.is_none() {
+        builder.rm_tags(["img"]);
+    }
     for tag in ALIGNED {
         builder.add_tag_attributes(tag, ["align"]);
     }

@@ -32,7 +32,10 @@ fn githubs_markdown_is_understood() {
         ("- [x] done\n- [ ] open", "<li>☐ open</li>"),
         ("~~gone~~", "<del>gone</del>"),
         ("> [!WARNING]\n> mind", "<blockquote class=\"markdown-alert-warning\">\n<p><strong>Warning</strong></p>"),
-        ("at https://example.com/x.", "<a href=\"https://example.com/x\" rel=\"nofollow ugc noopener\">https://example.com/x</a>."),
+        (
+            "at https://example.com/x.",
+            "<a href=\"https://example.com/x\" rel=\"nofollow ugc noopener\">https://example.com/x</a>.",
+        ),
         ("`https://example.com/x`", "<code>https://example.com/x</code>"),
         ("[a https://example.com/x](https://b.example/)", ">a https://example.com/x</a>"),
         ("## Get it!\n\n## Get it!", "<h3 id=\"readme-get-it-1\">"),
@@ -113,7 +116,12 @@ fn assert_harmless(html: &str) {
                 "href" => ["http://", "https://", "mailto:", "#readme-"].iter().any(|start| value.starts_with(start)),
                 "src" => value.starts_with("/img/"),
                 "id" => value.starts_with("readme-"),
-                "class" => value.is_empty() || value.split(' ').all(|class| class.starts_with("markdown-alert-") || class == "footnote-definition"),
+                "class" => {
+                    value.is_empty()
+                        || value
+                            .split(' ')
+                            .all(|class| class.starts_with("markdown-alert-") || class == "footnote-definition")
+                }
                 _ => true,
             };
             assert!(harmless, "{name}=\"{value}\" in {html}");
@@ -154,7 +162,10 @@ fn pictures_are_links() {
 fn pictures_that_we_can_pass_on_are_shown() {
     let html = with_base("![a boat](img/boat.png \"Boat\") <img src=\"/x.gif\" width=\"10\" height=\"auto\">");
     assert_eq!(html.matches("<img src=\"/img/").count(), 2, "{html}");
-    assert!(html.contains("alt=\"a boat\"") && html.contains("loading=\"lazy\"") && html.contains("width=\"10\""), "{html}");
+    assert!(
+        html.contains("alt=\"a boat\"") && html.contains("loading=\"lazy\"") && html.contains("width=\"10\""),
+        "{html}"
+    );
     assert!(!html.contains("auto"), "{html}");
     // Drawings are not passed on: a link, or inside a link its description.
     let html = with_base("![drawn](a.svg) [![badge](https://img.shields.io/x)](https://ci.example/)");
