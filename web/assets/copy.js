@@ -4,7 +4,8 @@
     button.hidden = false;
     button.addEventListener("click", async () => {
       try {
-        await navigator.clipboard.writeText(button.dataset.copy);
+        const beside = button.previousElementSibling;
+        await navigator.clipboard.writeText(button.dataset.copy || (beside.querySelector("[title]") ?? beside).title);
         button.textContent = "Copied";
       } catch {
         button.textContent = "Not allowed";

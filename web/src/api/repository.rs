@@ -12,7 +12,7 @@ use crate::{
     owner::{self, Account},
     pages::{
         offset,
-        tags::{self, PAGE_SIZE},
+        tags::{self, API_PAGE_SIZE},
     },
     state::Web,
 };
@@ -49,7 +49,8 @@ pub async fn list_tags(
     parameters: Result<Query<Parameters>, QueryRejection>,
 ) -> Result<Json<List<TagView>>, WebError> {
     let Query(parameters) = parameters.map_err(|error| WebError::BadRequest(error.body_text()))?;
-    let asked = tags::asked(&parameters.filter, &parameters.sort, &parameters.cursor)?;
+    let mut asked = tags::asked(&parameters.filter, &parameters.sort, &parameters.cursor)?;
+    asked.limit = API_PAGE_SIZE;
     let (account, name, _) = find(&web, &owner, &name).await?;
     let page = web.reader().tags(&account.did, &name, &asked).await?;
     Ok(Json(List { items: page.items, next: page.next.map(|next| next.to_string()) }))
@@ -65,8 +66,8 @@ pub async fn history(
     let begin = offset(&asked.cursor)?;
     let (account, name, _) = find(&web, &owner, &name).await?;
     let tag: Tag = tag.parse().map_err(|error: types::NameError| WebError::BadRequest(error.to_string()))?;
-    let items = web.reader().tag_history(&account.did, &name, &tag, i64::from(PAGE_SIZE), begin).await?;
-    let size = i64::from(PAGE_SIZE);
+    let items = web.reader().tag_history(&account.did, &name, &tag, i64::from(API_PAGE_SIZE), begin).await?;
+    let size = i64::from(API_PAGE_SIZE);
     let full = i64::try_from(items.len()) == Ok(size);
     Ok(Json(List { items, next: full.then(|| (begin + size).to_string()) }))
 }

@@ -45,3 +45,8 @@ pub fn count(n: i64) -> impl IntoView {
 pub fn copy(text: String, what: &str) -> impl IntoView + use<> {
     view! { <button type="button" class="copy" data-copy=text aria-label=format!("Copy {what}") hidden=true>"Copy"</button> }
 }
+
+/// The same for what stands before it with the whole of it in its title.
+pub fn copy_beside(what: &str) -> impl IntoView + use<> {
+    copy(String::new(), what)
+}

@@ -142,7 +142,7 @@ fn platform_list(repository: &Repository, platforms: &[PlatformView]) -> Option<
         view! {
             <tr>
                 <th scope="row" data-label="Platform"><a href=href>{label}</a></th>
-                <td data-label="Digest">{words::digest(&platform.digest)} {words::copy(platform.digest.clone(), "the digest")}</td>
+                <td data-label="Digest">{words::digest(&platform.digest)} {words::copy_beside("the digest")}</td>
                 <td data-label="Size" class="number">
                     {platform.size.map_or_else(|| "–".into_any(), |size| words::size(size).into_any())}
                 </td>

@@ -10,12 +10,13 @@ use crate::{
     text::format,
 };
 
-/// Rows on one page.
-pub const PAGE_SIZE: u32 = 50;
+/// Rows on one page, which must stay light; and in one answer of the API.
+const PAGE_SIZE: u32 = 25;
+pub const API_PAGE_SIZE: u32 = 50;
 /// What a tag pointed at before, shown in its place; the rest is behind a link.
-const BEFORE: usize = 5;
+const BEFORE: usize = 3;
 /// The same on the whole page, so that it stays light.
-const BEFORE_IN_ALL: usize = 50;
+const BEFORE_IN_ALL: usize = 12;
 /// What one tag pointed at before, at most, when that is asked for.
 const MOST_BEFORE: u32 = 200;
 
@@ -162,7 +163,7 @@ fn row(repository: &Repository, tag: &TagView) -> impl IntoView + use<> {
     let digest = match &tag.digest {
         Some(digest) => view! {
             <a href=address::manifest(owner, name, digest)>{words::digest(digest)}</a>
-            {words::copy(digest.clone(), "the digest")}
+            {words::copy_beside("the digest")}
         }
         .into_any(),
         None => view! { <span class="warn">"its manifest is not known"</span> }.into_any(),

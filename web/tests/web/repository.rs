@@ -89,14 +89,17 @@ async fn many_tags_are_filtered_sorted_and_paged() {
     };
     let first = get(&seeded, "/r/erin.test/many?tab=tags").await.body;
     assert!(first.len() < 40_000, "{} bytes", first.len());
-    assert_eq!(names(&first).len(), 50);
-    assert_eq!((names(&first)[0].as_str(), names(&first)[49].as_str()), ("v1.0.0", "v1.49.0"));
-    assert!(text(&first).contains("60 tags"));
-    let next =
-        between(&first, "<nav class=\"pages\"", "</nav>").split("href=\"").nth(1).unwrap().split('"').next().unwrap();
-    let second = get(&seeded, &next.replace("&amp;", "&")).await.body;
-    assert_eq!((names(&second).len(), names(&second)[9].as_str()), (10, "v1.59.0"));
-    assert!(!second.contains("rel=\"next\"") && second.contains("rel=\"prev\""));
+    assert_eq!((names(&first)[0].as_str(), names(&first).len()), ("v1.0.0", 25));
+    assert!(text(&first).contains("60 tags") && !first.contains("rel=\"prev\""));
+    let (mut page, mut all) = (first, Vec::new());
+    loop {
+        all.extend(names(&page));
+        let links = between(&page, "<nav class=\"pages\"", "</nav>");
+        let Some(next) = links.split("<a ").find(|link| link.contains("rel=\"next\"")) else { break };
+        page = get(&seeded, &between(next, "href=\"", "\"").replace("&amp;", "&")).await.body;
+        assert!(page.contains("rel=\"prev\""));
+    }
+    assert_eq!(all, (0..60).map(|n| format!("v1.{n}.0")).collect::<Vec<_>>());
     let filtered = get(&seeded, "/r/erin.test/many?tab=tags&filter=V1.5&sort=-name").await.body;
     assert_eq!(names(&filtered)[..3], ["v1.59.0", "v1.58.0", "v1.57.0"]);
     assert!(text(&filtered).contains("11 tags match"));
@@ -118,7 +121,7 @@ async fn a_tag_moved_three_times_shows_the_three_in_its_place() {
     assert_eq!(page.body.matches("<tr class=\"before\">").count(), 1, "only of the tag that moved");
     let told = text(before);
     assert!(
-        told.starts_with("What it pointed at before: 3 333333333333 from 4 Jan 2026 until 5 Jan 2026 compare with now"),
+        told.starts_with("What it pointed at before: 3333333333333 from 4 Jan 2026 until 5 Jan 2026 compare with now"),
         "{told}"
     );
     assert!(told.contains("111111111111 from 2 Jan 2026 until 3 Jan 2026"), "{told}");
@@ -128,7 +131,7 @@ async fn a_tag_moved_three_times_shows_the_three_in_its_place() {
     seeded.client.execute(many, &[&ALICE]).await.unwrap();
     let page = get(&seeded, "/r/alice.test/hello?tab=tags").await.body;
     let before = between(&page, "<tr class=\"before\">", "</tr>");
-    assert!(before.matches("<li>").count() == 5 && before.contains("history=latest"), "{before}");
+    assert!(before.matches("<li>").count() == 3 && before.contains("history=latest"), "{before}");
     let whole = get(&seeded, "/r/alice.test/hello?tab=tags&history=latest").await.body;
     let before = between(&whole, "<tr class=\"before\">", "</tr>");
     assert!(before.matches("<li>").count() == 200 && before.contains("<details open"), "{before}");
@@ -248,7 +251,7 @@ async fn a_manifest_tells_what_made_it() {
     for said in [
         "Layers 4 layers, 8.8 MB",
         "How it was built",
-        "RUN apt-get update \\ && apt-get install",
+        "RUN apt-get update \\ &amp;&amp; apt-get install",
         "CMD [\"/hello\"]",
         "Platformlinux/amd64",
         "$PATH/usr/bin:/bin",

@@ -86,7 +86,7 @@ impl Image {
     pub fn blobs(&self) -> Vec<(Digest, i64)> {
         let layer = |n| {
             let content = if n < self.base { format!("base {n}") } else { format!("{self:?}{n}") };
-            (Digest::sha256(content.as_bytes()), 4_700_000 >> n)
+            (Digest::sha256(content.as_bytes()), 4_700_000_i64 >> n)
         };
         (0..self.layers).map(layer).collect()
     }
