@@ -9,7 +9,12 @@ use crate::text::{format, history::Instruction};
 /// The bar's width; heights and widths are in its units.
 const WIDTH: i64 = 1_000;
 /// Classes of fills, taken in turn.
-const FILLS: usize = 6;
+const FILLS: [&str; 6] = ["fill-0", "fill-1", "fill-2", "fill-3", "fill-4", "fill-5"];
+
+fn fill(index: usize) -> &'static str {
+    FILLS[index % FILLS.len()]
+}
+
 /// Rows of the table, steps of the history, and characters of all steps that are shown.
 const MOST_ROWS: usize = 150;
 const MOST_STEPS: usize = 200;
@@ -30,7 +35,7 @@ pub fn section(layers: &[LayerView], history: &[Instruction]) -> Option<AnyView>
     let view = view! {
         <section aria-labelledby="layers">
             <h3 id="layers">"Layers"<span class="muted">" " {summary}</span></h3>
-            {bar(layers)}
+            {bar(layers, fill)}
             <table class="cards layers">
                 <thead>
                     <tr>
@@ -48,12 +53,17 @@ pub fn section(layers: &[LayerView], history: &[Instruction]) -> Option<AnyView>
     Some(view.into_any())
 }
 
+/// `1 layer`, `2 layers`.
+pub fn many(n: usize) -> String {
+    if n == 1 { "1 layer".to_owned() } else { format!("{n} layers") }
+}
+
 fn total(layers: &[LayerView]) -> i64 {
     layers.iter().map(|layer| layer.size.max(0)).fold(0_i64, i64::saturating_add)
 }
 
-/// The bar alone.
-pub fn bar(layers: &[LayerView]) -> AnyView {
+/// The bar alone, each layer in the class that it is given.
+pub fn bar(layers: &[LayerView], class: impl Fn(usize) -> &'static str) -> AnyView {
     let total = total(layers).max(1);
     let mut x = 0;
     let rectangles = layers.iter().enumerate().map(|(index, layer)| {
@@ -63,13 +73,13 @@ pub fn bar(layers: &[LayerView]) -> AnyView {
         let at = x;
         x += width;
         view! {
-            <rect class=format!("fill-{}", index % FILLS) x=at y="0" width=width height="28">
+            <rect class=class(index) x=at y="0" width=width height="28">
                 <title>{format!("Layer {}: {}", index + 1, format::size(layer.size))}</title>
             </rect>
         }
     });
     let rectangles = rectangles.collect_view();
-    let label = format!("{} layers, {} in all", layers.len(), format::size(total));
+    let label = format!("{}, {} in all", many(layers.len()), format::size(total));
     view! {
         <svg class="bar" viewBox=format!("0 0 {} 28", x.max(1)) preserveAspectRatio="none" role="img" aria-label=label>
             {rectangles}
@@ -94,7 +104,7 @@ pub fn described(layer: &LayerView, made_by: Option<&Instruction>) -> String {
 
 /// The colour that a layer has in the bar.
 pub fn swatch(index: usize) -> AnyView {
-    let class = format!("swatch fill-{}", index % FILLS);
+    let class = format!("swatch {}", fill(index));
     view! { <svg class=class viewBox="0 0 10 10" width="10" height="10" aria-hidden="true"><path d="M0 0h10v10H0z"></path></svg> }
         .into_any()
 }

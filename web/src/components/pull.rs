@@ -94,8 +94,10 @@ pub fn pull(visit: &Visit, subject: &Subject<'_>) -> Option<AnyView> {
             </div>
             {command(first, "the command")}
             {second.map(|second| view! {
-                <p class="pull-by">"By digest, which never moves"</p>
-                {command(second, "the command by digest")}
+                <details class="pull-more">
+                    <summary>"By digest, which never moves"</summary>
+                    {command(second, "the command by digest")}
+                </details>
             })}
             {login}
         </section>

@@ -143,7 +143,7 @@ fn both(before: &Image, after: &Image) -> AnyView {
     let count = |within| shared.iter().filter(|(place, ..)| *place == within).count();
     let words = format!(
         "{} shared, {} gone, {} new. Compressed: {} → {} ({}). Whoever has the first downloads {} for the second.",
-        layers_words(count(In::Both)),
+        layers::many(count(In::Both)),
         count(In::From),
         count(In::To),
         format::size(old),
@@ -151,6 +151,13 @@ fn both(before: &Image, after: &Image) -> AnyView {
         format::grown(new.saturating_sub(old)),
         format::size(compare::to_download(&before.layers, &after.layers)),
     );
+    // A layer that is shared lies in both, so that its position there tells nothing of the first.
+    let own = |place, index| shared.iter().any(|&(within, at, _)| within == place && at == index);
+    let class = |place, index| match (own(place, index), place) {
+        (true, In::From) => "fill-gone",
+        (true, _) => "fill-new",
+        (false, _) => "fill-same",
+    };
     let differences = compare::values(values(before), values(after));
     let known = |image: &Image| image.manifest.config.is_some();
     let unknown = (!known(before) || !known(after)).then(|| {
@@ -160,8 +167,8 @@ fn both(before: &Image, after: &Image) -> AnyView {
         <section aria-labelledby="layers">
             <h3 id="layers">"Layers"</h3>
             <p>{words}</p>
-            {layers::bar(&before.layers)}
-            {layers::bar(&after.layers)}
+            {layers::bar(&before.layers, |index| class(In::From, index))}
+            {layers::bar(&after.layers, |index| class(In::To, index))}
             {layer_table(before, after, &shared)}
         </section>
         <section aria-labelledby="configuration">
@@ -171,10 +178,6 @@ fn both(before: &Image, after: &Image) -> AnyView {
         </section>
     }
     .into_any()
-}
-
-fn layers_words(n: usize) -> String {
-    if n == 1 { "1 layer".to_owned() } else { format!("{n} layers") }
 }
 
 /// What an image says of itself. What is not known of one is compared of neither.
@@ -200,7 +203,7 @@ fn layer_table(before: &Image, after: &Image, shared: &[(In, usize, &LayerView)]
         let made_by = if within == In::From { made_by.0[index] } else { made_by.1[index] };
         view! {
             <tr class=class>
-                <td data-label="Layer"><span aria-hidden="true" class="sign">{sign}</span> {words}</td>
+                <td data-label="Layer"><span><span aria-hidden="true" class="sign">{sign}</span>" "{words}</span></td>
                 <td data-label="Made by"><code class="wrap">{layers::described(layer, made_by)}</code></td>
                 <td data-label="Digest">{words::digest(&layer.digest)}</td>
                 <td data-label="Size" class="number">{words::size(layer.size)}</td>
@@ -261,7 +264,7 @@ fn summary(repository: &Repository, from: &Side, to: &Side) -> AnyView {
         let asked = if side.asked.contains(':') { format::short_digest(&side.asked) } else { side.asked.clone() };
         view! {
             <tr>
-                <th scope="row" data-label="">{label}</th>
+                <th scope="row" data-label="Side">{label}</th>
                 <td data-label="Asked for" class="wrap">{asked}</td>
                 <td data-label="Digest"><a href=href>{words::digest(&side.manifest.digest)}</a></td>
                 <td data-label="Pushed">{words::age_or_dash(side.manifest.created_at)}</td>
@@ -271,7 +274,7 @@ fn summary(repository: &Repository, from: &Side, to: &Side) -> AnyView {
     view! {
         <table class="cards sides">
             <thead>
-                <tr><td></td><th scope="col">"Asked for"</th><th scope="col">"Digest"</th><th scope="col">"Pushed"</th></tr>
+                <tr><th scope="col">"Side"</th><th scope="col">"Asked for"</th><th scope="col">"Digest"</th><th scope="col">"Pushed"</th></tr>
             </thead>
             <tbody>{row("First", from)} {row("Second", to)}</tbody>
         </table>

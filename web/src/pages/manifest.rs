@@ -161,7 +161,7 @@ fn platform_list(repository: &Repository, platforms: &[PlatformView]) -> Option<
                         <th scope="col">"Platform"</th>
                         <th scope="col">"Digest"</th>
                         <th scope="col" class="number">"Size"</th>
-                        <td></td>
+                        <th scope="col" class="meter"><span class="hidden">"Beside the largest"</span></th>
                     </tr>
                 </thead>
                 <tbody>{platforms.iter().take(MOST_PLATFORMS).map(row).collect_view()}</tbody>

@@ -13,6 +13,8 @@ use crate::{
 /// Rows on one page, which must stay light; and in one answer of the API.
 const PAGE_SIZE: u32 = 25;
 pub const API_PAGE_SIZE: u32 = 50;
+/// So many tags are seen at a glance: nobody filters them.
+const FEW: i32 = 3;
 /// What a tag pointed at before, shown in its place; the rest is behind a link.
 const BEFORE: usize = 3;
 /// The same on the whole page, so that it stays light.
@@ -79,7 +81,7 @@ pub async fn section(visit: &Visit, repository: &Repository) -> Result<AnyView, 
         }
     };
     let body = view! {
-        {controls(&path, &asked, sort)}
+        {(repository.view.tags > FEW || !asked.filter.is_empty()).then(|| controls(&path, &asked, sort))}
         <div id="tags" data-live="tags">
             {count(&page, &asked)}
             {list}
@@ -131,12 +133,13 @@ fn table(
     open: &str,
 ) -> AnyView {
     let mut left = BEFORE_IN_ALL;
+    let scanned = page.items.iter().any(|tag| tag.scan.is_some());
     let rows = page.items.iter().map(|tag| {
         let mine: Vec<&Before> = before.iter().filter(|before| before.tag == tag.tag).collect();
         let most = if tag.tag == open { mine.len() } else { BEFORE.min(left) };
         left -= most.min(mine.len()).min(left);
         let history = history(repository, tag, &mine, most, to(&tag.tag), tag.tag == open);
-        view! { {row(repository, tag)} {history} }
+        view! { {row(repository, tag, scanned)} {history} }
     });
     view! {
         <table class="cards tags">
@@ -147,7 +150,7 @@ fn table(
                     <th scope="col">"Digest"</th>
                     <th scope="col">"Platforms"</th>
                     <th scope="col" class="number">"Size"</th>
-                    <th scope="col">"Scan"</th>
+                    {scanned.then(|| view! { <th scope="col">"Scan"</th> })}
                     <th scope="col" class="number">"Pulls"</th>
                 </tr>
             </thead>
@@ -157,7 +160,7 @@ fn table(
     .into_any()
 }
 
-fn row(repository: &Repository, tag: &TagView) -> impl IntoView + use<> {
+fn row(repository: &Repository, tag: &TagView, scanned: bool) -> impl IntoView + use<> {
     let (owner, name) = (repository.account.owner.name(), repository.name.as_str());
     let href = address::with_query(&repository.path(), &[("tag", &tag.tag)]);
     let digest = match &tag.digest {
@@ -168,7 +171,10 @@ fn row(repository: &Repository, tag: &TagView) -> impl IntoView + use<> {
         .into_any(),
         None => view! { <span class="warn">"its manifest is not known"</span> }.into_any(),
     };
-    let scan = tag.scan.as_ref().map(facts::findings);
+    let scan = scanned.then(|| {
+        let found = tag.scan.as_ref().map_or_else(|| "–".into_any(), facts::findings);
+        view! { <td data-label="Scan">{found}</td> }
+    });
     view! {
         <tr>
             <th scope="row" data-label="Tag"><a class="tag" href=href title=tag.tag.clone()>{tag.tag.clone()}</a></th>
@@ -180,7 +186,7 @@ fn row(repository: &Repository, tag: &TagView) -> impl IntoView + use<> {
             <td data-label="Size" class="number">
                 {tag.size.map_or_else(|| "–".into_any(), |size| words::size(size).into_any())}
             </td>
-            <td data-label="Scan">{scan.unwrap_or_else(|| "–".into_any())}</td>
+            {scan}
             <td data-label="Pulls" class="number">{words::count(tag.pulls)}</td>
         </tr>
     }

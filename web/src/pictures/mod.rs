@@ -22,6 +22,7 @@ use http::{
     HeaderName, StatusCode,
     header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS},
 };
+use leptos::prelude::RenderHtml as _;
 use moka::{Expiry, future::Cache};
 use outbound::{Limits, Outbound, Pds};
 use tokio::{sync::Semaphore, time::timeout};
@@ -30,7 +31,7 @@ use url::Url;
 
 pub use signer::Signer;
 
-use crate::state::Web;
+use crate::{components::flag::flag, state::Web};
 
 /// The most bytes of a picture.
 const MOST_BYTES: u64 = 4 << 20;
@@ -138,14 +139,21 @@ pub fn router(web: Web) -> Router {
 }
 
 async fn show(State(web): State<Web>, Path((signature, picture)): Path<(String, String)>) -> Response {
-    let nothing = (StatusCode::NOT_FOUND, "max-age=60", "text/plain; charset=utf-8");
-    let found = async {
-        let (pictures, signer) = (web.pictures()?, web.signer().await?);
-        pictures.get(&web, &signer.open(&signature, &picture)?).await
-    };
-    match found.await {
-        Some(Picture { media_type, bytes }) => answer((StatusCode::OK, "public, max-age=86400", media_type), bytes),
-        None => answer(nothing, Bytes::from_static(b"There is no picture here.")),
+    let opened = async { web.signer().await?.open(&signature, &picture) }.await;
+    let found = async { web.pictures()?.get(&web, opened.as_deref()?).await };
+    if let Some(Picture { media_type, bytes }) = found.await {
+        return answer((StatusCode::OK, "public, max-age=86400", media_type), bytes);
+    }
+    match opened.as_deref().and_then(parse) {
+        // Browsers draw what an error carries: where there is no icon, the flag is.
+        Some(Asked::Blob(did, _)) => {
+            let flag = flag(did.as_str()).to_html().replacen("<svg ", "<svg xmlns=\"http://www.w3.org/2000/svg\" ", 1);
+            answer((StatusCode::NOT_FOUND, "max-age=60", "image/svg+xml"), flag.into())
+        }
+        _ => {
+            let nothing = (StatusCode::NOT_FOUND, "max-age=60", "text/plain; charset=utf-8");
+            answer(nothing, Bytes::from_static(b"There is no picture here."))
+        }
     }
 }
 

@@ -86,9 +86,16 @@ async fn an_icon_is_fetched_from_its_owners_pds_and_hashed() {
         seeded.client.execute(set, &[&cid, &ALICE]).await.unwrap();
         let app = app(&seeded);
         let (page, _) = get_from(&app, "/r/alice.test/hello").await;
-        assert!(page.body.contains("class=\"flag\""), "the flag is beneath");
         let (answer, _) = get_from(&app, &pictures(&page.body)[0]).await;
         assert_eq!(answer.status.as_u16(), status);
+        // What does not hash to it is not passed on: the flag is, which is ours.
+        assert_eq!(
+            answer.body.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\""),
+            status == 404,
+            "{}",
+            answer.body
+        );
+        assert_eq!(answer.headers["content-security-policy"], "default-src 'none'; sandbox");
     }
 }
 

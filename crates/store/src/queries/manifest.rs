@@ -31,7 +31,7 @@ pub struct ManifestView {
     pub annotations: Annotations,
     /// When it was pushed, by the owner's clock.
     pub created_at: Option<DateTime<Utc>>,
-    /// The tags of the repository that point at it.
+    /// The tags of the repository that point at it, at most 100.
     pub tags: Texts,
     /// The key of its record.
     #[serde(skip)]
@@ -90,9 +90,10 @@ impl Reader {
             "SELECT m.digest, m.media_type, m.kind, coalesce(b.config_media_type, m.config_media_type) AS config_media_type,
                     b.artifact_type, coalesce(b.subject, m.subject) AS subject, m.size, m.hold, m.annotations,
                     m.created_at, m.rkey, b.bytes, c.bytes AS config,
-                    (SELECT coalesce(jsonb_agg(DISTINCT t.tag), '[]') FROM tag t
-                     WHERE t.did = m.did AND t.repository = $3
-                       AND (t.manifest_rkey = m.rkey OR t.manifest_digest = m.digest)) AS tags
+                    (SELECT coalesce(jsonb_agg(tag), '[]') FROM (
+                        SELECT DISTINCT t.tag FROM tag t WHERE t.did = m.did AND t.repository = $3
+                           AND (t.manifest_rkey = m.rkey OR t.manifest_digest = m.digest)
+                        ORDER BY t.tag LIMIT 100) few) AS tags
              FROM manifest m LEFT JOIN manifest_bytes b ON b.digest = m.digest
              LEFT JOIN image_config c ON c.digest = coalesce(b.config_digest, m.config_digest)
              WHERE m.did = $1 AND m.rkey = $2",
