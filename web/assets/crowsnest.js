@@ -1,18 +1,4 @@
-// Everything works without this; it adds copying and a key.
-
-for (const button of document.querySelectorAll("[data-copy]")) {
-  if (!navigator.clipboard) break; // only over https or on loopback
-  button.hidden = false;
-  button.addEventListener("click", async () => {
-    try {
-      await navigator.clipboard.writeText(button.dataset.copy);
-      button.textContent = "Copied";
-    } catch {
-      button.textContent = "Not allowed";
-    }
-    setTimeout(() => (button.textContent = "Copy"), 1500);
-  });
-}
+// Everything works without these scripts. This one adds a key.
 
 const search = document.querySelector("#home-q") ?? document.querySelector("#q");
 for (const hint of document.querySelectorAll("kbd[hidden]")) hint.hidden = false;

@@ -23,6 +23,16 @@ pub fn manifest(owner: &str, name: &str, digest: &str) -> String {
     format!("{}/-/manifests/{digest}", repository(owner, name))
 }
 
+/// `/r/{owner}/{repo…}/-/compare?from=&to=`: tags or digests.
+pub fn compare(owner: &str, name: &str, from: &str, to: &str) -> String {
+    with_query(&format!("{}/-/compare", repository(owner, name)), &[("from", from), ("to", to)])
+}
+
+/// `/holds/{did}`
+pub fn hold(did: &str) -> String {
+    format!("/holds/{}", segment(did))
+}
+
 /// An address with a query of these parameters, those that are empty left out.
 pub fn with_query(path: &str, parameters: &[(&str, &str)]) -> String {
     let mut query = url::form_urlencoded::Serializer::new(String::new());
@@ -40,16 +50,21 @@ pub struct RepositoryPath {
     pub name: String,
     /// The digest after `/-/manifests/`, unchecked.
     pub digest: Option<String>,
+    /// Whether `/-/compare` follows.
+    pub compares: bool,
 }
 
-/// Reads what follows `/r/`. A repository's name may itself hold `/-/manifests/`, so the digest is split from the right.
+/// Reads what follows `/r/`, from the right. Where a repository's own name holds a lone `-`, our addresses write `%2D`.
 pub fn parse_repository_path(path: &str) -> RepositoryPath {
     let (owner, rest) = path.split_once('/').unwrap_or((path, ""));
+    if let Some(name) = rest.strip_suffix("/-/compare") {
+        return RepositoryPath { owner: decode(owner), name: decode(name), digest: None, compares: true };
+    }
     let (name, digest) = match rest.rsplit_once("/-/manifests/") {
         Some((name, digest)) if !digest.contains('/') => (name, Some(decode(digest))),
         _ => (rest, None),
     };
-    RepositoryPath { owner: decode(owner), name: decode(name.trim_end_matches('/')), digest }
+    RepositoryPath { owner: decode(owner), name: decode(name.trim_end_matches('/')), digest, compares: false }
 }
 
 /// Where a pull reference pasted after our host leads (`/alice.test/app:v1`), if it looks like one: its first part has a
@@ -82,6 +97,9 @@ fn split_tag(reference: &str) -> Option<(&str, &str)> {
 }
 
 fn segment(text: &str) -> String {
+    if text == "-" {
+        return "%2D".to_owned();
+    }
     utf8_percent_encode(text, SEGMENT).to_string()
 }
 
@@ -97,10 +115,14 @@ mod tests {
 
     #[test]
     fn names_survive_the_way_there_and_back() {
-        for name in ["app", "team/app", "a b?c#d%e", "ünï/<b>", "x/-/manifests/y/z"] {
+        for name in ["app", "team/app", "a b?c#d%e", "ünï/<b>", "x/-/manifests/y/z", "x/-/compare", "-"] {
             let path = repository("alice.test", name);
             let parsed = parse_repository_path(path.strip_prefix("/r/").unwrap());
-            assert_eq!((parsed.owner.as_str(), parsed.name.as_str(), parsed.digest), ("alice.test", name, None));
+            let parsed = (parsed.owner.as_str(), parsed.name.as_str(), parsed.digest, parsed.compares);
+            assert_eq!(parsed, ("alice.test", name, None, false));
+            let path = super::compare("alice.test", name, "v1", "v2");
+            let parsed = parse_repository_path(path.strip_prefix("/r/").unwrap().split_once('?').unwrap().0);
+            assert_eq!((parsed.name.as_str(), parsed.compares), (name, true));
         }
     }
 

@@ -20,6 +20,13 @@ const STYLE: &str = concat!(
     include_str!("../../style/status.css"),
 );
 
+/// One file a purpose.
+const SCRIPT: &str = concat!(
+    include_str!("../assets/crowsnest.js"),
+    include_str!("../assets/copy.js"),
+    include_str!("../assets/filter.js"),
+);
+
 /// A file that never changes at its address.
 pub struct Asset {
     /// Its path, with a hash of its content.
@@ -38,10 +45,9 @@ impl Asset {
 /// All style sheets as one.
 pub static CSS: LazyLock<Asset> = LazyLock::new(|| Asset::new("crowsnest", "css", "text/css; charset=utf-8", STYLE));
 
-/// The one script.
-pub static JS: LazyLock<Asset> = LazyLock::new(|| {
-    Asset::new("crowsnest", "js", "text/javascript; charset=utf-8", include_str!("../assets/crowsnest.js"))
-});
+/// All scripts as one.
+pub static JS: LazyLock<Asset> =
+    LazyLock::new(|| Asset::new("crowsnest", "js", "text/javascript; charset=utf-8", SCRIPT));
 
 /// The icon.
 pub static ICON: LazyLock<Asset> =

@@ -1,6 +1,7 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use leptos::config::{LeptosOptions, errors::LeptosConfigError, get_config_from_str};
+use outbound::Outbound;
 use service::config::SourceUrl;
 use url::Url;
 
@@ -22,6 +23,8 @@ pub struct WebConfig {
     pub sources: Vec<SourceUrl>,
     /// The indexer's own measure, if it runs in this process.
     pub lag: Option<Arc<dyn Lag>>,
+    /// Fetches the pictures of READMEs and repositories; without it they are links.
+    pub outbound: Option<Outbound>,
 }
 
 /// Leptos's options as compiled in, at the address that `--listen` gave, if any.

@@ -2,7 +2,8 @@
 //!
 //! In data-flow order: [`router`] (what answers which address, with which headers), `app` (the routes of the pages and
 //! how one is rendered), `address` (names in URLs, both ways), `owner` (a handle or a DID becomes an account), `pages` and
-//! `api` (one file a noun), `components` and `text` (what pages are made of), `error` (the one edge type), `assets`.
+//! `api` (one file a noun), `components` and `text` (what pages are made of), `pictures` (those of strangers, through
+//! us), `error` (the one edge type), `assets`.
 
 mod address;
 mod api;
@@ -13,6 +14,7 @@ mod config;
 mod error;
 mod owner;
 mod pages;
+mod pictures;
 mod router;
 mod state;
 mod text;

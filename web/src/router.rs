@@ -12,7 +12,7 @@ use leptos_axum::generate_route_list;
 use store::Reader;
 use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer, set_header::SetResponseHeaderLayer};
 
-use crate::{WebConfig, address, api, app, assets, error::WebError, state::Web};
+use crate::{WebConfig, address, api, app, assets, error::WebError, pictures, state::Web};
 
 /// What our own pages may load: nothing inline, nothing from elsewhere.
 const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
@@ -22,6 +22,7 @@ const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src '
 /// or else a 404 page), so that what it is merged with must have none.
 pub fn router(config: WebConfig, reader: Reader) -> Router {
     let web = Web::new(config, reader);
+    let pictures = pictures::router(web.clone());
     let mut router = Router::new();
     for page in generate_route_list(app::routes) {
         router = router.route(page.path(), get(app::render));
@@ -39,6 +40,7 @@ pub fn router(config: WebConfig, reader: Reader) -> Router {
         .layer(header(REFERRER_POLICY, "strict-origin-when-cross-origin"))
         .layer(header(HeaderName::from_static("cross-origin-opener-policy"), "same-origin"))
         .layer(CompressionLayer::new())
+        .merge(pictures)
 }
 
 fn header(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {

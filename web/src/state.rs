@@ -5,9 +5,15 @@ use store::{
     Reader, StoreError,
     queries::{BackfillView, StatusView},
 };
-use tokio::{sync::Mutex, time::Instant};
+use tokio::{
+    sync::{Mutex, OnceCell},
+    time::Instant,
+};
 
-use crate::WebConfig;
+use crate::{
+    WebConfig,
+    pictures::{Pictures, Signer},
+};
 
 /// How old the summary under a page may be.
 const SUMMARY_AGE: Duration = Duration::from_secs(2);
@@ -19,6 +25,8 @@ pub struct Web(Arc<Inner>);
 struct Inner {
     config: WebConfig,
     reader: Reader,
+    pictures: Option<Pictures>,
+    signer: OnceCell<Option<Signer>>,
     summary: Mutex<Option<(Instant, Arc<Summary>)>>,
 }
 
@@ -34,7 +42,8 @@ pub struct Summary {
 
 impl Web {
     pub fn new(config: WebConfig, reader: Reader) -> Self {
-        Self(Arc::new(Inner { config, reader, summary: Mutex::default() }))
+        let pictures = config.outbound.clone().map(Pictures::new);
+        Self(Arc::new(Inner { config, reader, pictures, signer: OnceCell::new(), summary: Mutex::default() }))
     }
 
     pub fn config(&self) -> &WebConfig {
@@ -43,6 +52,18 @@ impl Web {
 
     pub fn reader(&self) -> &Reader {
         &self.0.reader
+    }
+
+    /// What fetches pictures, if anything may.
+    pub fn pictures(&self) -> Option<&Pictures> {
+        self.0.pictures.as_ref()
+    }
+
+    /// What signs pictures, if any may be fetched. While the key cannot be read there are none.
+    pub async fn signer(&self) -> Option<Signer> {
+        self.pictures()?;
+        let read = async || self.reader().picture_key().await.map(|key| key.as_deref().and_then(Signer::new));
+        self.0.signer.get_or_try_init(read).await.ok()?.clone()
     }
 
     /// The summary, at most two seconds old. One page at a time computes it; the others wait for that one.

@@ -92,6 +92,8 @@ pub struct Web {
     #[command(flatten)]
     pub database: DatabaseArgs,
     #[command(flatten)]
+    pub network: NetworkArgs,
+    #[command(flatten)]
     pub serve: ServeArgs,
     #[command(flatten)]
     pub telemetry: TelemetryArgs,

@@ -99,10 +99,17 @@ impl Base {
         Ok(())
     }
 
-    async fn web(&self, front: &Front, sources: Vec<SourceUrl>, lag: Option<Arc<dyn Lag>>) -> Result<Router, Failure> {
+    async fn web(
+        &self,
+        front: &Front,
+        dial: &Dial,
+        sources: Vec<SourceUrl>,
+        lag: Option<Arc<dyn Lag>>,
+    ) -> Result<Router, Failure> {
         let reader = Reader::connect(self.postgres.url(), self.generation).await?;
         let version = env!("CARGO_PKG_VERSION").to_owned();
-        Ok(web::router(WebConfig { public_url: front.url.clone(), version, sources, lag }, reader))
+        let outbound = Some(dial.outbound.clone());
+        Ok(web::router(WebConfig { public_url: front.url.clone(), version, sources, lag, outbound }, reader))
     }
 
     async fn registry(
@@ -251,7 +258,7 @@ pub async fn up(mut args: Up, stop: CancellationToken) -> Result<(), Failure> {
     let config = indexer_config(&args.indexer, &base, &dial);
     let lag = Arc::new(HeardBy(config.status.clone()));
     let routes = base.registry(&front, &dial, &data_dir, args.registry).await?;
-    let routes = routes.merge(base.web(&front, args.indexer.source.source.clone(), Some(lag)).await?);
+    let routes = routes.merge(base.web(&front, &dial, args.indexer.source.source.clone(), Some(lag)).await?);
     let indexing = tokio::spawn(supervise(config, stop.clone(), base.health.clone()));
     #[cfg(feature = "devnet")]
     if let Some(demo) = &demo {
@@ -294,7 +301,8 @@ pub async fn web(args: Web, stop: CancellationToken) -> Result<(), Failure> {
     let metrics = observe(&args.telemetry)?;
     let front = Front::bind(&args.serve).await?;
     let base = Base::open(&args.database, metrics, stop).await?;
-    let routes = base.web(&front, Vec::new(), None).await?;
+    let dial = Dial::new(&args.network)?;
+    let routes = base.web(&front, &dial, Vec::new(), None).await?;
     front.say_ready()?;
     base.serve(front, routes).await
 }

@@ -9,7 +9,7 @@ use axum::{
     body::Body,
     http::{Method, Request},
 };
-use store::queries::RepositoryItem;
+use store::queries::{RepositoryItem, TagsAsked};
 
 use super::app::App;
 use crate::Registry;
@@ -51,12 +51,14 @@ async fn pulls_of_two_processes_add_up_and_looks_do_not() {
     assert_eq!(ask(&other, Method::HEAD, "v1", "docker/27").await, 200);
     assert_eq!(ask(&other, Method::GET, "v9", "docker/27").await, 404);
     assert_eq!(shown(&app, 2).await, 2);
-    let tags = app.registry.reader.tags(&alice, &"app".parse().unwrap(), "", 9, 0).await.unwrap();
+    let all = TagsAsked { limit: 9, ..TagsAsked::default() };
+    let tags = app.registry.reader.tags(&alice, &"app".parse().unwrap(), &all).await.unwrap().items;
     assert_eq!(tags[0].pulls, 2);
     // By digest, without a tag: the repository's pull, nobody's tag.
     assert_eq!(ask(&other, Method::GET, digest, "crane/1").await, 200);
     assert_eq!(shown(&app, 3).await, 3);
-    let tags = app.registry.reader.tags(&alice, &"app".parse().unwrap(), "", 9, 0).await.unwrap();
+    let all = TagsAsked { limit: 9, ..TagsAsked::default() };
+    let tags = app.registry.reader.tags(&alice, &"app".parse().unwrap(), &all).await.unwrap().items;
     assert_eq!(tags[0].pulls, 2);
 }
 

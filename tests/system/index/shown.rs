@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result};
-use store::Reader;
+use store::{Reader, queries::TagsAsked};
 use tokio::task::JoinSet;
 use tokio_postgres::Client;
 use types::Did;
@@ -82,7 +82,8 @@ async fn read(reader: Reader, mut shown: Vec<(u32, Facts)>) -> Result<Vec<(u32, 
         let names: Vec<(Did, String)> = facts.0.keys().filter_map(|name| repository(name)).collect();
         for (did, name) in names {
             let repository = name.parse()?;
-            for tag in reader.tags(&did, &repository, "", 100, 0).await? {
+            let all = TagsAsked { limit: 100, ..TagsAsked::default() };
+            for tag in reader.tags(&did, &repository, &all).await?.items {
                 facts.add(format!("tag {did} {name} {}", tag.tag), values(&[&tag.digest.unwrap_or_default()]));
             }
             let view = reader.repository(&did, &repository).await?.map(|view| {

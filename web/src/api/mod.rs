@@ -23,7 +23,7 @@ pub fn router() -> Router<Web> {
         .route("/status", get(status::get))
         .route("/search", get(search::get))
         .route("/repositories/{owner}/{repository}", get(repository::get))
-        .route("/repositories/{owner}/{repository}/tags", get(repository::tags))
+        .route("/repositories/{owner}/{repository}/tags", get(repository::list_tags))
         .route("/repositories/{owner}/{repository}/tags/{tag}/history", get(repository::history))
         .route("/repositories/{owner}/{repository}/manifests/{digest}", get(repository::manifest))
         .route("/users/{owner}", get(user::get))

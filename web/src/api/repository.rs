@@ -12,16 +12,17 @@ use crate::{
     owner::{self, Account},
     pages::{
         offset,
-        tags::{PAGE_SIZE, filter},
+        tags::{self, API_PAGE_SIZE},
     },
     state::Web,
 };
 
-/// `?filter=&cursor=`
+/// `?filter=&sort=&cursor=`; `sort` is `oldest`, `name` or `-name`, or else the newest come first.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub struct Parameters {
     filter: String,
+    sort: String,
     cursor: String,
 }
 
@@ -42,17 +43,17 @@ pub async fn get(
 }
 
 /// `GET /api/v1/repositories/{owner}/{repository}/tags`
-pub async fn tags(
+pub async fn list_tags(
     State(web): State<Web>,
     Path((owner, name)): Path<(String, String)>,
     parameters: Result<Query<Parameters>, QueryRejection>,
 ) -> Result<Json<List<TagView>>, WebError> {
-    let Query(asked) = parameters.map_err(|error| WebError::BadRequest(error.body_text()))?;
-    let begin = offset(&asked.cursor)?;
+    let Query(parameters) = parameters.map_err(|error| WebError::BadRequest(error.body_text()))?;
+    let mut asked = tags::asked(&parameters.filter, &parameters.sort, &parameters.cursor)?;
+    asked.limit = API_PAGE_SIZE;
     let (account, name, _) = find(&web, &owner, &name).await?;
-    let items = web.reader().tags(&account.did, &name, &filter(&asked.filter), PAGE_SIZE, begin).await?;
-    let full = i64::try_from(items.len()) == Ok(PAGE_SIZE);
-    Ok(Json(List { items, next: full.then(|| (begin + PAGE_SIZE).to_string()) }))
+    let page = web.reader().tags(&account.did, &name, &asked).await?;
+    Ok(Json(List { items: page.items, next: page.next.map(|next| next.to_string()) }))
 }
 
 /// `GET /api/v1/repositories/{owner}/{repository}/tags/{tag}/history`
@@ -65,9 +66,10 @@ pub async fn history(
     let begin = offset(&asked.cursor)?;
     let (account, name, _) = find(&web, &owner, &name).await?;
     let tag: Tag = tag.parse().map_err(|error: types::NameError| WebError::BadRequest(error.to_string()))?;
-    let items = web.reader().tag_history(&account.did, &name, &tag, PAGE_SIZE, begin).await?;
-    let full = i64::try_from(items.len()) == Ok(PAGE_SIZE);
-    Ok(Json(List { items, next: full.then(|| (begin + PAGE_SIZE).to_string()) }))
+    let items = web.reader().tag_history(&account.did, &name, &tag, i64::from(API_PAGE_SIZE), begin).await?;
+    let size = i64::from(API_PAGE_SIZE);
+    let full = i64::try_from(items.len()) == Ok(size);
+    Ok(Json(List { items, next: full.then(|| (begin + size).to_string()) }))
 }
 
 /// A manifest with what it is made of.

@@ -113,6 +113,7 @@ mod tests {
                 .map(|url| url.parse().unwrap())
                 .into(),
             lag: None,
+            outbound: None,
         };
         let states: Vec<_> =
             sources(&config, &status).into_iter().map(|source| (source.kind, source.cursor, source.state)).collect();

@@ -1,4 +1,4 @@
-//! Layers: a bar whose areas are bytes, over a table with the instruction that made each.
+//! Layers: a bar whose areas are bytes, over a table with the instruction that made each; and the history as a Dockerfile.
 
 use leptos::prelude::*;
 use store::queries::LayerView;
@@ -9,30 +9,62 @@ use crate::text::{format, history::Instruction};
 /// The bar's width; heights and widths are in its units.
 const WIDTH: i64 = 1_000;
 /// Classes of fills, taken in turn.
-const FILLS: usize = 6;
+const FILLS: [&str; 6] = ["fill-0", "fill-1", "fill-2", "fill-3", "fill-4", "fill-5"];
 
-/// The section of an image's layers, with its whole history if that is known.
+fn fill(index: usize) -> &'static str {
+    FILLS[index % FILLS.len()]
+}
+
+/// Rows of the table, steps of the history, and characters of all steps that are shown.
+const MOST_ROWS: usize = 150;
+const MOST_STEPS: usize = 200;
+const MOST_CHARACTERS: usize = 16_000;
+
+/// The section of an image's layers: each with the instruction that made it, if the history is to be trusted.
 pub fn section(layers: &[LayerView], history: &[Instruction]) -> Option<AnyView> {
     if layers.is_empty() {
         return None;
     }
+    let made_by = made_by(layers, history);
+    let total = total(layers);
+    let rows = layers.iter().enumerate().take(MOST_ROWS).map(|(index, layer)| row(index, layer, made_by[index], total));
+    let more =
+        (layers.len() > MOST_ROWS).then(|| view! { <p class="muted">{layers.len() - MOST_ROWS} " more layers"</p> });
+    let summary =
+        format!("{} {}, {}", layers.len(), if layers.len() == 1 { "layer" } else { "layers" }, format::size(total));
     let view = view! {
         <section aria-labelledby="layers">
-            <h3 id="layers">"Layers"</h3>
-            {bar(layers)}
+            <h3 id="layers">"Layers"<span class="muted">" " {summary}</span></h3>
+            {bar(layers, fill)}
             <table class="cards layers">
                 <thead>
-                    <tr><th scope="col">"Made by"</th><th scope="col">"Digest"</th><th scope="col" class="number">"Size"</th></tr>
+                    <tr>
+                        <th scope="col">"Made by"</th>
+                        <th scope="col">"Digest"</th>
+                        <th scope="col" class="number">"Size"</th>
+                        <th scope="col" class="number">"Share"</th>
+                    </tr>
                 </thead>
-                <tbody>{table(layers, history)}</tbody>
+                <tbody>{rows.collect_view()}</tbody>
             </table>
+            {more}
         </section>
     };
     Some(view.into_any())
 }
 
-fn bar(layers: &[LayerView]) -> AnyView {
-    let total = layers.iter().map(|layer| layer.size.max(0)).fold(0_i64, i64::saturating_add).max(1);
+/// `1 layer`, `2 layers`.
+pub fn many(n: usize) -> String {
+    if n == 1 { "1 layer".to_owned() } else { format!("{n} layers") }
+}
+
+fn total(layers: &[LayerView]) -> i64 {
+    layers.iter().map(|layer| layer.size.max(0)).fold(0_i64, i64::saturating_add)
+}
+
+/// The bar alone, each layer in the class that it is given.
+pub fn bar(layers: &[LayerView], class: impl Fn(usize) -> &'static str) -> AnyView {
+    let total = total(layers).max(1);
     let mut x = 0;
     let rectangles = layers.iter().enumerate().map(|(index, layer)| {
         // Two units at least, so that an empty layer is seen too.
@@ -41,13 +73,13 @@ fn bar(layers: &[LayerView]) -> AnyView {
         let at = x;
         x += width;
         view! {
-            <rect class=format!("fill-{}", index % FILLS) x=at y="0" width=width height="28">
+            <rect class=class(index) x=at y="0" width=width height="28">
                 <title>{format!("Layer {}: {}", index + 1, format::size(layer.size))}</title>
             </rect>
         }
     });
     let rectangles = rectangles.collect_view();
-    let label = format!("{} layers, {} in all", layers.len(), format::size(total));
+    let label = format!("{}, {} in all", many(layers.len()), format::size(total));
     view! {
         <svg class="bar" viewBox=format!("0 0 {} 28", x.max(1)) preserveAspectRatio="none" role="img" aria-label=label>
             {rectangles}
@@ -56,27 +88,64 @@ fn bar(layers: &[LayerView]) -> AnyView {
     .into_any()
 }
 
-/// Steps in order; each that made a layer takes the next one. If their numbers differ the history is not to be trusted.
-fn table(layers: &[LayerView], history: &[Instruction]) -> Vec<AnyView> {
-    if history.iter().filter(|step| step.layer).count() != layers.len() {
-        return layers.iter().enumerate().map(|(index, layer)| row(Some((index, layer)), &layer.media_type)).collect();
-    }
-    let mut numbered = layers.iter().enumerate();
-    history.iter().map(|step| row(if step.layer { numbered.next() } else { None }, &step.text)).collect()
+/// For each layer the instruction that made it. If their numbers differ the history is not to be trusted.
+pub fn made_by<'a>(layers: &[LayerView], history: &'a [Instruction]) -> Vec<Option<&'a Instruction>> {
+    let makers: Vec<&Instruction> = history.iter().filter(|step| step.layer).collect();
+    if makers.len() == layers.len() { makers.into_iter().map(Some).collect() } else { vec![None; layers.len()] }
 }
 
-fn row(layer: Option<(usize, &LayerView)>, made_by: &str) -> AnyView {
-    let swatch = layer.map(|(index, _)| {
-        let class = format!("swatch fill-{}", index % FILLS);
-        view! { <svg class=class viewBox="0 0 10 10" width="10" height="10" aria-hidden="true"><path d="M0 0h10v10H0z"></path></svg> }
-    });
-    let layer = layer.map(|(_, layer)| layer);
+/// One line that says what a layer is: the instruction, or else the file's name, or else the media type.
+pub fn described(layer: &LayerView, made_by: Option<&Instruction>) -> String {
+    let text = made_by.map(|step| step.text.as_str()).filter(|text| !text.is_empty());
+    let text = text.or(layer.title.as_deref()).unwrap_or(&layer.media_type);
+    let line = text.replace(" \\\n ", "").replace('\n', " ");
+    format::shown_lines(&line, 120)
+}
+
+/// The colour that a layer has in the bar.
+pub fn swatch(index: usize) -> AnyView {
+    let class = format!("swatch {}", fill(index));
+    view! { <svg class=class viewBox="0 0 10 10" width="10" height="10" aria-hidden="true"><path d="M0 0h10v10H0z"></path></svg> }
+        .into_any()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "two digits are shown")]
+fn row(index: usize, layer: &LayerView, made_by: Option<&Instruction>, total: i64) -> AnyView {
+    let share = layer.size.max(0) as f64 * 100.0 / total.max(1) as f64;
     view! {
-        <tr class:empty-layer=layer.is_none()>
-            <td data-label="Made by">{swatch} <code class="wrap">{format::shown(made_by)}</code></td>
-            <td data-label="Digest">{layer.map(|layer| words::digest(&layer.digest))}</td>
-            <td data-label="Size" class="number">{layer.map(|layer| words::size(layer.size))}</td>
+        <tr>
+            <td data-label="Made by">{swatch(index)} <code class="wrap">{described(layer, made_by)}</code></td>
+            <td data-label="Digest">{words::digest(&layer.digest)}</td>
+            <td data-label="Size" class="number">{words::size(layer.size)}</td>
+            <td data-label="Share" class="number">{format!("{share:.0} %")}</td>
         </tr>
     }
     .into_any()
+}
+
+/// The history from top to bottom, as a Dockerfile would have it; each step that made a layer with that layer's size.
+pub fn dockerfile(layers: &[LayerView], history: &[Instruction]) -> Option<AnyView> {
+    if history.iter().all(|step| step.text.is_empty()) {
+        return None;
+    }
+    let trusted = history.iter().filter(|step| step.layer).count() == layers.len();
+    let (mut next, mut left) = (layers.iter().enumerate(), MOST_CHARACTERS);
+    let steps = history.iter().take(MOST_STEPS).map(|step| {
+        let layer = if step.layer && trusted { next.next() } else { None };
+        let (keyword, rest) = step.split();
+        let rest = format::shown_lines(rest, left.min(1_000));
+        left = left.saturating_sub(rest.len());
+        let layer = layer
+            .map(|(index, layer)| view! { <span class="step-size">{swatch(index)} {words::size(layer.size)}</span> });
+        let keyword = keyword.map(|keyword| view! { <b>{keyword.to_owned()}</b> " " });
+        view! { <li class:empty-layer=!step.layer><code>{keyword}{rest}</code>{layer}</li> }
+    });
+    let steps = steps.collect_view();
+    let view = view! {
+        <section aria-labelledby="history">
+            <h3 id="history">"How it was built"</h3>
+            <ol class="dockerfile">{steps}</ol>
+        </section>
+    };
+    Some(view.into_any())
 }

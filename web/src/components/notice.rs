@@ -38,18 +38,6 @@ pub fn hold_down(hold: Option<&HoldView>) -> Option<AnyView> {
     Some(view.into_any())
 }
 
-/// Beside the pull command, when the hold is known to be private.
-pub fn hold_private(hold: Option<&HoldView>) -> Option<AnyView> {
-    hold.filter(|hold| hold.public == Some(false))?;
-    let view = view! {
-        <p class="muted">
-            "This hold is private: pulls need its owner's leave. Sign in first, by docker login or the like, with your handle and an \
-             app password."
-        </p>
-    };
-    Some(view.into_any())
-}
-
 /// A name that no client can pull.
 pub fn not_pullable(why: &str) -> impl IntoView + use<> {
     view! {

@@ -14,7 +14,14 @@ pub fn age(time: DateTime<Utc>) -> impl IntoView {
     }
 }
 
-/// The same, or a dash when nobody said when.
+/// “4 May 2026”, with the exact time in the title.
+pub fn day(time: DateTime<Utc>) -> impl IntoView {
+    view! {
+        <time datetime=time.to_rfc3339() title=format::exact(time)>{time.format("%-d %b %Y").to_string()}</time>
+    }
+}
+
+/// [`age`], or a dash when nobody said when.
 pub fn age_or_dash(time: Option<DateTime<Utc>>) -> AnyView {
     time.map_or_else(|| "–".into_any(), |time| age(time).into_any())
 }
@@ -37,4 +44,9 @@ pub fn count(n: i64) -> impl IntoView {
 /// A button that copies; hidden until the script is there to make it work.
 pub fn copy(text: String, what: &str) -> impl IntoView + use<> {
     view! { <button type="button" class="copy" data-copy=text aria-label=format!("Copy {what}") hidden=true>"Copy"</button> }
+}
+
+/// The same for what stands before it with the whole of it in its title.
+pub fn copy_beside(what: &str) -> impl IntoView + use<> {
+    copy(String::new(), what)
 }

@@ -1,15 +1,24 @@
 use leptos::prelude::*;
-use store::queries::{HoldView, ManifestView, RecordView, RepositoryView, TagView};
+use store::queries::{HoldView, ManifestView, PlatformView, RecordView, RepositoryView, TagView};
 use types::{Collection, RecordId, RepositoryName, Rkey, Tag};
 
-use super::{manifest, tags};
+use super::{compare, manifest, tags};
 use crate::{
     address,
     app::{Answer, Page, Visit},
-    components::{facts, flag::flag, icon::Icon, notice, provenance::provenance, pull, words},
+    components::{
+        avatar::avatar,
+        facts,
+        icon::Icon,
+        notice,
+        provenance::provenance,
+        pull::{self, Subject},
+        words,
+    },
     error::WebError,
     owner::{self, Account},
-    text::{artifact, format, markdown},
+    pictures::Signer,
+    text::{artifact::Kind, format, history::ImageConfig, markdown},
 };
 
 /// A repository as its pages need it.
@@ -22,6 +31,8 @@ pub struct Repository {
     pub view: RepositoryView,
     /// The hold of the latest manifest.
     pub hold: Option<HoldView>,
+    /// Signs its pictures, if any may be fetched.
+    pub signer: Option<Signer>,
 }
 
 impl Repository {
@@ -33,12 +44,22 @@ impl Repository {
         let name: RepositoryName = name.parse().map_err(|_| unknown())?;
         let view = reader.repository(&account.did, &name).await?.ok_or_else(unknown)?;
         let hold = hold(visit, view.hold.as_deref()).await?;
-        Ok(Self { account, name, view, hold })
+        let signer = visit.web.signer().await;
+        Ok(Self { account, name, view, hold, signer })
     }
 
     /// Its page.
     pub fn path(&self) -> String {
         address::repository(self.account.owner.name(), self.name.as_str())
+    }
+
+    /// It has no such tag, or none that leads anywhere.
+    pub fn no_tag(&self, tag: &str) -> WebError {
+        WebError::NoTag {
+            owner: self.account.owner.name().to_owned(),
+            name: self.name.to_string(),
+            tag: tag.chars().take(200).collect(),
+        }
     }
 
     /// `owner/name`, to be shown.
@@ -55,55 +76,90 @@ pub async fn page(visit: Visit) -> Result<Answer, WebError> {
     }
     let repository = Repository::find(&visit, &asked.owner, &asked.name).await?;
     if repository.account.owner.name() != asked.owner {
+        let owner = repository.account.owner.name();
         let path = match &asked.digest {
-            Some(digest) => address::manifest(repository.account.owner.name(), &asked.name, digest),
+            Some(digest) => address::manifest(owner, &asked.name, digest),
+            None if asked.compares => address::compare(owner, &asked.name, "", ""),
             None => repository.path(),
         };
-        let kept = ["tab", "tag", "filter", "client"].map(|name| (name, visit.query(name)));
+        let kept =
+            ["tab", "tag", "filter", "sort", "client", "from", "to", "platform"].map(|name| (name, visit.query(name)));
         return Ok(Answer::Redirect(address::with_query(&path, &kept)));
     }
     if let Some(digest) = asked.digest {
         return manifest::page(&visit, &repository, &digest).await;
     }
+    if asked.compares {
+        return compare::page(&visit, &repository).await;
+    }
     show(&visit, &repository).await
 }
 
+/// What is shown of a repository: the tag in the address, or else the one that people mean, and what is behind it.
+struct Shown {
+    tag: Option<TagView>,
+    is_chosen: bool,
+    manifest: Option<ManifestView>,
+    record: Option<RecordView>,
+    /// Of an index.
+    platforms: Vec<PlatformView>,
+    hold: Option<HoldView>,
+}
+
+impl Shown {
+    async fn load(visit: &Visit, repository: &Repository) -> Result<Self, WebError> {
+        let (reader, did) = (visit.web.reader(), &repository.account.did);
+        let chosen = chosen_tag(visit, repository).await?;
+        let is_chosen = chosen.is_some();
+        let tag = match (chosen, &repository.view.item.latest_tag) {
+            (Some(chosen), _) => Some(chosen),
+            (None, Some(latest)) => match latest.parse() {
+                Ok(tag) => reader.tag(did, &repository.name, &tag).await?,
+                Err(_) => None,
+            },
+            (None, None) => None,
+        };
+        let digest = match &tag {
+            Some(tag) => tag.digest.as_deref(),
+            None => repository.view.latest_digest.as_deref(),
+        };
+        let manifest = manifest_of(visit, repository, digest).await?;
+        let (mut record, mut platforms) = (None, Vec::new());
+        if let Some(manifest) = &manifest {
+            record = manifest_record(visit, repository, &manifest.rkey).await?;
+            if manifest.kind == "index" {
+                platforms = reader.platforms(did, &manifest.rkey, &manifest.digest).await?;
+            }
+        }
+        let named = manifest.as_ref().and_then(|manifest| manifest.hold.as_deref());
+        let hold =
+            if named == repository.view.hold.as_deref() { repository.hold.clone() } else { hold(visit, named).await? };
+        Ok(Self { tag, is_chosen, manifest, record, platforms, hold })
+    }
+}
+
 async fn show(visit: &Visit, repository: &Repository) -> Result<Answer, WebError> {
-    let chosen = chosen_tag(visit, repository).await?;
-    let record = match &repository.view.latest_rkey {
-        Some(rkey) => manifest_record(visit, repository, rkey).await?,
-        None => None,
-    };
-    let latest = manifest_of(visit, repository, repository.view.latest_digest.as_deref()).await?;
-    let hashed = latest.as_ref().is_some_and(|latest| latest.bytes.is_some());
-    let shown = match &chosen {
-        Some(tag) => manifest_of(visit, repository, tag.digest.as_deref()).await?,
-        None => latest,
-    };
-    let main = if visit.query("tab") == "tags" {
-        tags::section(visit, repository).await?
-    } else {
-        overview(visit, repository).await?
-    };
+    let shown = Shown::load(visit, repository).await?;
+    let on_tags = visit.query("tab") == "tags";
+    let main = if on_tags { tags::section(visit, repository).await? } else { overview(visit, repository).await? };
+    let hashed = shown.manifest.as_ref().is_some_and(|manifest| manifest.bytes.is_some());
     let body = view! {
-        <div class="repo">
-            {head(repository, repository.hold.as_ref())}
-            <div class="repo-pull">
-                {pull_command(visit, repository, chosen.as_ref(), shown.as_ref())}
-                {notice::hold_private(repository.hold.as_ref())}
-            </div>
+        <div class="repo" class:wide=on_tags>
+            {head(repository, shown.hold.as_ref())}
+            <div class="repo-pull">{pull_command(visit, repository, &shown)}</div>
             <div class="repo-main">
                 {tabs(visit, repository)}
                 {main}
             </div>
             <aside class="repo-side" aria-label="Facts">
-                {side(repository, chosen.as_ref())}
-                {provenance(record.as_ref(), repository.account.pds.as_deref(), hashed)}
+                {side(repository, &shown)}
+                {labels(&shown)}
+                {provenance(shown.record.as_ref(), repository.account.pds.as_deref(), hashed)}
             </aside>
         </div>
     };
     let mut page = Page::new(repository.title(), repository.path(), body);
-    page.description = repository.view.item.description.as_deref().map(format::shown);
+    page.description = repository.view.item.description.as_deref().map(|text| format::shown_lines(text, 300));
     Ok(page.into())
 }
 
@@ -121,17 +177,17 @@ async fn manifest_of(
 
 /// The tag in the address, which must exist.
 async fn chosen_tag(visit: &Visit, repository: &Repository) -> Result<Option<TagView>, WebError> {
-    let asked = visit.query("tag");
-    if asked.is_empty() {
-        return Ok(None);
+    match visit.query("tag") {
+        "" => Ok(None),
+        asked => tag(visit, repository, asked).await.map(Some),
     }
-    let unknown = || WebError::NoTag {
-        owner: repository.account.owner.name().to_owned(),
-        name: repository.name.to_string(),
-        tag: asked.chars().take(200).collect(),
-    };
+}
+
+/// A tag of the repository as it was written.
+pub async fn tag(visit: &Visit, repository: &Repository, asked: &str) -> Result<TagView, WebError> {
+    let unknown = || repository.no_tag(asked);
     let tag: Tag = asked.parse().map_err(|_| unknown())?;
-    visit.web.reader().tag(&repository.account.did, &repository.name, &tag).await?.ok_or_else(unknown).map(Some)
+    visit.web.reader().tag(&repository.account.did, &repository.name, &tag).await?.ok_or_else(unknown)
 }
 
 /// What is known of a hold.
@@ -165,7 +221,7 @@ pub fn head(repository: &Repository, hold: Option<&HoldView>) -> AnyView {
         .map(|error| notice::not_pullable(error.why).into_any());
     view! {
         <div class="repo-head">
-            {flag(&repository.account.owner.did)}
+            {avatar(&repository.account.owner.did, item.avatar_cid.as_deref(), repository.signer.as_ref())}
             <div>
                 <h1>
                     <a href=address::user(owner)>{format::shown(owner)}</a>
@@ -173,7 +229,7 @@ pub fn head(repository: &Repository, hold: Option<&HoldView>) -> AnyView {
                     <wbr/>
                     <a href=repository.path()><bdi>{format::shown(repository.name.as_str())}</bdi></a>
                 </h1>
-                {item.description.as_deref().map(|text| view! { <p class="about" dir="auto">{format::shown(text)}</p> })}
+                {item.description.as_deref().map(|text| view! { <p class="about" dir="auto">{format::shown_lines(text, 500)}</p> })}
             </div>
             {not_pullable}
             {notice::hold_down(hold)}
@@ -186,12 +242,14 @@ fn tabs(visit: &Visit, repository: &Repository) -> impl IntoView + use<> {
     let path = repository.path();
     let on_tags = visit.query("tab") == "tags";
     let tags = address::with_query(&path, &[("tab", "tags")]);
+    let compare = address::compare(repository.account.owner.name(), repository.name.as_str(), "", "");
     view! {
         <nav class="tabs" aria-label="Tabs">
             <a href=path aria-current=(!on_tags).then_some("page")>"Overview"</a>
             <a href=tags aria-current=on_tags.then_some("page")>
                 "Tags " <span class="muted">{words::count(repository.view.tags.into())}</span>
             </a>
+            <a href=compare rel="nofollow">"Compare"</a>
         </nav>
     }
 }
@@ -199,7 +257,9 @@ fn tabs(visit: &Visit, repository: &Repository) -> impl IntoView + use<> {
 /// The README, or else the tags.
 async fn overview(visit: &Visit, repository: &Repository) -> Result<AnyView, WebError> {
     if let Some(readme) = repository.view.readme.as_deref() {
-        let html = markdown::to_html(readme);
+        let source = repository.view.source.as_deref().and_then(markdown::Source::parse);
+        let base = markdown::Base { source, pictures: repository.signer.clone() };
+        let html = markdown::to_html(readme, &base);
         return Ok(view! { <article class="readme" dir="auto" inner_html=html></article> }.into_any());
     }
     let tags = tags::section(visit, repository).await?;
@@ -207,54 +267,60 @@ async fn overview(visit: &Visit, repository: &Repository) -> Result<AnyView, Web
         .into_any())
 }
 
-fn pull_command(
-    visit: &Visit,
-    repository: &Repository,
-    chosen: Option<&TagView>,
-    shown: Option<&ManifestView>,
-) -> Option<AnyView> {
-    if let Some(chart) = shown.filter(|shown| artifact::is_helm_chart(shown)) {
-        return manifest::pull_command(visit, repository, chart);
+fn pull_command(visit: &Visit, repository: &Repository, shown: &Shown) -> Option<AnyView> {
+    if let Some(manifest) = &shown.manifest {
+        return manifest::pull_command(visit, repository, manifest, shown.tag.as_ref(), shown.hold.as_ref());
     }
-    let name = repository.name.oci()?;
-    let view = &repository.view;
-    let what =
-        chosen.map(|tag| tag.tag.as_str()).or(view.item.latest_tag.as_deref()).or(view.latest_digest.as_deref())?;
-    let reference = pull::reference(&visit.web.config().public_url, &repository.account.owner, &name, what)?;
-    Some(pull::pull(visit, &reference))
+    // What a tag points at may not be known yet; clients ask for the tag all the same.
+    let (owner, name) = (&repository.account.owner, repository.name.oci()?);
+    let tags = shown.tag.iter().map(|tag| tag.tag.as_str()).collect();
+    let digest = repository.view.latest_digest.as_deref().filter(|_| shown.tag.is_none());
+    pull::pull(visit, &Subject { owner, name: &name, kind: Kind::Image, tags, digest, hold: shown.hold.as_ref() })
 }
 
-fn side(repository: &Repository, chosen: Option<&TagView>) -> AnyView {
+fn side(repository: &Repository, shown: &Shown) -> AnyView {
     let view = &repository.view;
     let (owner, name) = (repository.account.owner.name(), repository.name.as_str());
-    let (tag, digest, size, platforms, updated) = match chosen {
-        Some(tag) => (Some(&tag.tag), tag.digest.as_deref(), tag.size, &tag.platforms, tag.updated_at),
-        None => (
-            view.item.latest_tag.as_ref(),
-            view.latest_digest.as_deref(),
-            view.size,
-            &view.item.platforms,
-            view.item.updated_at,
-        ),
-    };
-    let label = if chosen.is_some() { "Tag" } else { "Latest tag" };
+    let tag = shown.tag.as_ref();
+    let digest = tag.and_then(|tag| tag.digest.as_deref()).or(view.latest_digest.as_deref());
+    let updated = tag.map_or(view.item.updated_at, |tag| tag.updated_at);
+    let size = tag.map_or(view.size, |tag| tag.size);
+    let platforms = tag.map_or(&view.item.platforms, |tag| &tag.platforms);
+    let label = if shown.is_chosen { "Tag" } else { "Latest tag" };
     let to_manifest = |digest: &str| {
         view! { <a href=address::manifest(owner, name, digest)>{words::digest(digest)}</a> }
     };
     let link = view.source.as_deref().map(|source| facts::fact("Source", facts::link(source)));
+    let sizes = if shown.platforms.iter().any(|platform| platform.platform.is_some()) {
+        facts::platform_sizes(owner, name, &shown.platforms)
+    } else {
+        let platforms = (!platforms.0.is_empty()).then(|| facts::fact("Platforms", facts::platforms(&platforms.0)));
+        view! { {size.map(facts::size)} {platforms} }.into_any()
+    };
+    let hold = shown.manifest.as_ref().and_then(|manifest| manifest.hold.as_deref()).or(view.hold.as_deref());
     view! {
         <dl class="facts">
-            {tag.map(|tag| facts::fact(label, view! { {Icon::Tag.draw()} " " {tag.clone()} }))}
+            {tag.map(|tag| facts::fact(label, view! { {Icon::Tag.draw()} " " {tag.tag.clone()} }))}
             {updated.map(|time| facts::fact("Updated", words::age(time)))}
             {digest.map(|digest| facts::fact("Digest", to_manifest(digest)))}
-            {size.map(facts::size)}
-            {(!platforms.0.is_empty()).then(|| facts::fact("Platforms", facts::platforms(&platforms.0)))}
-            {view.licenses.as_deref().map(|licence| facts::fact("Licence", format::shown(licence)))}
+            {sizes}
+            {tag.and_then(|tag| tag.scan.as_ref()).map(facts::scan)}
+            {view.licenses.as_deref().map(|licence| facts::fact("Licence", format::shown_lines(licence, 200)))}
             {link}
-            {view.hold.as_deref().map(|did| facts::hold(did, repository.hold.as_ref()))}
+            {hold.map(|did| facts::hold(did, shown.hold.as_ref()))}
             {facts::fact("Stars", view! { <span class="stars">{Icon::Star.draw()}</span> " " {words::count(view.item.stars.into())} })}
             {facts::fact("Pulls", facts::pulls(view.item.pulls, view.item.claimed_pulls))}
         </dl>
     }
     .into_any()
+}
+
+/// The manifest's annotations and the image's labels; of two that agree, one.
+fn labels(shown: &Shown) -> Option<AnyView> {
+    let manifest = shown.manifest.as_ref()?;
+    let config = ImageConfig::parse(manifest.config.as_deref().unwrap_or_default());
+    let labels = config.config.and_then(|config| config.labels).unwrap_or_default();
+    let annotations = &manifest.annotations.0;
+    let both = labels.iter().filter(|(name, value)| annotations.get(*name) != Some(value)).chain(annotations);
+    facts::labels(both.map(|(name, value)| (name.as_str(), value.as_str())))
 }

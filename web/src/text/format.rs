@@ -88,6 +88,30 @@ pub fn shown(name: &str) -> String {
     name.chars().map(|c| if is_deceptive(c) { '\u{fffd}' } else { c }).collect()
 }
 
+/// A text of several lines as it may be shown: the same, but line feeds stay and tabs become spaces; at most `most` characters.
+pub fn shown_lines(text: &str, most: usize) -> String {
+    let kept = text.chars().take(most).map(|c| match c {
+        '\n' => '\n',
+        '\t' => ' ',
+        c if is_deceptive(c) => '\u{fffd}',
+        c => c,
+    });
+    let mut shown: String = kept.collect();
+    if text.chars().nth(most).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+/// By how many bytes something grew or shrank: `+1.5 kB`, `−3.4 MB`, `±0`.
+pub fn grown(bytes: i64) -> String {
+    match bytes {
+        0 => "±0".to_owned(),
+        1.. => format!("+{}", size(bytes)),
+        _ => format!("−{}", size(bytes.saturating_abs())),
+    }
+}
+
 /// Controls, direction marks and overrides, zero-width characters.
 pub fn is_deceptive(c: char) -> bool {
     c.is_control()
@@ -130,6 +154,13 @@ mod tests {
         {
             assert_eq!(size(n), text);
         }
+    }
+
+    #[test]
+    fn long_texts_are_cut_and_keep_their_lines() {
+        assert_eq!(super::shown_lines("a\tb\nc\u{202e}d", 9), "a b\nc\u{fffd}d");
+        assert_eq!(super::shown_lines("abc", 2), "ab…");
+        assert_eq!([1_500, 0, -3_400_000].map(super::grown), ["+1.5 kB", "±0", "−3.4 MB"]);
     }
 
     #[test]

@@ -5,6 +5,8 @@
 mod api;
 mod hostile;
 mod pages;
+mod pictures;
+mod repository;
 mod seed;
 mod transport;
 

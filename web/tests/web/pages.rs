@@ -111,18 +111,6 @@ async fn a_pasted_pull_reference_leads_to_its_page() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_tags_are_paged() {
-    let seeded = Seeded::new().await;
-    let first = get(&seeded, "/r/erin.test/many?tab=tags").await.body;
-    assert!(first.contains(">v1.0.0<") && first.contains(">v1.49.0<") && !first.contains(">v1.50.0<"));
-    assert!(first.contains("cursor=50"));
-    let second = get(&seeded, "/r/erin.test/many?tab=tags&cursor=50").await.body;
-    assert!(second.contains(">v1.59.0<") && !second.contains("rel=\"next\"") && second.contains("rel=\"prev\""));
-    let filtered = get(&seeded, "/r/erin.test/many?tab=tags&filter=V1.5").await.body;
-    assert!(filtered.contains(">v1.5.0<") && filtered.contains(">v1.59.0<") && !filtered.contains(">v1.6.0<"));
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_page_says_where_it_comes_from_and_what_was_published_about_it() {
     let seeded = Seeded::new().await;
     let page = text(&get(&seeded, "/r/alice.test/hello").await.body);

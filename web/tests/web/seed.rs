@@ -54,6 +54,7 @@ impl Seeded {
             version: "0.1.0".to_owned(),
             sources: vec!["wss://relay.test/xrpc/com.atproto.sync.subscribeRepos".parse().unwrap()],
             lag: None,
+            outbound: None,
         }
     }
 
@@ -149,6 +150,9 @@ impl Seeding {
         for n in 0..60 {
             self.image(Image::of("erin", "many").tags(&[&format!("v1.{n}.0")]).hours(200 + n)).await;
         }
+        self.image(Image::of("erin", "versions").tags(&["1.0"]).hours(300).layers(3).base(2)).await;
+        self.image(Image::of("erin", "versions").tags(&["1.1"]).hours(290).layers(4).base(2).variable("FEATURE=on"))
+            .await;
         self.image(Image::of("mallory", ATTACK.replace('/', "|").as_str()).tags(&["latest"]).hours(400).text(ATTACK))
             .await;
         self.page("mallory", &ATTACK.replace('/', "|"), &format!("# {ATTACK}\n\n[x](javascript:alert(1))\n"));
@@ -205,8 +209,7 @@ impl Seeding {
     async fn image(&mut self, image: Image) -> Digest {
         let config = image.config_bytes();
         let config_digest = Digest::sha256(&config);
-        let layers: Vec<(Digest, i64)> =
-            (0..image.layers).map(|n| (Digest::sha256(format!("{image:?}{n}").as_bytes()), 4_700_000 >> n)).collect();
+        let layers = image.blobs();
         let blobs: Vec<Value> =
             layers.iter().map(|(digest, size)| json!({ "mediaType": LAYER, "digest": digest, "size": size })).collect();
         let config_ref = json!({ "mediaType": image.config, "digest": config_digest, "size": config.len() });

@@ -18,6 +18,10 @@ pub struct Image {
     pub config: String,
     pub subject: Option<Digest>,
     pub text: String,
+    /// How many layers, from the bottom, it has in common with every other image that has some.
+    pub base: i64,
+    /// One more variable of its environment.
+    pub variable: Option<&'static str>,
 }
 
 impl Image {
@@ -33,6 +37,8 @@ impl Image {
             config: CONFIG.to_owned(),
             subject: None,
             text: format!("An image of {owner} that shows how {repository} is published, found and pulled"),
+            base: 0,
+            variable: None,
         }
     }
 
@@ -68,6 +74,23 @@ impl Image {
         Self { text: text.to_owned(), ..self }
     }
 
+    pub fn base(self, base: i64) -> Self {
+        Self { base, ..self }
+    }
+
+    pub fn variable(self, variable: &'static str) -> Self {
+        Self { variable: Some(variable), ..self }
+    }
+
+    /// The layers' digests and sizes, bottom first.
+    pub fn blobs(&self) -> Vec<(Digest, i64)> {
+        let layer = |n| {
+            let content = if n < self.base { format!("base {n}") } else { format!("{self:?}{n}") };
+            (Digest::sha256(content.as_bytes()), 4_700_000_i64 >> n)
+        };
+        (0..self.layers).map(layer).collect()
+    }
+
     pub fn annotations(&self) -> Value {
         json!({
             "org.opencontainers.image.title": self.text,
@@ -82,9 +105,11 @@ impl Image {
             .map(|n| json!({ "created_by": if n == 0 { "/bin/sh -c #(nop) ADD file:rootfs.tar in / " } else { "RUN /bin/sh -c apt-get update && apt-get install -y --no-install-recommends ca-certificates # buildkit" } }))
             .chain([json!({ "created_by": "CMD [\"/hello\"]", "empty_layer": true })])
             .collect();
+        let mut environment = vec!["PATH=/usr/bin:/bin".to_owned(), format!("HOURS={}", self.hours)];
+        environment.extend(self.variable.map(str::to_owned));
         json!({
             "os": "linux", "architecture": self.architecture, "history": steps,
-            "config": { "Cmd": ["/hello", self.text], "Env": ["PATH=/usr/bin:/bin", format!("HOURS={}", self.hours)],
+            "config": { "Cmd": ["/hello", self.text], "Env": environment,
                         "Labels": { "org.example.label": self.text } },
         })
         .to_string()

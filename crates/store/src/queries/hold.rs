@@ -1,6 +1,6 @@
 use chrono::{DateTime, Utc};
-use sea_orm::FromQueryResult;
-use serde::Serialize;
+use sea_orm::{FromJsonQueryResult, FromQueryResult};
+use serde::{Deserialize, Serialize};
 use types::{Did, Digest};
 
 use super::Reader;
@@ -34,7 +34,7 @@ pub struct HoldView {
 }
 
 /// What a hold found in a manifest.
-#[derive(Clone, Debug, FromQueryResult, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult, FromJsonQueryResult, Serialize, Deserialize)]
 pub struct ScanView {
     /// The hold that scanned it.
     pub hold: String,

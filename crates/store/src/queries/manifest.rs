@@ -31,7 +31,7 @@ pub struct ManifestView {
     pub annotations: Annotations,
     /// When it was pushed, by the owner's clock.
     pub created_at: Option<DateTime<Utc>>,
-    /// The tags of the repository that point at it.
+    /// The tags of the repository that point at it, at most 100.
     pub tags: Texts,
     /// The key of its record.
     #[serde(skip)]
@@ -57,6 +57,10 @@ pub struct LayerView {
     pub media_type: String,
     /// Compressed bytes.
     pub size: i64,
+    /// What its annotations call it: the file's name, in an artifact.
+    pub title: Option<String>,
+    /// What it attests, if it is an in-toto statement that says so.
+    pub predicate: Option<String>,
 }
 
 /// An entry of an index.
@@ -86,9 +90,10 @@ impl Reader {
             "SELECT m.digest, m.media_type, m.kind, coalesce(b.config_media_type, m.config_media_type) AS config_media_type,
                     b.artifact_type, coalesce(b.subject, m.subject) AS subject, m.size, m.hold, m.annotations,
                     m.created_at, m.rkey, b.bytes, c.bytes AS config,
-                    (SELECT coalesce(jsonb_agg(DISTINCT t.tag), '[]') FROM tag t
-                     WHERE t.did = m.did AND t.repository = $3
-                       AND (t.manifest_rkey = m.rkey OR t.manifest_digest = m.digest)) AS tags
+                    (SELECT coalesce(jsonb_agg(tag), '[]') FROM (
+                        SELECT DISTINCT t.tag FROM tag t WHERE t.did = m.did AND t.repository = $3
+                           AND (t.manifest_rkey = m.rkey OR t.manifest_digest = m.digest)
+                        ORDER BY t.tag LIMIT 100) few) AS tags
              FROM manifest m LEFT JOIN manifest_bytes b ON b.digest = m.digest
              LEFT JOIN image_config c ON c.digest = coalesce(b.config_digest, m.config_digest)
              WHERE m.did = $1 AND m.rkey = $2",
@@ -103,10 +108,12 @@ impl Reader {
     /// When Postgres refuses, or is not there.
     pub async fn layers(&self, did: &Did, rkey: &str, digest: &str) -> Result<Vec<LayerView>, StoreError> {
         self.all(
-            "SELECT digest, media_type, size FROM (
-                 SELECT position, digest, media_type, size FROM blob_ref WHERE manifest = $3 AND role = 'layer'
+            "SELECT digest, media_type, size, title, predicate FROM (
+                 SELECT position, digest, media_type, size, annotations ->> 'org.opencontainers.image.title' AS title,
+                        annotations ->> 'in-toto.io/predicate-type' AS predicate
+                 FROM blob_ref WHERE manifest = $3 AND role = 'layer'
                  UNION ALL
-                 SELECT position, digest, media_type, size FROM layer WHERE did = $1 AND rkey = $2
+                 SELECT position, digest, media_type, size, NULL, NULL FROM layer WHERE did = $1 AND rkey = $2
                    AND NOT EXISTS (SELECT FROM manifest_bytes WHERE digest = $3)) l ORDER BY position",
             vec![did.as_str().into(), rkey.into(), digest.into()],
         )

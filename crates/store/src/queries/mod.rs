@@ -4,6 +4,7 @@ mod actor;
 mod hold;
 mod manifest;
 mod permission;
+mod picture;
 mod record;
 mod registry;
 mod repository;
@@ -24,7 +25,7 @@ pub use registry::{Asked, Referrer, ServedBlob, ServedManifest};
 pub use repository::{Owner, RepositoryItem, RepositoryView, Texts};
 pub use search::SearchPage;
 pub use status::{BackfillView, Counts, GapView, SourceView, StatusView};
-pub use tag::{TagHistoryView, TagView};
+pub use tag::{Before, NoCursor, TagCursor, TagHistoryView, TagOrder, TagPage, TagView, TagsAsked};
 
 use crate::{StoreError, connect::search_path};
 

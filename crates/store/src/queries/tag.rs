@@ -1,9 +1,9 @@
 use chrono::{DateTime, Utc};
-use sea_orm::FromQueryResult;
+use sea_orm::{FromQueryResult, Value};
 use serde::Serialize;
 use types::{Did, RepositoryName, Tag};
 
-use super::{Reader, Texts};
+use super::{Reader, ScanView, Texts};
 use crate::StoreError;
 
 /// A tag in a table.
@@ -23,6 +23,8 @@ pub struct TagView {
     pub updated_at: Option<DateTime<Utc>>,
     /// Pulls through us by this tag.
     pub pulls: i64,
+    /// The newest scan; of an index, the worst of its images.
+    pub scan: Option<ScanView>,
     /// The key of the tag's record.
     #[serde(skip)]
     pub rkey: String,
@@ -67,14 +69,15 @@ const HISTORY: &str = "
 
 /// $1 and $2: the repository; $3: what {CONDITION} says.
 const TAGS: &str = "
-    WITH current AS (
-         SELECT DISTINCT ON (tag) did, rkey, tag, manifest_rkey, manifest_digest, updated_at FROM tag
-         WHERE did = $1 AND repository = $2 AND {CONDITION}
+    WITH current AS MATERIALIZED (
+         -- What cosign tags after the image that it is about comes last.
+         SELECT DISTINCT ON (tag) did, rkey, tag, manifest_rkey, manifest_digest, updated_at,
+                tag LIKE 'sha256-%' AND tag ~ '^sha256-[0-9a-f]{64}([.](sig|att|sbom))?$' AS about
+         FROM tag WHERE did = $1 AND repository = $2 AND {CONDITION}
          ORDER BY tag, updated_at DESC NULLS LAST, rkey DESC),
-     -- What cosign tags after the image that it is about comes last.
-     page AS (SELECT *, tag ~ '^sha256-[0-9a-f]{64}([.](sig|att|sbom))?$' AS about FROM current
-              ORDER BY about, updated_at DESC NULLS LAST, tag DESC LIMIT {PAGE})
-     SELECT t.tag, t.rkey, t.updated_at, coalesce(m.digest, t.manifest_digest) AS digest, m.kind,
+     page AS (SELECT * FROM current WHERE {AFTER} ORDER BY {ORDER} LIMIT {LIMIT})
+     SELECT t.tag, t.rkey, t.updated_at, coalesce(m.digest, t.manifest_digest) AS digest, m.kind, t.about,
+            (SELECT count(*) FROM current) AS matching,
             {SIZE} AS size,
             coalesce((SELECT c.pulls FROM pull_count c
                       WHERE c.did = t.did AND c.repository = $2 AND c.tag = t.tag), 0) AS pulls,
@@ -83,12 +86,157 @@ const TAGS: &str = "
                 WHERE p.did = m.did AND p.rkey = m.rkey AND p.os IS NOT NULL
                 UNION
                 SELECT concat_ws('/', c.os, c.architecture, c.variant) FROM image_config c
-                WHERE c.digest = m.config_digest AND c.os IS NOT NULL) platforms) AS platforms
+                WHERE c.digest = m.config_digest AND c.os IS NOT NULL) platforms) AS platforms,
+            {SCAN} AS scan
      FROM page t LEFT JOIN LATERAL (
          SELECT * FROM manifest m
          WHERE m.did = t.did AND (m.rkey = t.manifest_rkey OR m.digest = t.manifest_digest)
          ORDER BY m.rkey LIMIT 1) m ON true
-     ORDER BY t.about, t.updated_at DESC NULLS LAST, t.tag DESC";
+     ORDER BY {ORDER}";
+
+/// The newest scan of `manifest m`, of an index the worst over its images; only of holds that a record of the manifest names.
+const SCAN: &str = "
+    (SELECT to_jsonb(worst) FROM (
+        SELECT DISTINCT ON (s.digest) s.did AS hold, s.status, s.reason, s.critical, s.high, s.medium, s.low, s.total, s.scanner,
+               s.scanned_at
+        FROM (SELECT m.digest UNION
+              SELECT p.digest FROM platform p WHERE p.did = m.did AND p.rkey = m.rkey) d
+        JOIN scan s ON s.owner = t.did AND s.digest = d.digest
+        WHERE EXISTS (SELECT FROM manifest n WHERE n.did = s.owner AND n.digest = s.digest AND n.hold = s.did)
+        ORDER BY s.digest, s.scanned_at DESC NULLS LAST, s.did) worst
+     ORDER BY worst.status = 'ok' DESC, worst.critical DESC, worst.high DESC, worst.medium DESC, worst.low DESC LIMIT 1)";
+
+/// What was before, of several tags: the newest of each, and how many there are.
+const HISTORIES: &str = "
+    SELECT tag, digest, manifest_rkey AS manifest, rkey AS record, since, until, until_rev, entries FROM (
+        SELECT *, row_number() OVER (PARTITION BY tag ORDER BY until_rev DESC, since DESC NULLS LAST, rkey DESC) AS nth,
+               count(*) OVER (PARTITION BY tag) AS entries
+        FROM tag_history WHERE did = $1 AND repository = $2 AND tag = ANY (string_to_array($3, ','))) h
+    WHERE nth <= $4 ORDER BY tag, nth";
+
+/// The order of a list of tags. What cosign tags after an image (`sha256-…`) comes last in each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TagOrder {
+    /// Moved last, first; what nobody dated last.
+    #[default]
+    Newest,
+    /// Moved last, last; what nobody dated after it.
+    Oldest,
+    /// By name, in ASCII order.
+    Name,
+    /// By name, backwards.
+    NameBackwards,
+}
+
+impl TagOrder {
+    /// What time stands for, which way, and whether that is down.
+    const fn sql(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Self::Newest => ("coalesce({AT}, '-infinity')", "<", "DESC"),
+            Self::Oldest => ("coalesce({AT}, 'infinity')", ">", "ASC"),
+            Self::Name => ("'-infinity'::timestamptz", ">", "ASC"),
+            Self::NameBackwards => ("'-infinity'::timestamptz", "<", "DESC"),
+        }
+    }
+
+    fn order(self) -> String {
+        let (at, _, way) = self.sql();
+        format!("about, {} {way}, tag {way}", at.replace("{AT}", "updated_at"))
+    }
+
+    /// $5, $6 and $7 are the cursor.
+    fn after(self) -> String {
+        let (at, than, _) = self.sql();
+        let (here, there) = (at.replace("{AT}", "updated_at"), at.replace("{AT}", "$6::timestamptz"));
+        format!("(about > $5 OR (about = $5 AND ({here}, tag) {than} ({there}, $7)))")
+    }
+}
+
+/// The last tag of a page, where the next page begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TagCursor {
+    about: bool,
+    at: Option<DateTime<Utc>>,
+    tag: Tag,
+}
+
+impl std::fmt::Display for TagCursor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let at = self.at.map_or_else(|| "-".to_owned(), |at| at.timestamp_micros().to_string());
+        write!(f, "{}~{at}~{}", u8::from(self.about), self.tag)
+    }
+}
+
+/// A text that is no cursor of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a cursor of ours")]
+pub struct NoCursor;
+
+impl std::str::FromStr for TagCursor {
+    type Err = NoCursor;
+
+    fn from_str(text: &str) -> Result<Self, NoCursor> {
+        let mut parts = text.splitn(3, '~');
+        let (about, at, tag) = (parts.next(), parts.next().ok_or(NoCursor)?, parts.next().ok_or(NoCursor)?);
+        let about = match about {
+            Some("0") => false,
+            Some("1") => true,
+            _ => return Err(NoCursor),
+        };
+        let at = match at {
+            "-" => None,
+            micros => Some(micros.parse().ok().and_then(DateTime::from_timestamp_micros).ok_or(NoCursor)?),
+        };
+        // Postgres knows no other years.
+        let known = at.is_none_or(|at| (-4_000..200_000).contains(&chrono::Datelike::year(&at)));
+        let tag = tag.parse().map_err(|_| NoCursor)?;
+        if known { Ok(Self { about, at, tag }) } else { Err(NoCursor) }
+    }
+}
+
+/// Which tags are asked for.
+#[derive(Clone, Debug, Default)]
+pub struct TagsAsked {
+    /// Only those whose names hold this, in any case of letters.
+    pub filter: String,
+    /// Their order.
+    pub order: TagOrder,
+    /// Only what comes after this.
+    pub after: Option<TagCursor>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// A page of tags.
+#[derive(Clone, Debug)]
+pub struct TagPage {
+    /// The tags.
+    pub items: Vec<TagView>,
+    /// How many the filter leaves, on all pages.
+    pub matching: i64,
+    /// Where the next page begins, if there is one.
+    pub next: Option<TagCursor>,
+}
+
+/// What one of several tags pointed at before.
+#[derive(Clone, Debug, FromQueryResult)]
+pub struct Before {
+    /// The tag.
+    pub tag: String,
+    /// What it was, until when.
+    #[sea_orm(nested)]
+    pub was: TagHistoryView,
+    /// How many there are of this tag.
+    pub entries: i64,
+}
+
+#[derive(FromQueryResult)]
+struct Row {
+    #[sea_orm(nested)]
+    view: TagView,
+    about: bool,
+    matching: i64,
+}
 
 /// Compressed bytes of `manifest m`: of an index, the sum over the images of its platforms whose records are known.
 pub(super) const SIZE: &str = "
@@ -99,28 +247,50 @@ pub(super) const SIZE: &str = "
     ELSE m.size END";
 
 impl Reader {
-    /// Tags of a repository, the newest first but cosign's `sha256-…` last, at most `limit` from `offset`, whose names
-    /// hold `filter`.
+    /// A page of a repository's tags. Time grows with the number of its tags, not with how far the page is.
     ///
     /// # Errors
     /// When Postgres refuses, or is not there.
-    pub async fn tags(
+    pub async fn tags(&self, did: &Did, repository: &RepositoryName, asked: &TagsAsked) -> Result<TagPage, StoreError> {
+        let limit = i64::from(asked.limit);
+        let mut values: Vec<Value> =
+            vec![did.as_str().into(), repository.as_str().into(), asked.filter.as_str().into(), (limit + 1).into()];
+        let after = asked.after.as_ref().map(|cursor| {
+            values.extend([cursor.about.into(), cursor.at.into(), cursor.tag.as_str().into()]);
+            asked.order.after()
+        });
+        let sql =
+            tags_sql("position(lower($3) in lower(tag)) > 0", after.as_deref().unwrap_or("true"), "$4", asked.order);
+        let mut rows: Vec<Row> = self.all(&sql, values).await?;
+        let matching = match rows.first() {
+            Some(row) => row.matching,
+            None => 0,
+        };
+        let more = rows.len() > asked.limit as usize;
+        rows.truncate(asked.limit as usize);
+        let next = rows.last().filter(|_| more).and_then(|row| {
+            let tag = row.view.tag.parse().ok()?;
+            Some(TagCursor { about: row.about, at: row.view.updated_at, tag })
+        });
+        Ok(TagPage { items: rows.into_iter().map(|row| row.view).collect(), matching, next })
+    }
+
+    /// What each of these tags pointed at before, tag by tag, the newest first, at most `each` of one.
+    ///
+    /// # Errors
+    /// When Postgres refuses, or is not there.
+    pub async fn before(
         &self,
         did: &Did,
         repository: &RepositoryName,
-        filter: &str,
-        limit: i64,
-        offset: i64,
-    ) -> Result<Vec<TagView>, StoreError> {
-        let sql = TAGS
-            .replace("{SIZE}", SIZE)
-            .replace("{CONDITION}", "position(lower($3) in lower(tag)) > 0")
-            .replace("{PAGE}", "$4 OFFSET $5");
-        self.all(
-            &sql,
-            vec![did.as_str().into(), repository.as_str().into(), filter.into(), limit.into(), offset.into()],
-        )
-        .await
+        tags: &[TagView],
+        each: u32,
+    ) -> Result<Vec<Before>, StoreError> {
+        // No tag holds a comma.
+        let tags: Vec<&str> = tags.iter().map(|tag| tag.tag.as_str()).collect();
+        let values =
+            vec![did.as_str().into(), repository.as_str().into(), tags.join(",").into(), i64::from(each).into()];
+        self.all(HISTORIES, values).await
     }
 
     /// What a tag points at and pointed at, the newest first, at most `limit` from `offset`. It is history as it was seen:
@@ -146,7 +316,16 @@ impl Reader {
     /// # Errors
     /// When Postgres refuses, or is not there.
     pub async fn tag(&self, did: &Did, repository: &RepositoryName, tag: &Tag) -> Result<Option<TagView>, StoreError> {
-        let sql = TAGS.replace("{SIZE}", SIZE).replace("{CONDITION}", "tag = $3").replace("{PAGE}", "1");
+        let sql = tags_sql("tag = $3", "true", "1", TagOrder::Newest);
         self.one(&sql, vec![did.as_str().into(), repository.as_str().into(), tag.as_str().into()]).await
     }
+}
+
+fn tags_sql(condition: &str, after: &str, limit: &str, order: TagOrder) -> String {
+    TAGS.replace("{SIZE}", SIZE)
+        .replace("{SCAN}", SCAN)
+        .replace("{CONDITION}", condition)
+        .replace("{AFTER}", after)
+        .replace("{LIMIT}", limit)
+        .replace("{ORDER}", &order.order())
 }

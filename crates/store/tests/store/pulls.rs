@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use store::pulls::{self, Pulled};
+use store::{
+    pulls::{self, Pulled},
+    queries::TagsAsked,
+};
 use types::{Change, Collection, Hint};
 
 use crate::harness::{ALICE, BOB, Index, id, manifest, put, tag};
@@ -35,7 +38,7 @@ async fn pulls_add_up_and_are_shown_beside_what_holds_claim() {
     let (alice, app) = (ALICE.parse().unwrap(), "app".parse().unwrap());
     let view = index.reader.repository(&alice, &app).await.unwrap().unwrap();
     assert_eq!((view.item.pulls, view.item.claimed_pulls), (5, 0));
-    let tags = index.reader.tags(&alice, &app, "", 9, 0).await.unwrap();
+    let tags = index.reader.tags(&alice, &app, &TagsAsked { limit: 9, ..TagsAsked::default() }).await.unwrap().items;
     let tags: Vec<_> = tags.iter().map(|tag| (tag.tag.as_str(), tag.pulls)).collect();
     assert_eq!(tags, [("v2", 1), ("v1", 3)]);
     let today = "SELECT sum(pulls)::bigint FROM pull_day WHERE day = current_date";

@@ -1,3 +1,4 @@
+use store::queries::{TagCursor, TagOrder, TagsAsked};
 use types::Collection;
 
 use crate::harness::{ALICE, BOB, Index, id, manifest, put, star, tag};
@@ -105,10 +106,121 @@ async fn status_counts() {
 async fn tags_are_the_newest_first() {
     let mut index = seeded().await;
     index.apply(vec![put(2, id(ALICE, Collection::Tag, "v1"), &tag(ALICE, "hello", "v1", "m1", 20))]).await;
-    let tags = index.reader.tags(&ALICE.parse().unwrap(), &"hello".parse().unwrap(), "", 10, 0).await.unwrap();
-    let names: Vec<&str> = tags.iter().map(|tag| tag.tag.as_str()).collect();
-    assert_eq!(names, ["v1", "latest"]);
-    assert_eq!(tags[0].size, Some(42));
-    let filtered = index.reader.tags(&ALICE.parse().unwrap(), &"hello".parse().unwrap(), "LAT", 10, 0).await.unwrap();
+    let (alice, hello) = (ALICE.parse().unwrap(), "hello".parse().unwrap());
+    let all = TagsAsked { limit: 10, ..TagsAsked::default() };
+    let tags = index.reader.tags(&alice, &hello, &all).await.unwrap();
+    let names: Vec<&str> = tags.items.iter().map(|tag| tag.tag.as_str()).collect();
+    assert_eq!((names, tags.matching, tags.next), (vec!["v1", "latest"], 2, None));
+    assert_eq!(tags.items[0].size, Some(42));
+    let filtered = index.reader.tags(&alice, &hello, &TagsAsked { filter: "LAT".into(), ..all }).await.unwrap().items;
     assert_eq!(filtered.len(), 1);
+}
+
+/// The names of all pages of three tags, in order.
+async fn paged(index: &Index, order: TagOrder) -> Vec<String> {
+    let (alice, hello) = (ALICE.parse().unwrap(), "hello".parse().unwrap());
+    let (mut names, mut after) = (Vec::new(), None::<TagCursor>);
+    loop {
+        let asked = TagsAsked { order, after, limit: 3, ..TagsAsked::default() };
+        let page = index.reader.tags(&alice, &hello, &asked).await.unwrap();
+        names.extend(page.items.into_iter().map(|tag| tag.tag));
+        match page.next {
+            // As an address has it.
+            Some(next) => after = Some(next.to_string().parse().unwrap()),
+            None => return names,
+        }
+    }
+}
+
+#[tokio::test]
+async fn pages_of_tags_meet_in_every_order() {
+    let mut index = seeded().await;
+    let about = format!("sha256-{}.sig", "a".repeat(64));
+    let mut changes = Vec::new();
+    for (day, name) in [(5, "v5"), (9, "v1"), (9, "v2"), (9, "v3"), (7, "B"), (3, "v4"), (20, about.as_str())] {
+        let mut record = tag(ALICE, "hello", name, "m1", day);
+        if name == "v4" {
+            record.as_object_mut().unwrap().remove("updatedAt");
+            record.as_object_mut().unwrap().remove("createdAt");
+        }
+        changes.push(put(2, id(ALICE, Collection::Tag, &format!("x{name}")), &record));
+    }
+    index.apply(changes).await;
+    let undated = "SELECT count(*) FROM tag WHERE tag = 'v4' AND updated_at IS NULL";
+    assert_eq!(index.count(undated).await, 1);
+    let about = about.as_str();
+    for (order, names) in [
+        (TagOrder::Newest, ["v3", "v2", "v1", "B", "v5", "latest", "v4", about]),
+        (TagOrder::Oldest, ["latest", "v5", "B", "v1", "v2", "v3", "v4", about]),
+        (TagOrder::Name, ["B", "latest", "v1", "v2", "v3", "v4", "v5", about]),
+        (TagOrder::NameBackwards, ["v5", "v4", "v3", "v2", "v1", "latest", "B", about]),
+    ] {
+        assert_eq!(paged(&index, order).await, names, "{order:?}");
+    }
+    for odd in [
+        "",
+        "0",
+        "0~1",
+        "2~1~v1",
+        "0~x~v1",
+        "0~1~",
+        "0~1~a/b",
+        "0~9223372036854775807~v1",
+        "0~-9223372036854775~v1",
+        "0~1~v1\0",
+    ] {
+        let parsed = odd.parse::<TagCursor>();
+        let Ok(after) = parsed else { continue };
+        let asked = TagsAsked { after: Some(after), limit: 3, ..TagsAsked::default() };
+        let page = index.reader.tags(&ALICE.parse().unwrap(), &"hello".parse().unwrap(), &asked).await;
+        assert!(page.is_ok(), "{odd}: {page:?}");
+    }
+}
+
+/// Among ten thousand, no page takes long, however far it is.
+#[tokio::test]
+async fn ten_thousand_tags_are_no_trouble() {
+    let index = seeded().await;
+    let many = "INSERT INTO tag (did, rkey, repository, tag, manifest_rkey, updated_at)
+                SELECT $1, 'n' || n, 'hello', 'v1.' || n, 'm1', timestamptz '2026-01-01' + make_interval(mins => n)
+                FROM generate_series(1, 10000) n";
+    index.client.execute(many, &[&ALICE]).await.unwrap();
+    index.client.batch_execute("ANALYZE tag").await.unwrap();
+    let (alice, hello) = (ALICE.parse().unwrap(), "hello".parse().unwrap());
+    let last = "0~1767226200000000~v1.10";
+    for (order, filter, after) in [
+        (TagOrder::Newest, "", None),
+        (TagOrder::Newest, "", Some(last)),
+        (TagOrder::Oldest, "99", None),
+        (TagOrder::Name, "", Some("0~-~v1.5000")),
+        (TagOrder::NameBackwards, "v1", None),
+    ] {
+        let after = after.map(|after| after.parse().unwrap());
+        let asked = TagsAsked { filter: filter.to_owned(), order, after, limit: 50 };
+        let mut fastest = std::time::Duration::MAX;
+        // The machine may be busy: one quick answer of several shows that it can be.
+        for _ in 0..10 {
+            let begun = std::time::Instant::now();
+            let page = index.reader.tags(&alice, &hello, &asked).await.unwrap();
+            fastest = fastest.min(begun.elapsed());
+            assert!(!page.items.is_empty() && page.matching >= 190, "{asked:?}");
+        }
+        assert!(fastest.as_millis() < 50, "{asked:?} took {fastest:?}");
+    }
+}
+
+#[tokio::test]
+async fn several_tags_tell_what_was_before() {
+    let mut index = seeded().await;
+    for (n, manifest) in (3..).zip(["m2", "m3", "m4"]) {
+        index.apply(vec![put(n, id(ALICE, Collection::Tag, "t1"), &tag(ALICE, "hello", "latest", manifest, 9))]).await;
+    }
+    let (alice, hello) = (ALICE.parse().unwrap(), "hello".parse().unwrap());
+    let tags = index.reader.tags(&alice, &hello, &TagsAsked { limit: 9, ..TagsAsked::default() }).await.unwrap().items;
+    let all = index.reader.before(&alice, &hello, &tags, 10).await.unwrap();
+    let digests: Vec<_> = all.iter().map(|before| before.was.digest.clone().unwrap()).collect();
+    assert_eq!(digests, [3, 2, 1].map(crate::harness::digest));
+    let two = index.reader.before(&alice, &hello, &tags, 2).await.unwrap();
+    assert_eq!((two.len(), two[0].entries, two[0].tag.as_str()), (2, 3, "latest"));
+    assert!(index.reader.before(&alice, &hello, &[], 2).await.unwrap().is_empty());
 }
