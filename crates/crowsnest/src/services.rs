@@ -19,7 +19,10 @@ use service::{
     serve::{self, Caps},
     telemetry::{self, Metrics},
 };
-use store::Reader;
+use store::{
+    Reader,
+    freshness::{self, Freshness},
+};
 use tokio::{net::TcpListener, time::sleep};
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -85,8 +88,9 @@ impl Base {
 
     async fn web(&self, front: &Front, sources: Vec<SourceUrl>, lag: Option<Arc<dyn Lag>>) -> Result<Router, Failure> {
         let reader = Reader::connect(self.postgres.url(), self.generation).await?;
-        let version = env!("CARGO_PKG_VERSION").to_owned();
-        Ok(web::router(WebConfig { public_url: front.url.clone(), version, sources, lag }, reader))
+        let (version, freshness) = (env!("CARGO_PKG_VERSION").to_owned(), Arc::new(Freshness::default()));
+        tokio::spawn(freshness::follow(self.url(), freshness.clone(), self.stop.clone()));
+        Ok(web::router(WebConfig { public_url: front.url.clone(), version, sources, lag, freshness }, reader))
     }
 
     async fn registry(

@@ -22,13 +22,12 @@ async fn a_hold_that_is_stopped_is_down_everywhere_within_a_minute() -> Result<(
     demo.pullable("alice.test/adrift", "v1", &image.manifest.digest).await?;
     let did = hold.did().to_owned();
     let api = demo.crowsnest.url(&format!("/api/v1/holds/{}", did.replace('%', "%25")));
-    let is = |reachable: bool| {
-        let api = api.clone();
-        async move || Ok((http::json(&api).await?["reachable"] == reachable).then_some(()))
-    };
-    eventually("the hold is known to answer", PATIENCE, is(true)).await?;
+    let answers = async || Ok((http::json(&api).await?["reachable"] == true).then_some(()));
+    eventually("the hold is known to answer", PATIENCE, answers).await?;
     let page = format!("/holds/{}", did.replace('%', "%25"));
-    let says = async |path: &str, what: &str| Ok(http::get(&demo.crowsnest.url(path)).await?.text().await?.contains(what));
+    let says = async |path: &str, what: &str| -> Result<bool> {
+        Ok(http::get(&demo.crowsnest.url(path)).await?.text().await?.contains(what))
+    };
     ensure!(says(&page, "adrift").await? && !says(&page, "has not answered").await?, "before it was stopped");
     drop(hold);
     let stopped = Instant::now();

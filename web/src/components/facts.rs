@@ -20,7 +20,7 @@ pub fn hold(did: &str, hold: Option<&HoldView>) -> AnyView {
         Some((Some(true), _)) => view! { <span class="good">"answers"</span> }.into_any(),
         _ => view! { <span class="muted">"not asked yet"</span> }.into_any(),
     };
-    fact("Hold", view! { <code class="wrap">{format::shown(did)}</code> " " {state} })
+    fact("Hold", view! { <a href=address::hold(did)><code class="wrap">{format::shown(did)}</code></a> " " {state} })
 }
 
 /// A stranger's link: only to the web, and marked as theirs.

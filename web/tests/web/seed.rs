@@ -54,6 +54,7 @@ impl Seeded {
             version: "0.1.0".to_owned(),
             sources: vec!["wss://relay.test/xrpc/com.atproto.sync.subscribeRepos".parse().unwrap()],
             lag: None,
+            freshness: Default::default(),
         }
     }
 

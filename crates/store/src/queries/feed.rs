@@ -1,6 +1,7 @@
 //! Repositories that nobody named: the newest, those that many star.
 
 use chrono::{DateTime, Utc};
+use sea_orm::FromQueryResult;
 
 use super::{Reader, RepositoryItem, repository::{ITEM, LISTED}};
 use crate::StoreError;
@@ -11,7 +12,7 @@ const CANDIDATES: i64 = 200;
 const HALF_LIFE: f64 = 90.0;
 
 /// A place in the list of the newest repositories. It stays where it is, whatever comes and goes around it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
 pub struct Place {
     /// When the repository there was pushed to.
     pub at: DateTime<Utc>,
@@ -48,6 +49,17 @@ impl Reader {
              ORDER BY {ORDER} LIMIT $1"
         );
         self.all(&sql, vec![limit.into(), (*at).into(), did.as_str().into(), name.as_str().into()]).await
+    }
+
+    /// Where the newest are.
+    ///
+    /// # Errors
+    /// When Postgres refuses, or is not there.
+    pub async fn newest_places(&self, limit: i64) -> Result<Vec<Place>, StoreError> {
+        let sql = format!(
+            "SELECT r.updated_at AS at, r.did, r.name FROM {LISTED} WHERE {NEWEST} ORDER BY {ORDER} LIMIT $1"
+        );
+        self.all(&sql, vec![limit.into()]).await
     }
 
     /// The repositories that were pushed to after a place, the newest first; if there are more than `limit`, the newest of them.
