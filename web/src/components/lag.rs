@@ -87,9 +87,9 @@ mod tests {
         let now: chrono::DateTime<Utc> = "2026-01-10T12:05:00Z".parse().unwrap();
         let lag = |hours: i64, worst_ms| LagView { at: now - TimeDelta::minutes(60 * hours + 5), worst_ms };
         let html = picture(&[lag(23, 300), lag(1, 30_000), lag(0, 7_200_000), lag(30, 1)], now).to_html();
-        assert!(html.contains("class=\"lag-poor\" d=\"M715 100v-100.0h4V100z\""), "{html}");
-        assert!(html.contains("class=\"lag-fair\" d=\"M685 100v-"), "{html}");
-        assert!(html.contains("class=\"lag-good\" d=\"M25 100v-"), "{html}");
+        assert!(html.contains("d=\"M715 100v-100.0h4V100z\" class=\"lag-poor\""), "{html}");
+        assert!(html.contains("d=\"M685 100v-52.3h4V100z\" class=\"lag-fair\""), "{html}");
+        assert!(html.contains("d=\"M25 100v-10.1h4V100z\" class=\"lag-good\""), "{html}");
         assert!(html.contains("2 h behind at worst") && html.contains("no indexer ran"), "{html}");
         assert!(picture(&[], Utc::now()).to_html().contains("Nothing is noted yet"));
     }

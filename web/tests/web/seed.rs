@@ -58,6 +58,11 @@ impl Seeded {
         }
     }
 
+    /// Where its database is.
+    pub fn url(&self) -> &str {
+        self._database.url()
+    }
+
     pub fn router(&self) -> axum::Router {
         router(Self::config(), self.reader.clone())
     }

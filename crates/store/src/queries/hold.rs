@@ -163,7 +163,7 @@ impl Reader {
                                 AND o.handle_checked_at > now() - interval '24 hours') captain ON true
              CROSS JOIN LATERAL (SELECT count(*) AS repositories FROM (
                  SELECT DISTINCT did, repository FROM manifest WHERE hold = known.hold
-                 ORDER BY did, repository LIMIT {MOST_COUNTED} + 1) some) used
+                 ORDER BY did, repository LIMIT {MOST_COUNTED} + 1) few) used
              WHERE a.did = known.hold AND a.active
              ORDER BY used.repositories DESC, a.did LIMIT $1 OFFSET $2"
         );
@@ -183,7 +183,7 @@ impl Reader {
         }
         let sql = format!(
             "SELECT (SELECT count(*) FROM (SELECT DISTINCT did, repository FROM manifest WHERE hold = $1
-                                           ORDER BY did, repository LIMIT {MOST_COUNTED} + 1) some) AS repositories,
+                                           ORDER BY did, repository LIMIT {MOST_COUNTED} + 1) few) AS repositories,
                     count(*) AS manifests, coalesce(sum(size), 0)::bigint AS bytes
              FROM (SELECT size FROM manifest WHERE hold = $1 LIMIT {MOST_MANIFESTS}) m"
         );

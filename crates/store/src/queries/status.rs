@@ -156,7 +156,7 @@ impl Reader {
             format!(
                 "(SELECT CASE WHEN n <= {COUNTED} THEN n ELSE greatest(n, pg_stat_get_live_tuples('{table}'::regclass),
                          (SELECT reltuples::bigint FROM pg_class WHERE oid = '{table}'::regclass)) END
-                  FROM (SELECT count(*) AS n FROM (SELECT FROM {table} {whose} LIMIT {COUNTED} + 1) some) counted)"
+                  FROM (SELECT count(*) AS n FROM (SELECT FROM {table} {whose} LIMIT {COUNTED} + 1) few) counted)"
             )
         };
         let [repositories, manifests, tags, stars, accounts, all_records, invalid, jobs, rejects] = [
@@ -174,7 +174,7 @@ impl Reader {
         let sql = format!(
             "WITH n AS MATERIALIZED (
                  SELECT {repositories} AS repositories, {manifests} AS manifests, {tags} AS tags, {stars} AS stars,
-                        (SELECT count(DISTINCT hold) FROM (SELECT hold FROM hold LIMIT {COUNTED}) some) AS holds,
+                        (SELECT count(DISTINCT hold) FROM (SELECT hold FROM hold LIMIT {COUNTED}) few) AS holds,
                         {accounts} AS accounts, {invalid} AS invalid, {jobs} AS jobs, {rejects} AS rejects)
              SELECT n.*, greatest(repositories, manifests, tags, stars, accounts, invalid, jobs, rejects) > {COUNTED} AS estimated,
                     CASE WHEN accounts > {COUNTED} THEN {all_records}
