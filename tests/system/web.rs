@@ -28,7 +28,8 @@ async fn every_page_with_and_without_javascript_on_a_phone_and_in_both_themes() 
     let screenshots = browser::screenshots()?.map(|folder| {
         let shot = |name: &str| pages.iter().find(|page| page["name"] == name).map(|page| page["path"].clone());
         let names = ["home", "search", "repository", "manifest", "compare"];
-        let shots: serde_json::Map<_, _> = names.iter().filter_map(|name| Some(((*name).to_owned(), shot(name)?))).collect();
+        let shots: serde_json::Map<_, _> =
+            names.iter().filter_map(|name| Some(((*name).to_owned(), shot(name)?))).collect();
         json!({"folder": folder, "pages": shots})
     });
     let task = json!({"origin": demo.crowsnest.url(""), "pages": pages, "screenshots": screenshots});

@@ -138,7 +138,13 @@ async fn answer(
     let after = place::read(last)?;
     let permit = web.live().places.clone().try_acquire_owned().map_err(|_| WebError::Busy)?;
     let events = web.live().events.upgrade().ok_or(WebError::Busy)?.subscribe();
-    let mut listener = Listener { reader: web.reader().clone(), events, missed: VecDeque::new(), sent: HashSet::new(), _permit: permit };
+    let mut listener = Listener {
+        reader: web.reader().clone(),
+        events,
+        missed: VecDeque::new(),
+        sent: HashSet::new(),
+        _permit: permit,
+    };
     if let Some(after) = after {
         listener.catch_up(&after).await?;
     }
@@ -161,7 +167,8 @@ struct Listener {
 impl Listener {
     async fn catch_up(&mut self, after: &Place) -> Result<(), StoreError> {
         let items = self.reader.newer(after, LOOK).await?;
-        let pushed = items.into_iter().rev().filter_map(|item| Some(Arc::new(Pushed { place: Place::of(&item)?, item })));
+        let pushed =
+            items.into_iter().rev().filter_map(|item| Some(Arc::new(Pushed { place: Place::of(&item)?, item })));
         self.missed.extend(pushed);
         self.sent.extend(self.missed.iter().map(|pushed| place::write(&pushed.place)));
         Ok(())

@@ -35,7 +35,9 @@ pub fn read(text: &str) -> Result<Option<Place>, WebError> {
     };
     match parse() {
         // Postgres knows fewer years than we do.
-        Some(place) if text.len() <= LONGEST && (1..=294_000).contains(&chrono::Datelike::year(&place.at)) => Ok(Some(place)),
+        Some(place) if text.len() <= LONGEST && (1..=294_000).contains(&chrono::Datelike::year(&place.at)) => {
+            Ok(Some(place))
+        }
         _ => Err(WebError::BadRequest("This page's address is broken: its cursor is not one of ours.".to_owned())),
     }
 }
@@ -62,7 +64,16 @@ mod tests {
     fn broken_places_are_refused() {
         assert_eq!(read("").unwrap(), None);
         let long = format!("1/did:plc:a/{}", "a".repeat(5_000));
-        for text in ["x", "1", "1/did:plc:a", "x/did:plc:a/b", "1/nobody/b", "1/did:plc:a/%00", "9223372036854775807/did:plc:a/b", &long] {
+        for text in [
+            "x",
+            "1",
+            "1/did:plc:a",
+            "x/did:plc:a/b",
+            "1/nobody/b",
+            "1/did:plc:a/%00",
+            "9223372036854775807/did:plc:a/b",
+            &long,
+        ] {
             assert!(read(text).is_err(), "{text:.60}");
         }
     }

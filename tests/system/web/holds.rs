@@ -33,7 +33,8 @@ async fn a_hold_that_is_stopped_is_down_everywhere_within_a_minute() -> Result<(
     let stopped = Instant::now();
     for path in [page.as_str(), "/r/alice.test/adrift"] {
         let told = async || Ok(says(path, "has not answered").await?.then_some(()));
-        eventually(&format!("{path} says that the hold is down"), WITHIN.saturating_sub(stopped.elapsed()), told).await?;
+        eventually(&format!("{path} says that the hold is down"), WITHIN.saturating_sub(stopped.elapsed()), told)
+            .await?;
     }
     ensure!(http::json(&api).await?["reachable"] == false, "the JSON says so too");
     let blob = demo.crowsnest.url(&format!("/v2/alice.test/adrift/blobs/{}", image.layer.digest));

@@ -30,13 +30,13 @@ pub fn picture(lags: &[LagView], now: DateTime<Utc>) -> AnyView {
     let [good, fair, poor] = [i64::MIN..GOOD_MS, GOOD_MS..FAIR_MS, FAIR_MS..i64::MAX].map(|range| {
         lags.iter().filter(|lag| range.contains(&lag.worst_ms)).map(|lag| bar(lag, first)).collect::<String>()
     });
-    let lines: String = LINES.iter().map(|(ms, _)| format!("M0 {:.1}h{}", HEIGHT - height(*ms), BARS * WIDTH)).collect();
+    let lines: String =
+        LINES.iter().map(|(ms, _)| format!("M0 {:.1}h{}", HEIGHT - height(*ms), BARS * WIDTH)).collect();
     let silent = BARS - i64::try_from(lags.len()).unwrap_or_default().min(BARS);
     let began = lags.first().map_or(now, |lag| lag.at);
     let label = format!("In the last 24 hours the index was {} behind at worst.", format::lag(worst));
-    let gap = (silent > 0 && began < now - TimeDelta::seconds(SPAN)).then(|| {
-        format!(" Where there is no bar, no indexer ran: {} of the 24 hours.", span(silent * SPAN))
-    });
+    let gap = (silent > 0 && began < now - TimeDelta::seconds(SPAN))
+        .then(|| format!(" Where there is no bar, no indexer ran: {} of the 24 hours.", span(silent * SPAN)));
     view! {
         <figure class="lag">
             <svg viewBox=format!("0 0 {} {HEIGHT}", BARS * WIDTH) preserveAspectRatio="none" role="img" aria-label=label.clone()>

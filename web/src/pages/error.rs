@@ -80,6 +80,5 @@ fn search_for(text: &str) -> AnyView {
 }
 
 fn start() -> AnyView {
-    view! { <p><a href="/">"Start at the first page"</a>" or "<a href="/explore">"explore"</a>"."</p> }
-        .into_any()
+    view! { <p><a href="/">"Start at the first page"</a>" or "<a href="/explore">"explore"</a>"."</p> }.into_any()
 }

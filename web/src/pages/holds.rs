@@ -36,7 +36,8 @@ pub async fn list(visit: Visit) -> Result<Answer, WebError> {
         <nav class="pages" aria-label="Pages">{first} {next}</nav>
     };
     let mut page = Page::new("Holds", "/holds", body);
-    page.description = Some("Where the layers of container images on the AT Protocol are kept, and whether it answers.".to_owned());
+    page.description =
+        Some("Where the layers of container images on the AT Protocol are kept, and whether it answers.".to_owned());
     Ok(page.into())
 }
 
@@ -129,7 +130,8 @@ fn after_place(after: &str) -> Result<(&str, &str), WebError> {
 
 fn repositories_there(items: &[RepositoryItem], path: &str, after: &str) -> AnyView {
     if items.is_empty() {
-        let what = if after.is_empty() { "No image that the index knows of is kept here." } else { "There are no more." };
+        let what =
+            if after.is_empty() { "No image that the index knows of is kept here." } else { "There are no more." };
         return view! { <p class="empty">{what}</p> }.into_any();
     }
     let first = (!after.is_empty()).then(|| view! { <a href=path.to_owned() rel="prev">"First page"</a> });

@@ -39,7 +39,9 @@ pub async fn page(visit: Visit) -> Result<Answer, WebError> {
         </article>
     };
     let mut page = Page::new("Install", "/install", body);
-    page.description = Some("How to pull container images of the AT Protocol with docker, podman, containerd and Kubernetes.".to_owned());
+    page.description = Some(
+        "How to pull container images of the AT Protocol with docker, podman, containerd and Kubernetes.".to_owned(),
+    );
     Ok(page.into())
 }
 
@@ -62,7 +64,9 @@ fn clients(host: &str, image: &str, plain: bool) -> impl IntoView + use<> {
             {file(format!("{{ \"insecure-registries\": [\"{host}\"] }}"))}
         }
     });
-    let pod = format!("apiVersion: v1\nkind: Pod\nmetadata:\n  name: app\nspec:\n  containers:\n    - name: app\n      image: {image}");
+    let pod = format!(
+        "apiVersion: v1\nkind: Pod\nmetadata:\n  name: app\nspec:\n  containers:\n    - name: app\n      image: {image}"
+    );
     view! {
         <h2 id="docker">"docker"</h2>
         {command(format!("docker pull {image}"))}
@@ -84,7 +88,8 @@ fn mirror(host: &str, plain: bool) -> impl IntoView + use<> {
         "server = \"https://atcr.io\"\n\n[host.\"{scheme}://{host}\"]\n  capabilities = [\"pull\", \"resolve\"]"
     );
     let insecure = if plain { "\ninsecure = true" } else { "" };
-    let podman = format!("[[registry]]\nlocation = \"atcr.io\"\n\n[[registry.mirror]]\nlocation = \"{host}\"{insecure}");
+    let podman =
+        format!("[[registry]]\nlocation = \"atcr.io\"\n\n[[registry.mirror]]\nlocation = \"{host}\"{insecure}");
     view! {
         <h2 id="mirror">"As a mirror of atcr.io"</h2>
         <p>
@@ -110,7 +115,8 @@ fn troubleshooting(host: &str, plain: bool) -> impl IntoView + use<> {
     let https = plain.then(|| {
         entry(
             &["server gave HTTP response to HTTPS client", "http: server gave HTTP response"],
-            "This host speaks plain HTTP, and your client expects TLS. Tell it so, as the commands above do.".into_any(),
+            "This host speaks plain HTTP, and your client expects TLS. Tell it so, as the commands above do."
+                .into_any(),
         )
     });
     view! {

@@ -26,7 +26,9 @@ pub async fn page(visit: Visit) -> Result<Answer, WebError> {
     let list = match (is_first, shown.is_empty()) {
         (true, _) => live(shown, PAGE_SIZE).into_any(),
         (false, true) => view! { <p class="empty">"Nothing is older than that."</p> }.into_any(),
-        (false, false) => view! { <ol class="rows">{shown.iter().map(|item| row(item, "")).collect_view()}</ol> }.into_any(),
+        (false, false) => {
+            view! { <ol class="rows">{shown.iter().map(|item| row(item, "")).collect_view()}</ol> }.into_any()
+        }
     };
     let body = view! {
         <div class="page-head">

@@ -43,7 +43,11 @@ impl Repository {
 
     /// Its parts, by their names in the change log. What manifests say is fetched once and told under the repository.
     pub fn made_of(&self) -> Vec<String> {
-        let hold = self.view.hold.iter().flat_map(|hold| [format!("hold:{hold}"), format!("captain:{hold}"), format!("did:{hold}")]);
+        let hold = self
+            .view
+            .hold
+            .iter()
+            .flat_map(|hold| [format!("hold:{hold}"), format!("captain:{hold}"), format!("did:{hold}")]);
         let own = [format!("repository:{}/{}", self.account.did, self.name), format!("did:{}", self.account.did)];
         own.into_iter().chain(hold).collect()
     }

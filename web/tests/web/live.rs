@@ -118,7 +118,10 @@ async fn rows_of_the_page_come_as_the_page_has_them() {
     let (_, _, mut events) = told.get("/new/events?after=", None).await;
     push(&seeded, "hello").await;
     let (_, row) = events.next().await.unwrap();
-    assert!(row.starts_with("<li class=\"row\"") && row.contains("href=\"/r/alice.test/hello\"") && row.ends_with("</li>"), "{row}");
+    assert!(
+        row.starts_with("<li class=\"row\"") && row.contains("href=\"/r/alice.test/hello\"") && row.ends_with("</li>"),
+        "{row}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -15,7 +15,11 @@ async fn a_theme_is_kept_in_the_one_cookie_and_drawn_by_the_server() {
     assert_eq!((answer.status, answer.location()), (StatusCode::SEE_OTHER, "/search?q=a"));
     let cookie = answer.headers[header::SET_COOKIE].to_str().unwrap();
     assert_eq!(cookie, "theme=dark; Path=/; Max-Age=31536000; SameSite=Lax; HttpOnly");
-    for (cookie, html) in [("theme=dark", "<html lang=\"en\" data-theme=\"dark\">"), ("theme=light", "<html lang=\"en\" data-theme=\"light\">"), ("theme=x", "<html lang=\"en\">")] {
+    for (cookie, html) in [
+        ("theme=dark", "<html lang=\"en\" data-theme=\"dark\">"),
+        ("theme=light", "<html lang=\"en\" data-theme=\"light\">"),
+        ("theme=x", "<html lang=\"en\">"),
+    ] {
         for path in ["/", "/nowhere"] {
             let request = Request::get(path).header(header::COOKIE, cookie).body(Body::empty()).unwrap();
             let page = send(&seeded, request).await;

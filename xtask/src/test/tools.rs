@@ -154,7 +154,8 @@ fn install_npm(root: &Path) -> Result<()> {
     if Path::new("/usr/include/node").is_dir() {
         npm.env("npm_config_nodedir", "/usr");
     }
-    process::must_succeed(&mut npm).map_err(|error| Unusable(format!("{error:#}; the reference PDS and the browser need it")))?;
+    process::must_succeed(&mut npm)
+        .map_err(|error| Unusable(format!("{error:#}; the reference PDS and the browser need it")))?;
     fs::copy(root.join("tests/npm").join(LOCK), folder.join(DONE)).context("cannot note that npm is done")?;
     Ok(())
 }

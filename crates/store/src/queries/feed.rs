@@ -3,7 +3,10 @@
 use chrono::{DateTime, Utc};
 use sea_orm::FromQueryResult;
 
-use super::{Reader, RepositoryItem, repository::{ITEM, LISTED}};
+use super::{
+    Reader, RepositoryItem,
+    repository::{ITEM, LISTED},
+};
 use crate::StoreError;
 
 /// How many of those with the most stars are looked at for what is featured.
@@ -56,9 +59,8 @@ impl Reader {
     /// # Errors
     /// When Postgres refuses, or is not there.
     pub async fn newest_places(&self, limit: i64) -> Result<Vec<Place>, StoreError> {
-        let sql = format!(
-            "SELECT r.updated_at AS at, r.did, r.name FROM {LISTED} WHERE {NEWEST} ORDER BY {ORDER} LIMIT $1"
-        );
+        let sql =
+            format!("SELECT r.updated_at AS at, r.did, r.name FROM {LISTED} WHERE {NEWEST} ORDER BY {ORDER} LIMIT $1");
         self.all(&sql, vec![limit.into()]).await
     }
 

@@ -62,7 +62,8 @@ async fn stars_fade_with_age() {
     }
     changes.push(put(1, id(BOB, Collection::Star, "s2"), &star(ALICE, "young", false)));
     index.apply(changes).await;
-    let names = |items: Vec<store::queries::RepositoryItem>| items.into_iter().map(|item| item.name).collect::<Vec<_>>();
+    let names =
+        |items: Vec<store::queries::RepositoryItem>| items.into_iter().map(|item| item.name).collect::<Vec<_>>();
     assert_eq!(names(index.reader.featured(5).await.unwrap()), ["young", "unstarred", "old"]);
     assert_eq!(names(index.reader.most_starred(2).await.unwrap()), ["old", "young"]);
 }
@@ -99,7 +100,10 @@ async fn what_is_many_is_estimated_and_what_is_few_is_counted() {
     assert!((29_000..=31_000).contains(&counts.rejects) && counts.estimated, "{counts:?}");
     assert_eq!(counts.repositories, 5);
     let reasons = index.reader.rejects_by_reason().await.unwrap();
-    assert_eq!(reasons.iter().map(|r| (r.reason.as_str(), r.kept)).collect::<Vec<_>>(), [("bad_name", 27_000), ("quota", 3_000)]);
+    assert_eq!(
+        reasons.iter().map(|r| (r.reason.as_str(), r.kept)).collect::<Vec<_>>(),
+        [("bad_name", 27_000), ("quota", 3_000)]
+    );
 }
 
 #[tokio::test]
