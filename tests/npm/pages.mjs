@@ -11,7 +11,9 @@ const MOST_HTML = 40_000
 const MOST_BYTES = 100_000
 
 const visit = async (browser, { path, status }, javaScriptEnabled) => {
-  const { context, page, complaints, bytes } = await open(browser, origin, { javaScriptEnabled })
+  // In the middle of a fade no colour is the one that is meant.
+  const options = { javaScriptEnabled, reducedMotion: 'reduce' }
+  const { context, page, complaints, bytes } = await open(browser, origin, options)
   const how = `${path} ${javaScriptEnabled ? 'with' : 'without'} JavaScript`
   const wrong = (what) => say({ problem: `${how}: ${what}` })
   const response = await page.goto(path)

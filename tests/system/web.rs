@@ -81,6 +81,7 @@ async fn pages(demo: &Demo) -> Result<Vec<Value>> {
     let holds = http::json(&demo.crowsnest.url("/api/v1/holds")).await?;
     let hold = holds["items"][0]["did"].as_str().unwrap_or_default().to_owned();
     ensure!(!hold.is_empty(), "no hold: {holds}");
+    let hold = hold.replace('%', "%25");
     let mut pages = vec![
         page("home", "/"),
         page("new", "/new"),

@@ -4,11 +4,11 @@ use axum::{
 };
 use serde::{Deserialize, Serialize};
 use store::queries::{CrewView, HoldItem, HoldView, Reliance};
-use types::Did;
 
 use super::List;
 use crate::{
     error::WebError,
+    owner,
     pages::{
         holds::{CREW_SIZE, PAGE_SIZE},
         offset,
@@ -49,7 +49,7 @@ pub async fn list(
 /// `GET /api/v1/holds/{did}`
 pub async fn get(State(web): State<Web>, Path(asked): Path<String>) -> Result<Json<Hold>, WebError> {
     let unknown = || WebError::NoHold { did: asked.chars().take(200).collect() };
-    let did: Did = asked.parse().ok().or_else(|| Did::from_escaped(&asked)).ok_or_else(unknown)?;
+    let did = owner::did(&asked).ok_or_else(unknown)?;
     let hold = web.reader().hold(&did).await?.ok_or_else(unknown)?;
     let (repositories, reliance) = web.reader().reliance(&did).await?;
     let crew = web.reader().crew(&did, CREW_SIZE).await?;

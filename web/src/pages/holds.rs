@@ -1,7 +1,6 @@
 use chrono::Utc;
 use leptos::prelude::*;
 use store::queries::{CrewView, HoldItem, HoldView, MOST_COUNTED, Reliance, RepositoryItem};
-use types::Did;
 
 use super::offset;
 use crate::{
@@ -9,11 +8,14 @@ use crate::{
     app::{Answer, Page, Visit},
     components::{facts::fact, flag::flag, notice, row::rows, words},
     error::WebError,
+    owner,
     text::format,
 };
 
-/// Holds on one page, and repositories on one page of a hold.
+/// Holds on one page.
 pub const PAGE_SIZE: i64 = 50;
+/// Repositories on one page of a hold.
+const THERE: i64 = 20;
 /// Rows of a hold's crew.
 pub const CREW_SIZE: i64 = 100;
 
@@ -80,7 +82,7 @@ fn table(holds: &[HoldItem]) -> AnyView {
 pub async fn page(visit: Visit) -> Result<Answer, WebError> {
     let asked = address::parse_repository_path(visit.path.strip_prefix("/holds/").unwrap_or_default()).owner;
     let unknown = || WebError::NoHold { did: asked.chars().take(200).collect() };
-    let did: Did = asked.parse().ok().or_else(|| Did::from_escaped(&asked)).ok_or_else(unknown)?;
+    let did = owner::did(&asked).ok_or_else(unknown)?;
     let reader = visit.web.reader();
     let hold = reader.hold(&did).await?.ok_or_else(unknown)?;
     let captain = match hold.owner.as_ref().and_then(|owner| owner.parse().ok()) {
@@ -91,7 +93,7 @@ pub async fn page(visit: Visit) -> Result<Answer, WebError> {
     let crew = reader.crew(&did, CREW_SIZE).await?;
     let after = visit.query("after");
     let place = after_place(after)?;
-    let there = reader.repositories_on(&did, place, PAGE_SIZE).await?;
+    let there = reader.repositories_on(&did, place, THERE + 1).await?;
     let path = address::hold(hold.did.as_str());
     let handle = captain.filter(|actor| actor.active).and_then(|actor| actor.handle);
     let body = view! {
@@ -135,12 +137,12 @@ fn repositories_there(items: &[RepositoryItem], path: &str, after: &str) -> AnyV
         return view! { <p class="empty">{what}</p> }.into_any();
     }
     let first = (!after.is_empty()).then(|| view! { <a href=path.to_owned() rel="prev">"First page"</a> });
-    // What is hidden leaves a page short, and there is a next one all the same.
-    let next = items.last().filter(|_| i64::try_from(items.len()).is_ok_and(|n| n >= PAGE_SIZE / 2)).map(|last| {
+    let (shown, rest) = items.split_at(items.len().min(usize::try_from(THERE).unwrap_or_default()));
+    let next = shown.last().filter(|_| !rest.is_empty()).map(|last| {
         let href = address::with_query(path, &[("after", &format!("{}/{}", last.owner.did, last.name))]);
         view! { <a href=href rel="next">"Next page"</a> }
     });
-    view! { {rows(items, "")} <nav class="pages" aria-label="Pages">{first} {next}</nav> }.into_any()
+    view! { {rows(shown, "")} <nav class="pages" aria-label="Pages">{first} {next}</nav> }.into_any()
 }
 
 fn facts(hold: &HoldView, handle: Option<&str>, reliance: &Reliance) -> AnyView {
@@ -165,7 +167,7 @@ fn facts(hold: &HoldView, handle: Option<&str>, reliance: &Reliance) -> AnyView 
                 fact("Successor", view! { <a href=address::hold(did)>{name(did)}</a> })
             })}
             {fact("Manifests", words::count(reliance.manifests))}
-            {fact("Compressed", words::size(reliance.bytes))}
+            {fact("Their bytes", words::size(reliance.bytes))}
         </dl>
     }
     .into_any()

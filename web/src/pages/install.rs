@@ -105,13 +105,6 @@ fn mirror(host: &str, plain: bool) -> impl IntoView + use<> {
 
 /// By what the client says, since that is what people have before them.
 fn troubleshooting(host: &str, plain: bool) -> impl IntoView + use<> {
-    let full = format!("{host}/alice.example/app");
-    let entry = |says: &'static [&'static str], means: AnyView| {
-        view! {
-            <dt>{says.iter().map(|says| view! { <code class="says">{*says}</code> " " }).collect_view()}</dt>
-            <dd>{means}</dd>
-        }
-    };
     let https = plain.then(|| {
         entry(
             &["server gave HTTP response to HTTPS client", "http: server gave HTTP response"],
@@ -123,43 +116,68 @@ fn troubleshooting(host: &str, plain: bool) -> impl IntoView + use<> {
         <h2 id="troubleshooting">"When a pull fails"</h2>
         <p>"Look for what your client says. The message after it names who is at fault."</p>
         <dl class="trouble">
-            {entry(&["name unknown", "NAME_UNKNOWN", "repository does not exist"], view! {
-                "Neither the index nor the owner’s own server has it. Check the handle: an account that is deactivated or taken down is not served."
-            }.into_any())}
-            {entry(&["NAME_INVALID", "invalid reference format"], view! {
-                "The owner’s handle has to be there in full, dots and all: " <code>{full}</code> ". A name with capital letters can be shown here but no client can pull it."
-            }.into_any())}
-            {entry(&["manifest unknown", "not found: manifest", "MANIFEST_UNKNOWN"], view! {
-                "The repository is there, the tag is not, or not any more. Its page lists the tags that there are; without one, clients ask for "
-                <code>"latest"</code> "."
-            }.into_any())}
-            {entry(&["no matching manifest for linux/arm64", "no image found in manifest list for architecture"], view! {
-                "The image was not made for your machine’s platform. Its page says for which it was: try "
-                <code>"--platform linux/amd64"</code> "."
-            }.into_any())}
-            {entry(&["unauthorized", "authentication required", "no basic auth credentials", "pull access denied"], view! {
-                "The layers are on a private hold. " <a href="#private">"Sign in first"</a> ", with a full handle and an app password."
-            }.into_any())}
-            {entry(&["denied", "DENIED", "403 Forbidden"], view! {
-                "You are signed in, and the hold does not let you read. Ask its captain, whom the hold’s page names, for "
-                <code>"blob:read"</code> "."
-            }.into_any())}
-            {entry(&["503 Service Unavailable", "does not answer, since"], view! {
-                "The hold that keeps the layers is down. " <a href="/holds">"Its page"</a> " says since when; try again later."
-            }.into_any())}
-            {entry(&["blob unknown", "BLOB_UNKNOWN"], view! {
-                "The hold has lost a layer. Its owner has to push the image again."
-            }.into_any())}
-            {entry(&["502 Bad Gateway", "MANIFEST_INVALID", "unexpected EOF"], view! {
-                "Another server sent what does not hash to its digest, or nothing usable. It is never passed on; the message names the server."
-            }.into_any())}
-            {entry(&["toomanyrequests", "429 Too Many Requests"], view! {
-                "Too many requests from your address. Wait as long as " <code>"Retry-After"</code> " says."
-            }.into_any())}
+            {names(host)}
+            {access()}
             {https}
             {entry(&["unsupported", "405 Method Not Allowed"], view! {
                 "This host is for pulls. Push to atcr.io, and the image is here within a second."
             }.into_any())}
         </dl>
     }
+}
+
+fn entry(says: &'static [&'static str], means: AnyView) -> AnyView {
+    view! {
+        <dt>{says.iter().map(|says| view! { <code class="says">{*says}</code> " " }).collect_view()}</dt>
+        <dd>{means}</dd>
+    }
+    .into_any()
+}
+
+/// What cannot be found.
+fn names(host: &str) -> AnyView {
+    let full = format!("{host}/alice.example/app");
+    view! {
+        {entry(&["name unknown", "NAME_UNKNOWN", "repository does not exist"], view! {
+            "Neither the index nor the owner’s own server has it. Check the handle: an account that is deactivated or taken down is not served."
+        }.into_any())}
+        {entry(&["NAME_INVALID", "invalid reference format"], view! {
+            "The owner’s handle has to be there in full, dots and all: " <code>{full}</code> ". A name with capital letters can be shown here but no client can pull it."
+        }.into_any())}
+        {entry(&["manifest unknown", "not found: manifest", "MANIFEST_UNKNOWN"], view! {
+            "The repository is there, the tag is not, or not any more. Its page lists the tags that there are; without one, clients ask for "
+            <code>"latest"</code> "."
+        }.into_any())}
+        {entry(&["no matching manifest for linux/arm64", "no image found in manifest list for architecture"], view! {
+            "The image was not made for your machine’s platform. Its page says for which it was: try "
+            <code>"--platform linux/amd64"</code> "."
+        }.into_any())}
+    }
+    .into_any()
+}
+
+/// What may not be read, or cannot be at the moment.
+fn access() -> AnyView {
+    view! {
+        {entry(&["unauthorized", "authentication required", "no basic auth credentials", "pull access denied"], view! {
+            "The layers are on a private hold. " <a href="#private">"Sign in first"</a> ", with a full handle and an app password."
+        }.into_any())}
+        {entry(&["denied", "DENIED", "403 Forbidden"], view! {
+            "You are signed in, and the hold does not let you read. Ask its captain, whom the hold’s page names, for "
+            <code>"blob:read"</code> "."
+        }.into_any())}
+        {entry(&["503 Service Unavailable", "does not answer, since"], view! {
+            "The hold that keeps the layers is down. " <a href="/holds">"Its page"</a> " says since when; try again later."
+        }.into_any())}
+        {entry(&["blob unknown", "BLOB_UNKNOWN"], view! {
+            "The hold has lost a layer. Its owner has to push the image again."
+        }.into_any())}
+        {entry(&["502 Bad Gateway", "MANIFEST_INVALID", "unexpected EOF"], view! {
+            "Another server sent what does not hash to its digest, or nothing usable. It is never passed on; the message names the server."
+        }.into_any())}
+        {entry(&["toomanyrequests", "429 Too Many Requests"], view! {
+            "Too many requests from your address. Wait as long as " <code>"Retry-After"</code> " says."
+        }.into_any())}
+    }
+    .into_any()
 }

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Rows on one page.
-const PAGE_SIZE: i64 = 25;
+const PAGE_SIZE: i64 = 20;
 
 /// What was pushed last, page by page; a page stays the same, whatever comes meanwhile.
 pub async fn page(visit: Visit) -> Result<Answer, WebError> {

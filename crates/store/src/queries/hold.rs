@@ -203,11 +203,10 @@ impl Reader {
     ) -> Result<Vec<RepositoryItem>, StoreError> {
         let sql = format!(
             "WITH there AS MATERIALIZED (
-                 SELECT DISTINCT did, repository FROM manifest
-                 WHERE hold = $1 AND (did, repository) > ($2, $3) ORDER BY did, repository LIMIT $4)
+                 SELECT DISTINCT m.did, m.repository FROM manifest m JOIN actor a ON a.did = m.did AND a.active
+                 WHERE m.hold = $1 AND (m.did, m.repository) > ($2, $3) ORDER BY m.did, m.repository LIMIT $4)
              SELECT {ITEM} FROM there JOIN repository r ON r.did = there.did AND r.name = there.repository
-             JOIN actor a ON a.did = r.did AND a.active AND r.manifests > 0
-             ORDER BY r.did, r.name"
+             JOIN actor a ON a.did = r.did ORDER BY r.did, r.name"
         );
         self.all(&sql, vec![hold.as_str().into(), after_did.into(), after_name.into(), limit.into()]).await
     }
