@@ -137,6 +137,10 @@ pub struct Timing {
     pub hold_look: Duration,
     /// The longest pause before a hold is tried again, and how often one without a stream is read.
     pub hold_age: Duration,
+    /// How often a hold with a stream is asked for a sign of life: after three without an answer it is left.
+    pub hold_beat: Duration,
+    /// How often one without a stream is asked whether it is there.
+    pub hold_probe: Duration,
     /// How long a job may take that somebody waits for.
     pub short_job: Duration,
     /// The same for one that reads a repository.
@@ -176,6 +180,8 @@ impl Default for Timing {
             handle_age: Duration::from_secs(600),
             hold_look: Duration::from_secs(1),
             hold_age: Duration::from_secs(600),
+            hold_beat: Duration::from_secs(10),
+            hold_probe: Duration::from_secs(30),
             short_job: Duration::from_secs(60),
             long_job: Duration::from_secs(15 * 60),
             record: Duration::from_millis(200),

@@ -38,6 +38,8 @@ const STALE_HANDLES: i64 = 100;
 
 /// How often the archive is cut to its limits, in seconds.
 const PRUNE_EVERY: u32 = 60;
+/// How often the lag is noted, in seconds.
+const LAG_EVERY: u32 = 10;
 
 /// A batch from elsewhere than the stream, and whom to tell that it is applied.
 pub struct Request {
@@ -225,12 +227,18 @@ async fn listen(database_url: String, wake: Arc<Wake>) -> Result<(), StoreError>
 async fn keep_house(config: IndexerConfig, generation: i32) -> Result<(), StoreError> {
     let db = store::connect(&config.database_url, Some(generation)).await?.client;
     let began = Utc::now().timestamp_millis();
+    let mut worst = 0;
     let mut tick = interval(Duration::from_secs(1));
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     for second in 0u32.. {
         tick.tick().await;
         // Before anything was heard the source has been silent since we began.
-        measure::lag(config.status.lag_ms().unwrap_or_else(|| Utc::now().timestamp_millis() - began));
+        let lag = config.status.lag_ms().unwrap_or_else(|| Utc::now().timestamp_millis() - began);
+        measure::lag(lag);
+        worst = lag.max(worst);
+        if second.is_multiple_of(LAG_EVERY) {
+            sources::lagged(&db, std::mem::take(&mut worst)).await?;
+        }
         sources::heard(&db, config.status.heard_at()).await?;
         if let Some(ended) = backfill::refresh(&db).await? {
             tell_end(ended);

@@ -17,3 +17,4 @@ mod index;
 mod pds_pull;
 mod registry;
 mod stall;
+mod web;

@@ -12,6 +12,11 @@ pub fn user(owner: &str) -> String {
     format!("/u/{}", segment(owner))
 }
 
+/// `/holds/{did}`
+pub fn hold(did: &str) -> String {
+    format!("/holds/{}", segment(did))
+}
+
 /// `/r/{owner}/{repo…}`
 pub fn repository(owner: &str, name: &str) -> String {
     let name: Vec<String> = name.split('/').map(segment).collect();

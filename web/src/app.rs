@@ -11,10 +11,10 @@ use std::{
 
 use axum::{
     extract::{Request, State},
-    response::{Html, IntoResponse, Redirect, Response},
+    response::{IntoResponse, Redirect, Response},
 };
 use futures::StreamExt as _;
-use http::{HeaderValue, StatusCode, Uri, header::CACHE_CONTROL};
+use http::{HeaderMap, StatusCode, Uri};
 use leptos::{
     prelude::*,
     reactive::owner::{Owner, Sandboxed},
@@ -26,7 +26,7 @@ use leptos_router::{
     path,
 };
 
-use crate::{components::frame, error::WebError, pages, state::Web};
+use crate::{components::frame, error::WebError, kept::Document, pages, state::Web, theme::Theme};
 
 /// Which page answers which path.
 #[component]
@@ -35,12 +35,18 @@ fn Routes() -> impl IntoView {
         <Router>
             <FlatRoutes fallback=|| page(nowhere)>
                 <Route path=path!("/") view=|| page(pages::home::page) ssr=SsrMode::Async/>
+                <Route path=path!("/new") view=|| page(pages::new::page) ssr=SsrMode::Async/>
+                <Route path=path!("/explore") view=|| page(pages::explore::page) ssr=SsrMode::Async/>
                 <Route path=path!("/search") view=|| page(pages::search::page) ssr=SsrMode::Async/>
                 <Route path=path!("/r/*repository") view=|| page(pages::repository::page) ssr=SsrMode::Async/>
                 <Route path=path!("/u/:owner") view=|| page(pages::user::page) ssr=SsrMode::Async/>
+                <Route path=path!("/holds") view=|| page(pages::holds::list) ssr=SsrMode::Async/>
+                <Route path=path!("/holds/:did") view=|| page(pages::holds::page) ssr=SsrMode::Async/>
                 <Route path=path!("/status") view=|| page(pages::status::page) ssr=SsrMode::Async/>
                 <Route path=path!("/install") view=|| page(pages::install::page) ssr=SsrMode::Async/>
                 <Route path=path!("/about") view=|| page(pages::about::page) ssr=SsrMode::Async/>
+                <Route path=path!("/privacy") view=|| page(pages::terms::privacy) ssr=SsrMode::Async/>
+                <Route path=path!("/terms") view=|| page(pages::terms::terms) ssr=SsrMode::Async/>
             </FlatRoutes>
         </Router>
     }
@@ -63,13 +69,32 @@ pub struct Visit {
     pub web: Web,
     /// The path, percent-encoded as it came.
     pub path: String,
+    /// How it is to look.
+    pub guest: Guest,
     query: HashMap<String, String>,
 }
 
+/// Who looks, as far as the frame has to know.
+#[derive(Clone, Debug, Default)]
+pub struct Guest {
+    /// The theme that they chose.
+    pub theme: Theme,
+    /// The page that they are on, with its query.
+    pub here: String,
+}
+
+impl Guest {
+    /// As a request tells.
+    pub fn of(request: &Request) -> Self {
+        let here = request.uri().path_and_query().map_or("/", |here| here.as_str()).to_owned();
+        Self { theme: Theme::of(request.headers()), here }
+    }
+}
+
 impl Visit {
-    fn new(web: Web, uri: &Uri) -> Self {
+    fn new(web: Web, uri: &Uri, guest: Guest) -> Self {
         let query = url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
-        Self { web, path: uri.path().to_owned(), query: query.into_owned().collect() }
+        Self { web, path: uri.path().to_owned(), guest, query: query.into_owned().collect() }
     }
 
     /// A parameter of the query; empty if it is not there.
@@ -98,13 +123,17 @@ pub struct Page {
     pub query: String,
     /// What is in `<main>`.
     pub body: AnyView,
+    /// Everything that it is made of, by its name in the change log (`repository:…`, `did:…`): while none of it changes the page
+    /// may be kept for a moment. Empty: it is not.
+    pub made_of: Vec<String>,
 }
 
 impl Page {
     /// A page with these; the rest is empty.
     pub fn new(title: impl Into<String>, canonical: impl Into<String>, body: impl IntoAny) -> Self {
         let (title, canonical) = (title.into(), canonical.into());
-        Self { title, description: None, canonical, query: String::new(), body: body.into_any() }
+        let body = body.into_any();
+        Self { title, description: None, canonical, query: String::new(), body, made_of: Vec::new() }
     }
 }
 
@@ -119,6 +148,7 @@ impl From<Page> for Answer {
 struct Rendering {
     visit: Visit,
     head: Arc<OnceLock<Head>>,
+    made_of: Arc<OnceLock<Vec<String>>>,
 }
 
 enum Head {
@@ -134,9 +164,9 @@ where
 {
     let rendering: Option<Rendering> = use_context();
     Suspend::new(async move {
-        let Rendering { visit, head } = rendering?;
-        let web = visit.web.clone();
-        let page = match load(visit).await {
+        let Rendering { visit, head, made_of } = rendering?;
+        let (web, guest) = (visit.web.clone(), visit.guest.clone());
+        let mut page = match load(visit).await {
             Ok(Answer::Page(page)) => *page,
             Ok(Answer::Redirect(to)) => {
                 head.get_or_init(|| Head::Redirect(to));
@@ -147,14 +177,20 @@ where
                 pages::error::page(&error)
             }
         };
-        Some(frame::document(&web, page).await)
+        made_of.get_or_init(|| std::mem::take(&mut page.made_of));
+        Some(frame::document(&web, &guest, page).await)
     })
 }
 
 /// Answers every route above.
 pub async fn render(State(web): State<Web>, request: Request) -> Response {
-    let head = Arc::new(OnceLock::new());
-    let rendering = Rendering { visit: Visit::new(web, request.uri()), head: head.clone() };
+    let guest = Guest::of(&request);
+    if let Some(document) = web.kept().get(guest.theme, &guest.here) {
+        return document.answer(StatusCode::OK, request.headers());
+    }
+    let (head, made_of, since) = (Arc::new(OnceLock::new()), Arc::new(OnceLock::new()), web.kept().moment());
+    let visit = Visit::new(web.clone(), request.uri(), guest.clone());
+    let rendering = Rendering { visit, head: head.clone(), made_of: made_of.clone() };
     // The host is nobody's: Leptos wants an absolute URL to take the path from.
     let url = format!("http://crowsnest.invalid{}", request.uri());
     let owner = Owner::new_root(None);
@@ -173,29 +209,33 @@ pub async fn render(State(web): State<Web>, request: Request) -> Response {
     owner.unset_with_forced_cleanup();
     match head.get() {
         Some(Head::Redirect(to)) => Redirect::temporary(to).into_response(),
-        Some(Head::Status(status)) => document(*status, &html),
-        None => document(StatusCode::OK, &html),
+        Some(Head::Status(status)) => document(html).answer(*status, request.headers()),
+        None => {
+            let page = Arc::new(document(html));
+            let made_of = made_of.get().map(Vec::as_slice).unwrap_or_default();
+            web.kept().put(guest.theme, &guest.here, page.clone(), since, made_of);
+            page.answer(StatusCode::OK, request.headers())
+        }
     }
 }
 
 /// The page of an error that no route met.
-pub async fn error_page(web: &Web, error: WebError) -> Response {
+pub async fn error_page(web: &Web, guest: &Guest, headers: &HeaderMap, error: WebError) -> Response {
     let owner = Owner::new_root(None);
     let html = owner.with(|| pages::error::page(&error));
-    let html = frame::document(web, html).await.to_html();
+    let html = frame::document(web, guest, html).await.to_html();
     owner.unset_with_forced_cleanup();
-    document(error.status(), &html)
+    document(html).answer(error.status(), headers)
 }
 
 /// A handler of ours panicked: said plainly, without the frame that may be at fault.
 pub fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
-    let html = "<html lang=\"en\"><title>Something broke – crowsnest</title><h1>Something broke</h1>\
-                <p>This page failed on our side; the log has the details. <a href=\"/\">Back to the first page</a></p></html>";
-    document(StatusCode::INTERNAL_SERVER_ERROR, html)
+    let html = "<html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
+                <title>Something broke – crowsnest</title><main><h1>Something broke</h1><p>This page failed on our side; the log \
+                has the details. Other pages, and pulls, may well work. <a href=\"/\">Back to the first page</a></p></main></html>";
+    document(html.to_owned()).answer(StatusCode::INTERNAL_SERVER_ERROR, &HeaderMap::new())
 }
 
-fn document(status: StatusCode, html: &str) -> Response {
-    let mut response = (status, Html(format!("<!DOCTYPE html>{html}"))).into_response();
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    response
+fn document(html: String) -> Document {
+    Document::new(format!("<!DOCTYPE html>{html}"))
 }

@@ -3,6 +3,7 @@ use std::{net::SocketAddr, sync::Arc};
 use leptos::config::{LeptosOptions, errors::LeptosConfigError, get_config_from_str};
 use outbound::Outbound;
 use service::config::SourceUrl;
+use store::freshness::Freshness;
 use url::Url;
 
 /// Tells how far the index is behind the network. The indexer knows best, while it is the writer (it sees frames and pings
@@ -25,6 +26,8 @@ pub struct WebConfig {
     pub lag: Option<Arc<dyn Lag>>,
     /// Fetches the pictures of READMEs and repositories; without it they are links.
     pub outbound: Option<Outbound>,
+    /// What is told of changes. While nothing is, nothing is kept, and what is new does not move by itself.
+    pub freshness: Arc<Freshness>,
 }
 
 /// Leptos's options as compiled in, at the address that `--listen` gave, if any.

@@ -2,7 +2,7 @@ use axum::{
     Json,
     response::{IntoResponse, Response},
 };
-use http::StatusCode;
+use http::{HeaderValue, StatusCode, header::RETRY_AFTER};
 use store::StoreError;
 
 /// The one error at the edge of the web: a page for people, `{error, message}` for machines.
@@ -59,6 +59,15 @@ pub enum WebError {
     /// A parameter or a name that cannot be one.
     #[error("{0}")]
     BadRequest(String),
+    /// There is no hold of this DID.
+    #[error("No hold named {did} is in the index.")]
+    NoHold {
+        /// The DID asked for.
+        did: String,
+    },
+    /// More listeners than there is room for.
+    #[error("Too many are listening at the moment: try again in a minute.")]
+    Busy,
     /// The store failed: ours, not the visitor's.
     #[error("The index cannot be read at the moment.")]
     Store(#[from] StoreError),
@@ -69,6 +78,7 @@ impl WebError {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
+            Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
             Self::Store(error) if error.is_transient() => StatusCode::SERVICE_UNAVAILABLE,
             Self::Store(_) => StatusCode::INTERNAL_SERVER_ERROR,
             _ => StatusCode::NOT_FOUND,
@@ -84,7 +94,9 @@ impl WebError {
             Self::NoRepository { .. } => "repository_unknown",
             Self::NoTag { .. } => "tag_unknown",
             Self::NoManifest { .. } => "manifest_unknown",
+            Self::NoHold { .. } => "hold_unknown",
             Self::BadRequest(_) => "bad_request",
+            Self::Busy => "unavailable",
             Self::Store(error) if error.is_transient() => "unavailable",
             Self::Store(_) => "internal",
         }
@@ -103,6 +115,10 @@ impl IntoResponse for WebError {
     fn into_response(self) -> Response {
         self.log();
         let body = serde_json::json!({ "error": self.code(), "message": self.to_string() });
-        (self.status(), Json(body)).into_response()
+        let mut response = (self.status(), Json(body)).into_response();
+        if response.status() == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("10"));
+        }
+        response
     }
 }

@@ -35,3 +35,32 @@ pub async fn find(reader: &Reader, text: &str) -> Result<Account, WebError> {
     let parsed = did.parse().map_err(store::StoreError::Row)?;
     Ok(Account { did: parsed, owner: Owner { did, handle }, pds })
 }
+
+/// A DID as people write it in an address: escaped for docker, or with the colon of a port where `%3A` belongs.
+pub fn did(text: &str) -> Option<Did> {
+    let is_port = |port: &str| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    let host = text.strip_prefix("did:web:").and_then(|rest| rest.split_once(':')).filter(|(_, port)| is_port(port));
+    match host {
+        Some((host, port)) => format!("did:web:{host}%3A{port}").parse().ok(),
+        None => text.parse().ok().or_else(|| Did::from_escaped(text)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::did;
+
+    #[test]
+    fn dids_as_people_write_them() {
+        for (text, is) in [
+            ("did:web:hold.example", Some("did:web:hold.example")),
+            ("did:web:127.0.0.1:8080", Some("did:web:127.0.0.1%3A8080")),
+            ("did:web:127.0.0.1%3A8080", Some("did:web:127.0.0.1%3A8080")),
+            ("did:web:hold.example:path", Some("did:web:hold.example:path")),
+            ("did_web_127.0.0.1__8080", Some("did:web:127.0.0.1%3A8080")),
+            ("hold.example", None),
+        ] {
+            assert_eq!(did(text).as_ref().map(types::Did::as_str), is, "{text}");
+        }
+    }
+}

@@ -2,7 +2,7 @@ use axum::{
     Router,
     extract::{Request, State},
     response::{IntoResponse, Redirect, Response},
-    routing::{any, get},
+    routing::{any, get, post},
 };
 use http::{
     HeaderName, HeaderValue, Method,
@@ -12,7 +12,9 @@ use leptos_axum::generate_route_list;
 use store::Reader;
 use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer, set_header::SetResponseHeaderLayer};
 
-use crate::{WebConfig, address, api, app, assets, error::WebError, pictures, state::Web};
+use crate::{
+    WebConfig, address, api, app, app::Guest, assets, error::WebError, live, pictures, state::Web, theme,
+};
 
 /// What our own pages may load: nothing inline, nothing from elsewhere.
 const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
@@ -29,6 +31,8 @@ pub fn router(config: WebConfig, reader: Reader) -> Router {
     }
     router
         .merge(assets::router())
+        .route("/theme", post(theme::choose))
+        .route("/new/events", get(live::rows))
         .nest("/api/v1", api::router())
         // A nest leaves its own address with a slash to the pages' fallback.
         .route("/api/v1/", any(api::unknown))
@@ -55,5 +59,6 @@ async fn elsewhere(State(web): State<Web>, request: Request) -> Response {
     {
         return Redirect::permanent(&page).into_response();
     }
-    app::error_page(&web, WebError::NoPage { path: path.chars().take(200).collect() }).await
+    let (guest, headers, path) = (Guest::of(&request), request.headers().clone(), path.chars().take(200).collect());
+    app::error_page(&web, &guest, &headers, WebError::NoPage { path }).await
 }

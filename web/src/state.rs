@@ -3,7 +3,7 @@ use std::{sync::Arc, time::Duration};
 use chrono::{DateTime, Utc};
 use store::{
     Reader, StoreError,
-    queries::{BackfillView, StatusView},
+    queries::{BackfillView, SourceView},
 };
 use tokio::{
     sync::{Mutex, OnceCell},
@@ -12,11 +12,17 @@ use tokio::{
 
 use crate::{
     WebConfig,
+    kept::Kept,
+    live::Live,
     pictures::{Pictures, Signer},
 };
 
-/// How old the summary under a page may be.
+/// How old the summary under a page may be, before it is made anew.
 const SUMMARY_AGE: Duration = Duration::from_secs(2);
+/// A page waits for a summary that is older; meanwhile it takes the one that there is.
+const SUMMARY_LIMIT: Duration = Duration::from_secs(10);
+/// The fingerprint is a sum over all accounts: no more of the time than one part in this is spent on it.
+const FINGERPRINT_SHARE: u32 = 50;
 
 /// What every handler can reach. Cheap to clone.
 #[derive(Clone)]
@@ -27,7 +33,11 @@ struct Inner {
     reader: Reader,
     pictures: Option<Pictures>,
     signer: OnceCell<Option<Signer>>,
+    live: Live,
+    kept: Kept,
     summary: Mutex<Option<(Instant, Arc<Summary>)>>,
+    /// Held by whoever makes it anew.
+    making: Mutex<Option<Fingerprint>>,
 }
 
 /// The index in one line, as the footer shows it.
@@ -36,14 +46,33 @@ pub struct Summary {
     pub lag_ms: Option<i64>,
     /// The `records` fingerprint.
     pub fingerprint: String,
+    /// How many records it covers.
+    pub covered: i64,
     /// How far the reading of the whole network is.
     pub backfill: Option<BackfillView>,
 }
 
+struct Fingerprint {
+    value: (String, i64),
+    at: Instant,
+    took: Duration,
+}
+
 impl Web {
     pub fn new(config: WebConfig, reader: Reader) -> Self {
+        let live = Live::start(reader.clone(), config.freshness.told());
+        let kept = Kept::new(config.freshness.clone());
         let pictures = config.outbound.clone().map(Pictures::new);
-        Self(Arc::new(Inner { config, reader, pictures, signer: OnceCell::new(), summary: Mutex::default() }))
+        Self(Arc::new(Inner {
+            config,
+            reader,
+            live,
+            kept,
+            pictures,
+            signer: OnceCell::new(),
+            summary: Mutex::default(),
+            making: Mutex::default(),
+        }))
     }
 
     pub fn config(&self) -> &WebConfig {
@@ -66,42 +95,85 @@ impl Web {
         self.0.signer.get_or_try_init(read).await.ok()?.clone()
     }
 
-    /// The summary, at most two seconds old. One page at a time computes it; the others wait for that one.
+    /// What tells of what is new.
+    pub fn live(&self) -> &Live {
+        &self.0.live
+    }
+
+    /// Pages that were rendered a moment ago.
+    pub fn kept(&self) -> &Kept {
+        &self.0.kept
+    }
+
+    /// The summary, two seconds old or so. One page at a time makes it, and only those wait for it that have none.
     pub async fn summary(&self) -> Result<Arc<Summary>, StoreError> {
-        let mut kept = self.0.summary.lock().await;
-        if let Some((at, summary)) = &*kept
-            && at.elapsed() < SUMMARY_AGE
-        {
-            return Ok(summary.clone());
+        let known = self.0.summary.lock().await.clone();
+        match known {
+            Some((at, summary)) if at.elapsed() < SUMMARY_AGE => Ok(summary),
+            Some((at, summary)) if at.elapsed() < SUMMARY_LIMIT => {
+                let web = self.clone();
+                tokio::spawn(async move {
+                    // Whoever makes it already does it for everyone; a failure is met again by who waits for it.
+                    if let Ok(fingerprint) = web.0.making.try_lock() {
+                        web.make_summary(fingerprint).await.ok();
+                    }
+                });
+                Ok(summary)
+            }
+            _ => {
+                let fingerprint = self.0.making.lock().await;
+                // It may have been made while this one waited.
+                let made = self.0.summary.lock().await.clone().filter(|(at, _)| at.elapsed() < SUMMARY_AGE);
+                match made {
+                    Some((_, summary)) => Ok(summary),
+                    None => self.make_summary(fingerprint).await,
+                }
+            }
         }
-        let status = self.reader().status().await?;
-        let (fingerprint, _) = self.reader().records_fingerprint().await?;
-        let lag_ms = self.lag_ms(&status, Utc::now());
-        let summary = Arc::new(Summary { lag_ms, fingerprint, backfill: status.backfill });
-        *kept = Some((Instant::now(), summary.clone()));
+    }
+
+    async fn make_summary(
+        &self,
+        mut fingerprint: tokio::sync::MutexGuard<'_, Option<Fingerprint>>,
+    ) -> Result<Arc<Summary>, StoreError> {
+        let sources = self.reader().sources().await?;
+        let backfill = self.reader().backfill().await?;
+        let kept = fingerprint.take().filter(|known| known.at.elapsed() < known.took * FINGERPRINT_SHARE);
+        let known = match kept {
+            Some(known) => known,
+            None => {
+                let began = Instant::now();
+                let value = self.reader().records_fingerprint().await?;
+                Fingerprint { value, at: Instant::now(), took: began.elapsed() }
+            }
+        };
+        let (value, covered) = fingerprint.insert(known).value.clone();
+        let lag_ms = self.lag_ms(&sources, Utc::now());
+        let summary = Arc::new(Summary { lag_ms, fingerprint: value, covered, backfill });
+        *self.0.summary.lock().await = Some((Instant::now(), summary.clone()));
         Ok(summary)
     }
 
     /// See [`lag_ms`].
-    pub fn lag_ms(&self, status: &StatusView, now: DateTime<Utc>) -> Option<i64> {
-        lag_ms(self.config().lag.as_ref().and_then(|lag| lag.lag_ms()), status, now)
+    pub fn lag_ms(&self, sources: &[SourceView], now: DateTime<Utc>) -> Option<i64> {
+        lag_ms(self.config().lag.as_ref().and_then(|lag| lag.lag_ms()), sources, now)
     }
 }
 
 /// Milliseconds since anything was heard, by whoever heard last: the indexer of this process, which knows best while it is
 /// the writer, or the one that is, as the database tells. Else the age of what the newest cursor has seen.
-fn lag_ms(own: Option<i64>, status: &StatusView, now: DateTime<Utc>) -> Option<i64> {
+fn lag_ms(own: Option<i64>, sources: &[SourceView], now: DateTime<Utc>) -> Option<i64> {
     let age = |micros: i64| ((now.timestamp_micros() - micros) / 1000).max(0);
     let micros = |time: DateTime<Utc>| time.timestamp_micros();
-    let heard = status.sources.iter().filter_map(|source| source.heard_at).max();
-    let seen = || status.sources.iter().filter_map(|source| source.safe_time.or(source.updated_at.map(micros))).max();
+    let heard = sources.iter().filter_map(|source| source.heard_at).max();
+    let seen = || sources.iter().filter_map(|source| source.safe_time.or(source.updated_at.map(micros))).max();
     own.into_iter().chain(heard.map(|heard| age(micros(heard)))).min().or_else(|| seen().map(age))
 }
 
 #[cfg(test)]
 mod tests {
     use chrono::{TimeDelta, Utc};
-    use store::queries::{Counts, SourceView, StatusView};
+    use store::queries::SourceView;
 
     use super::lag_ms;
 
@@ -118,13 +190,8 @@ mod tests {
             updated_at: Some(ago(70)),
             heard_at: heard.map(ago),
         };
-        let status = |sources: Vec<SourceView>| {
-            let counts = Counts::default();
-            StatusView { counts, sources, gaps: Vec::new(), backfill: None }
-        };
-        let (nobody, writer) =
-            (status(vec![source(None)]), status(vec![source(None), source(Some(2)), source(Some(9))]));
-        for (own, status, lag) in [
+        let (nobody, writer) = (vec![source(None)], vec![source(None), source(Some(2)), source(Some(9))]);
+        for (own, sources, lag) in [
             // Of this process, which never wrote, or did before another took over.
             (None, &writer, Some(2_000)),
             (Some(5_000), &writer, Some(2_000)),
@@ -132,9 +199,9 @@ mod tests {
             (Some(300), &writer, Some(300)),
             (Some(5_000), &nobody, Some(5_000)),
             (None, &nobody, Some(60_000)),
-            (None, &status(Vec::new()), None),
+            (None, &Vec::new(), None),
         ] {
-            assert_eq!(lag_ms(own, status, now), lag, "{own:?}");
+            assert_eq!(lag_ms(own, sources, now), lag, "{own:?}");
         }
     }
 }

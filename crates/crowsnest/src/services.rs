@@ -19,7 +19,10 @@ use service::{
     serve::{self, Caps},
     telemetry::{self, Metrics},
 };
-use store::Reader;
+use store::{
+    Reader,
+    freshness::{self, Freshness},
+};
 use tokio::{net::TcpListener, time::sleep};
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -107,9 +110,10 @@ impl Base {
         lag: Option<Arc<dyn Lag>>,
     ) -> Result<Router, Failure> {
         let reader = Reader::connect(self.postgres.url(), self.generation).await?;
-        let version = env!("CARGO_PKG_VERSION").to_owned();
-        let outbound = Some(dial.outbound.clone());
-        Ok(web::router(WebConfig { public_url: front.url.clone(), version, sources, lag, outbound }, reader))
+        let (version, freshness) = (env!("CARGO_PKG_VERSION").to_owned(), Arc::new(Freshness::default()));
+        tokio::spawn(freshness::follow(self.url(), freshness.clone(), self.stop.clone()));
+        let (public_url, outbound) = (front.url.clone(), Some(dial.outbound.clone()));
+        Ok(web::router(WebConfig { public_url, version, sources, lag, outbound, freshness }, reader))
     }
 
     async fn registry(

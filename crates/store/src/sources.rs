@@ -1,4 +1,5 @@
-//! What the indexer says of its sources, for processes that only read: their states, and when something was heard.
+//! What the indexer says of its sources, for processes that only read: their states, when something was heard, and how far
+//! behind the index was.
 
 use chrono::DateTime;
 use tokio_postgres::Client;
@@ -42,5 +43,17 @@ pub async fn heard(client: &Client, at: Option<i64>) -> Result<(), StoreError> {
     let Some(at) = at.and_then(DateTime::from_timestamp_millis) else { return Ok(()) };
     let statement = "UPDATE source SET heard_at = $1 WHERE state = 'connected' AND coalesce(heard_at < $1, true)";
     client.execute(statement, &[&at]).await?;
+    Ok(())
+}
+
+/// Notes how far behind the network the index is, in milliseconds: the worst of each minute is kept for two days.
+///
+/// # Errors
+/// When Postgres refuses, or is not there.
+pub async fn lagged(client: &Client, ms: i64) -> Result<(), StoreError> {
+    let statement = "INSERT INTO lag AS l (minute, worst_ms) VALUES (date_trunc('minute', now()), $1)
+                     ON CONFLICT (minute) DO UPDATE SET worst_ms = greatest(l.worst_ms, excluded.worst_ms)";
+    client.execute(statement, &[&ms]).await?;
+    client.execute("DELETE FROM lag WHERE minute < now() - interval '2 days'", &[]).await?;
     Ok(())
 }

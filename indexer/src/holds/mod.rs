@@ -13,7 +13,7 @@ use tokio::{task::JoinSet, time::sleep};
 use types::Did;
 
 use crate::{Timing, jobs::Context, measure};
-use stream::Follower;
+use stream::{Follower, Readings};
 
 /// How many holds are followed at once, and how many more are looked for to see whether places are wanted.
 const PLACES: usize = 64;
@@ -22,6 +22,7 @@ const QUEUE: usize = 16;
 /// Follows every hold that is due, until the store fails or the tenure ends.
 pub async fn watch(context: Arc<Context>, timing: Timing) -> Result<(), StoreError> {
     let waiting = Arc::new(AtomicUsize::new(0));
+    let readings = Readings::default();
     let mut followed: BTreeSet<Did> = BTreeSet::new();
     let mut following = JoinSet::new();
     loop {
@@ -31,7 +32,8 @@ pub async fn watch(context: Arc<Context>, timing: Timing) -> Result<(), StoreErr
         waiting.store(due.len().saturating_sub(free), Ordering::Relaxed);
         for hold in due.into_iter().take(free) {
             followed.insert(hold.did.clone());
-            let follower = Follower { context: context.clone(), timing, waiting: waiting.clone() };
+            let (waiting, readings) = (waiting.clone(), readings.clone());
+            let follower = Follower { context: context.clone(), timing, waiting, readings };
             following.spawn(async move { (hold.did.clone(), follower.follow(hold).await) });
         }
         measure::holds_followed(followed.len());

@@ -1,6 +1,7 @@
 use std::{
+    collections::HashMap,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -58,7 +59,12 @@ pub struct Follower {
     pub timing: Timing,
     /// How many holds wait for a place.
     pub waiting: Arc<AtomicUsize>,
+    /// When those without a stream were read last.
+    pub readings: Readings,
 }
+
+/// When holds were read last, by this process.
+pub type Readings = Arc<Mutex<HashMap<Did, Instant>>>;
 
 /// Why a hold is left.
 enum End {
@@ -66,6 +72,8 @@ enum End {
     Unreachable(String),
     /// It answers, but has no stream of its own.
     NoStream(String),
+    /// Its stream is that of many others.
+    Crowd,
     /// The connection is over.
     Over(String),
     /// What it sends cannot be followed; its repository has to be read.
@@ -136,14 +144,30 @@ impl Follower {
                 self.note_health(&hold.did, Some(&why)).await?;
                 (HoldLeft::Failed, backoff, why)
             }
-            End::NoStream(why) => {
+            End::Crowd => {
                 self.note_health(&hold.did, None).await?;
                 self.queue_reading(&hold.did).await?;
-                (HoldLeft::OutOfStep, self.timing.hold_age, why)
+                (HoldLeft::OutOfStep, self.timing.hold_age, "it speaks of others".into())
+            }
+            End::NoStream(why) => {
+                self.note_health(&hold.did, None).await?;
+                if self.is_to_be_read(&hold.did) {
+                    self.queue_reading(&hold.did).await?;
+                }
+                (HoldLeft::OutOfStep, self.timing.hold_age.min(self.timing.hold_probe), why)
             }
         };
         tracing::debug!(hold = %hold.did, reason = %why, pause_ms = pause.as_millis(), "A hold's stream is left");
         observe::hold_left(&self.context.store, &hold.did, how, pause.as_secs_f64()).await
+    }
+
+    /// Whether a hold without a stream is due to be read; it is asked more often whether it is there.
+    fn is_to_be_read(&self, hold: &Did) -> bool {
+        let mut readings = self.readings.lock().unwrap_or_else(PoisonError::into_inner);
+        readings.retain(|_, at| at.elapsed() < self.timing.hold_age);
+        let is_due = !readings.contains_key(hold);
+        readings.entry(hold.clone()).or_insert_with(Instant::now);
+        is_due
     }
 
     async fn queue_reading(&self, hold: &Did) -> Result<(), StoreError> {
@@ -177,7 +201,7 @@ struct Reading<'a> {
 
 impl Reading<'_> {
     async fn read(&mut self, mut socket: WebSocket) -> End {
-        let beat = self.by.timing.stall;
+        let beat = self.by.timing.hold_beat;
         let mut ping = interval_at(Instant::now() + beat, beat);
         let mut heard = Instant::now();
         loop {
@@ -277,7 +301,7 @@ impl Reading<'_> {
             }
             None => {
                 self.foreign += 1;
-                if self.foreign > MOST_FOREIGN { Err(End::NoStream("it speaks of others".into())) } else { Ok(()) }
+                if self.foreign > MOST_FOREIGN { Err(End::Crowd) } else { Ok(()) }
             }
         }
     }

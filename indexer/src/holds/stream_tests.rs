@@ -39,7 +39,8 @@ async fn read(frames: usize, padding: usize) -> Vec<usize> {
     let (database, network) = (TestDatabase::create().await.unwrap(), Network::start().await);
     let (context, mut requests) = context(&database, &network).await;
     let budget = context.budget.clone();
-    let follower = Follower { context: Arc::new(context), timing: Timing::default(), waiting: Arc::default() };
+    let (context, timing) = (Arc::new(context), Timing::default());
+    let follower = Follower { context, timing, waiting: Arc::default(), readings: Arc::default() };
     let (hold, known): (Did, _) = (HOLD.parse().unwrap(), Known::default());
     known.extend([HOLD]);
     let (endpoint, batch) = ("http://hold.example".to_owned(), Batch::new(Origin::Stream));

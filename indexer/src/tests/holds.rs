@@ -162,7 +162,7 @@ async fn a_hold_was_seen_whenever_anything_came_of_it() {
     let (stream, network) = (Stream::jetstream().await, Network::start().await);
     let indexer = Indexer::start_timed(&database, vec![stream.url.clone()], &network, |timing| {
         // No ping is sent while this test runs.
-        timing.stall = Duration::from_secs(3600);
+        timing.hold_beat = Duration::from_secs(3600);
     })
     .await;
     network.put(HOLD, rev(3), CAPTAIN, "self", captain(true));

@@ -117,6 +117,7 @@ impl Indexer {
             backoff: Duration::from_millis(20),
             cursor_interval: Duration::from_secs(3600),
             hold_look: Duration::from_millis(50),
+            hold_beat: Duration::from_millis(900),
             ..Timing::default()
         };
         configure(&mut config);

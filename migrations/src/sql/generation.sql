@@ -12,6 +12,7 @@ CREATE TABLE IF NOT EXISTS record (
     verification text CHECK (verification IN ('mismatch', 'unverifiable', 'cid-checked', 'signed')),
     PRIMARY KEY (did, collection, rkey)
 );
+CREATE INDEX IF NOT EXISTS record_invalid ON record (did) WHERE state = 'invalid';
 
 -- The sum of the hashes of an account's live records, and their number.
 -- Half of each page is left for the next version of its rows, which every batch of their accounts writes.

@@ -1,5 +1,6 @@
 //! `/api/v1`: the index as JSON. One file a noun; lists are `[]`, never null; errors are `{error, message}`.
 
+mod holds;
 mod repository;
 mod search;
 pub mod status;
@@ -8,7 +9,7 @@ mod user;
 use axum::{Router, extract::OriginalUri, routing::get};
 use serde::Serialize;
 
-use crate::{error::WebError, state::Web};
+use crate::{error::WebError, live, state::Web};
 
 /// A list and where its next part begins.
 #[derive(Serialize)]
@@ -22,6 +23,9 @@ pub fn router() -> Router<Web> {
     Router::new()
         .route("/status", get(status::get))
         .route("/search", get(search::get))
+        .route("/events", get(live::json))
+        .route("/holds", get(holds::list))
+        .route("/holds/{did}", get(holds::get))
         .route("/repositories/{owner}/{repository}", get(repository::get))
         .route("/repositories/{owner}/{repository}/tags", get(repository::list_tags))
         .route("/repositories/{owner}/{repository}/tags/{tag}/history", get(repository::history))

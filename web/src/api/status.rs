@@ -2,7 +2,7 @@ use axum::{Json, extract::State};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use service::config::SourceUrl;
-use store::queries::{BackfillView, Counts, GapView, StatusView};
+use store::queries::{BackfillView, Counts, GapView, RejectsView, SourceView};
 
 use crate::{WebConfig, error::WebError, state::Web};
 
@@ -15,6 +15,7 @@ pub struct Status {
     gaps: Vec<GapView>,
     backfill: Option<BackfillView>,
     fingerprint: String,
+    rejects: Vec<RejectsView>,
 }
 
 /// A source and how it stands.
@@ -41,19 +42,20 @@ pub async fn get(State(web): State<Web>) -> Result<Json<Status>, WebError> {
     let now = Utc::now();
     Ok(Json(Status {
         version: web.config().version.clone(),
-        lag_ms: web.lag_ms(&status, now),
-        sources: sources(web.config(), &status),
+        lag_ms: web.lag_ms(&status.sources, now),
+        sources: sources(web.config(), &status.sources),
         counts: status.counts,
         gaps: status.gaps,
         backfill: status.backfill,
-        fingerprint: web.reader().records_fingerprint().await?.0,
+        fingerprint: web.summary().await?.fingerprint.clone(),
+        rejects: web.reader().rejects_by_reason().await?,
     }))
 }
 
 /// Every source that the indexer says something of or once read, then those that are configured here and that it has not
 /// come to.
-pub fn sources(config: &WebConfig, status: &StatusView) -> Vec<SourceState> {
-    let known = status.sources.iter().map(|source| SourceState {
+pub fn sources(config: &WebConfig, status: &[SourceView]) -> Vec<SourceState> {
+    let known = status.iter().map(|source| SourceState {
         kind: source.url.parse().map_or("unknown", |url: SourceUrl| url.kind().as_str()),
         url: source.url.clone(),
         cursor: source.cursor,
@@ -63,7 +65,7 @@ pub fn sources(config: &WebConfig, status: &StatusView) -> Vec<SourceState> {
     });
     let unread = config.sources.iter().filter(|source| {
         let url = source.to_string();
-        status.sources.iter().all(|known| known.url != url)
+        status.iter().all(|known| known.url != url)
     });
     let unread = unread.map(|source| SourceState {
         url: source.to_string(),
@@ -79,7 +81,7 @@ pub fn sources(config: &WebConfig, status: &StatusView) -> Vec<SourceState> {
 #[cfg(test)]
 mod tests {
     use chrono::Utc;
-    use store::queries::{Counts, SourceView, StatusView};
+    use store::queries::SourceView;
 
     use super::sources;
     use crate::WebConfig;
@@ -95,17 +97,11 @@ mod tests {
             updated_at: Some(Utc::now()),
             heard_at: None,
         };
-        let counts = Counts::default();
-        let status = StatusView {
-            counts,
-            sources: vec![
-                source("wss://a.example/subscribe", Some("connected")),
-                source("wss://e.example/subscribe", Some("failed")),
-                source("wss://b.example/other", None),
-            ],
-            gaps: Vec::new(),
-            backfill: None,
-        };
+        let known = [
+            source("wss://a.example/subscribe", Some("connected")),
+            source("wss://e.example/subscribe", Some("failed")),
+            source("wss://b.example/other", None),
+        ];
         let config = WebConfig {
             public_url: "http://127.0.0.1:5000".parse().unwrap(),
             version: "0".into(),
@@ -114,9 +110,10 @@ mod tests {
                 .into(),
             lag: None,
             outbound: None,
+            freshness: Default::default(),
         };
         let states: Vec<_> =
-            sources(&config, &status).into_iter().map(|source| (source.kind, source.cursor, source.state)).collect();
+            sources(&config, &known).into_iter().map(|source| (source.kind, source.cursor, source.state)).collect();
         let expected = [
             ("jetstream_v1", Some(7), "connected"),
             ("jetstream_v1", Some(7), "failed"),

@@ -6,28 +6,33 @@ use leptos::prelude::*;
 
 use super::{icon::Icon, notice};
 use crate::{
-    app::Page,
+    app::{Guest, Page},
     assets,
     state::{Summary, Web},
     text::format,
+    theme::Theme,
 };
 
 /// The whole document. If the index cannot be read the page is shown all the same, without what the footer knows.
-pub async fn document(web: &Web, page: Page) -> AnyView {
+pub async fn document(web: &Web, guest: &Guest, page: Page) -> AnyView {
     let summary = web.summary().await.ok();
     let canonical = web.config().public_url.join(&page.canonical).ok().filter(|_| !page.canonical.is_empty());
     let title = if page.title.is_empty() { "crowsnest".to_owned() } else { format!("{} – crowsnest", page.title) };
     let description = page.description.unwrap_or_else(|| "Container images published on the AT Protocol.".to_owned());
+    let (theme, address) = (guest.theme, canonical.as_ref().map(ToString::to_string));
     view! {
-        <html lang="en">
+        <html lang="en" data-theme=theme.forced()>
             <head>
                 <meta charset="utf-8"/>
                 <title>{title.clone()}</title>
                 <meta name="viewport" content="width=device-width, initial-scale=1"/>
-                <meta name="color-scheme" content="light dark"/>
+                <meta name="color-scheme" content=theme.schemes()/>
                 <meta name="description" content=description.clone()/>
                 {open_graph("og:title", title)}
                 {open_graph("og:description", description)}
+                {open_graph("og:type", "website".to_owned())}
+                {open_graph("og:site_name", "crowsnest".to_owned())}
+                {address.map(|address| open_graph("og:url", address))}
                 {canonical.map(|url| view! { <link rel="canonical" href=url.to_string()/> })}
                 <link rel="stylesheet" href=assets::CSS.path.as_str()/>
                 <link rel="icon" type="image/svg+xml" href=assets::ICON.path.as_str()/>
@@ -40,7 +45,7 @@ pub async fn document(web: &Web, page: Page) -> AnyView {
                     {notice::filling(summary.as_ref().and_then(|summary| summary.backfill.as_ref()))}
                     {page.body}
                 </main>
-                {footer(summary)}
+                {footer(summary, guest)}
             </body>
         </html>
     }
@@ -64,9 +69,9 @@ fn header(query: String) -> AnyView {
                     <kbd aria-hidden="true" hidden=true>"/"</kbd>
                 </form>
                 <nav aria-label="Main">
-                    <a href="/search">"Explore"</a>
+                    <a href="/explore">"Explore"</a>
+                    <a href="/holds">"Holds"</a>
                     <a href="/install">"Install"</a>
-                    <a href="/status">"Status"</a>
                 </nav>
             </div>
         </header>
@@ -74,7 +79,7 @@ fn header(query: String) -> AnyView {
     .into_any()
 }
 
-fn footer(summary: Option<Arc<Summary>>) -> AnyView {
+fn footer(summary: Option<Arc<Summary>>, guest: &Guest) -> AnyView {
     let fresh = match summary.as_ref().map(|summary| summary.lag_ms) {
         Some(Some(lag)) => format!("Index {} behind the network", format::lag(lag)),
         Some(None) => "The index has heard nothing from the network yet".to_owned(),
@@ -86,15 +91,37 @@ fn footer(summary: Option<Arc<Summary>>) -> AnyView {
     });
     view! {
         <footer class="bottom">
-            <ul>
-                <li>{fresh}</li>
-                {fingerprint}
-                <li><a href="/status">"Status"</a></li>
-                <li><a href="/api/v1/status">"API"</a></li>
-                <li><a href="/about">"About"</a></li>
-                <li><a href="https://github.com/crowsnest-index/crowsnest" rel="noopener">"Source"</a></li>
-            </ul>
+            <div class="bottom-in">
+                <ul>
+                    <li><a href="/status">{fresh}</a></li>
+                    {fingerprint}
+                </ul>
+                {themes(guest)}
+                <ul>
+                    <li><a href="/about">"About"</a></li>
+                    <li><a href="/about#api">"API"</a></li>
+                    <li><a href="https://github.com/crowsnest-index/crowsnest" rel="noopener">"Source"</a></li>
+                    <li><a href="/privacy">"Privacy"</a></li>
+                    <li><a href="/terms">"Terms"</a></li>
+                    <li><button type="button" class="plain" data-keys="" hidden=true>"Keys"</button></li>
+                </ul>
+            </div>
         </footer>
     }
     .into_any()
+}
+
+/// A form, so that it works without scripts; the cookie that it leaves is the only one.
+fn themes(guest: &Guest) -> impl IntoView + use<> {
+    let chosen = guest.theme;
+    let button = move |theme: Theme| {
+        let pressed = if theme == chosen { "true" } else { "false" };
+        view! { <button type="submit" name="theme" value=theme.name() aria-pressed=pressed>{theme.label()}</button> }
+    };
+    view! {
+        <form class="theme" method="post" action="/theme" aria-label="Theme">
+            <input type="hidden" name="to" value=guest.here.clone()/>
+            {Theme::ALL.map(button).collect_view()}
+        </form>
+    }
 }

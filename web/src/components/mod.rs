@@ -5,6 +5,7 @@ pub mod facts;
 pub mod flag;
 pub mod frame;
 pub mod icon;
+pub mod lag;
 pub mod layers;
 pub mod notice;
 pub mod provenance;

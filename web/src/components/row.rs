@@ -11,7 +11,8 @@ pub fn rows(items: &[RepositoryItem], query: &str) -> AnyView {
     view! { <ol class="rows">{items.iter().map(|item| row(item, query)).collect_view()}</ol> }.into_any()
 }
 
-fn row(item: &RepositoryItem, query: &str) -> impl IntoView + use<> {
+/// One of them, as what is new comes in.
+pub fn row(item: &RepositoryItem, query: &str) -> impl IntoView + use<> {
     let owner = item.owner.name();
     let href = address::repository(owner, &item.name);
     let description = item.description.as_deref().map(format::shown);

@@ -21,7 +21,7 @@ pub fn page(error: &WebError) -> Page {
 
 fn advice(error: &WebError) -> (&'static str, AnyView) {
     match error {
-        WebError::NoPage { .. } => ("Nothing is here", start()),
+        WebError::NoPage { path } => ("Nothing is here", view! { {search_for(last_part(path))} {start()} }.into_any()),
         WebError::NoOwner { owner } => (
             "Unknown account",
             view! {
@@ -51,13 +51,27 @@ fn advice(error: &WebError) -> (&'static str, AnyView) {
             let repository = address::repository(owner, name);
             ("Unknown manifest", view! { <p><a href=repository>"Back to " {format::shown(name)}</a></p> }.into_any())
         }
-        WebError::BadRequest(_) => ("That cannot be asked", start()),
-        WebError::Store(_) => (
-            "Something broke on our side",
-            view! { <p>"Try again in a moment. Pulls are served by the same index and may fail too until it is back."</p> }
+        WebError::NoHold { .. } => (
+            "Unknown hold",
+            view! { <p>"No image that the index knows of is kept there, and nobody declared it. " <a href="/holds">"See every hold"</a></p> }
                 .into_any(),
         ),
+        WebError::BadRequest(_) => ("That cannot be asked", start()),
+        WebError::Busy => ("Too many at once", view! { <p>"Try again in a minute."</p> }.into_any()),
+        WebError::Store(_) => (
+            "Something broke on our side",
+            view! {
+                <p>"Try again in a moment. Pulls are served by the same index and may fail too until it is back."</p>
+                <p>"If it stays so, " <a href="/status">"the status page"</a> " may say more, or be gone too."</p>
+            }
+            .into_any(),
+        ),
     }
+}
+
+/// What somebody who typed an address may have meant.
+fn last_part(path: &str) -> &str {
+    path.trim_end_matches('/').rsplit('/').next().unwrap_or_default()
 }
 
 fn search_for(text: &str) -> AnyView {
@@ -66,6 +80,5 @@ fn search_for(text: &str) -> AnyView {
 }
 
 fn start() -> AnyView {
-    view! { <p><a href="/">"Start at the first page"</a>" or "<a href="/search">"see every repository"</a>"."</p> }
-        .into_any()
+    view! { <p><a href="/">"Start at the first page"</a>" or "<a href="/explore">"explore"</a>"."</p> }.into_any()
 }

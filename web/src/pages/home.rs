@@ -1,6 +1,7 @@
 use leptos::prelude::*;
 use store::queries::RepositoryItem;
 
+use super::new;
 use crate::{
     address,
     app::{Answer, Page, Visit},
@@ -11,11 +12,11 @@ use crate::{
 /// Rows of each list.
 const LIST_SIZE: i64 = 6;
 
-/// Search first; then what is new and what others star; then how to pull and to publish.
+/// Search first; then what is new, as it comes, and what others star; then how to pull and to publish.
 pub async fn page(visit: Visit) -> Result<Answer, WebError> {
     let reader = visit.web.reader();
-    let newest = reader.newest_repositories(LIST_SIZE).await?;
-    let featured = reader.featured_repositories(LIST_SIZE).await?;
+    let newest = reader.newest(None, LIST_SIZE).await?;
+    let featured = reader.featured(LIST_SIZE).await?;
     let example = featured.iter().chain(&newest).find(|item| item.pullable);
     let host = visit.web.config().public_url.authority().to_owned();
     let reference = example.map_or_else(
@@ -29,12 +30,17 @@ pub async fn page(visit: Visit) -> Result<Answer, WebError> {
         {hero(&featured)}
         <div class="columns">
             <section aria-labelledby="new">
-                <h2 id="new">"What’s new"</h2>
-                {list(&newest)}
+                <div class="list-head">
+                    <h2 id="new">"What’s new"</h2>
+                    {new::switch()}
+                </div>
+                {new::live(&newest, LIST_SIZE)}
+                <p class="more"><a href="/new">"Everything that is new"</a></p>
             </section>
             <section aria-labelledby="featured">
-                <h2 id="featured">"Featured"</h2>
+                <div class="list-head"><h2 id="featured">"Featured"</h2></div>
                 {list(&featured)}
+                <p class="more"><a href="/explore">"Explore"</a></p>
             </section>
         </div>
         {how(reference)}
@@ -52,7 +58,7 @@ fn hero(featured: &[RepositoryItem]) -> impl IntoView + use<> {
     let examples = names.iter().take(3).map(example).collect_view();
     view! {
         <section class="hero">
-            <h1>"Find and pull container images that people publish on the AT Protocol."</h1>
+            <h1>"Find and pull the container images that people publish on the AT Protocol."</h1>
             <form class="hero-search" role="search" aria-label="Images" action="/search">
                 <label class="hidden" for="home-q">"Search images"</label>
                 {Icon::Search.draw()}
@@ -64,7 +70,8 @@ fn hero(featured: &[RepositoryItem]) -> impl IntoView + use<> {
     }
 }
 
-fn list(items: &[RepositoryItem]) -> AnyView {
+/// Repositories, or that there are none yet.
+pub fn list(items: &[RepositoryItem]) -> AnyView {
     if items.is_empty() {
         return view! { <p class="empty">"Nothing yet. An image shows up here within a second of being published."</p> }.into_any();
     }

@@ -3,13 +3,17 @@
 pub mod about;
 pub mod compare;
 pub mod error;
+pub mod explore;
+pub mod holds;
 pub mod home;
 pub mod install;
 pub mod manifest;
+pub mod new;
 pub mod repository;
 pub mod search;
 pub mod status;
 pub mod tags;
+pub mod terms;
 pub mod user;
 
 use crate::error::WebError;

@@ -62,6 +62,17 @@ impl Repository {
         }
     }
 
+    /// Its parts, by their names in the change log. What manifests say is fetched once and told under the repository.
+    pub fn made_of(&self) -> Vec<String> {
+        let hold = self
+            .view
+            .hold
+            .iter()
+            .flat_map(|hold| [format!("hold:{hold}"), format!("captain:{hold}"), format!("did:{hold}")]);
+        let own = [format!("repository:{}/{}", self.account.did, self.name), format!("did:{}", self.account.did)];
+        own.into_iter().chain(hold).collect()
+    }
+
     /// `owner/name`, to be shown.
     pub fn title(&self) -> String {
         format::shown(&format!("{}/{}", self.account.owner.name(), self.name))
@@ -160,6 +171,7 @@ async fn show(visit: &Visit, repository: &Repository) -> Result<Answer, WebError
     };
     let mut page = Page::new(repository.title(), repository.path(), body);
     page.description = repository.view.item.description.as_deref().map(|text| format::shown_lines(text, 300));
+    page.made_of = repository.made_of();
     Ok(page.into())
 }
 

@@ -1,11 +1,11 @@
 use chrono::Utc;
 use leptos::prelude::*;
-use store::queries::{BackfillView, Counts, GapView};
+use store::queries::{BackfillView, Counts, GapView, RejectsView};
 
 use crate::{
     api::status::{SourceState, sources},
     app::{Answer, Page, Visit},
-    components::{facts::fact, words},
+    components::{facts::fact, lag, words},
     error::WebError,
     text::format,
 };
@@ -17,24 +17,31 @@ const GAPS: usize = 5;
 pub async fn page(visit: Visit) -> Result<Answer, WebError> {
     let web = &visit.web;
     let status = web.reader().status().await?;
-    let (fingerprint, covered) = web.reader().records_fingerprint().await?;
+    let summary = web.summary().await?;
+    let (fingerprint, covered) = (summary.fingerprint.clone(), summary.covered);
+    let (lags, rejects) = (web.reader().lag_of_a_day().await?, web.reader().rejects_by_reason().await?);
     let now = Utc::now();
-    let lag = web.lag_ms(&status, now).map_or_else(
+    let lag = web.lag_ms(&status.sources, now).map_or_else(
         || "has heard nothing from the network yet".to_owned(),
         |lag| format!("is {} behind the network", format::lag(lag)),
     );
     let body = view! {
         <div class="page-head"><h1>"The index " {lag}</h1></div>
+        <section aria-labelledby="lag">
+            <h2 id="lag">"How far behind it was"</h2>
+            {lag::picture(&lags, now)}
+        </section>
         <section aria-labelledby="counts">
             <h2 id="counts">"What it holds"</h2>
             {counts(&status.counts)}
         </section>
         <section aria-labelledby="sources">
             <h2 id="sources">"What it reads"</h2>
-            {source_table(sources(web.config(), &status))}
+            {source_table(sources(web.config(), &status.sources))}
             {status.gaps.iter().take(GAPS).map(gap).collect_view()}
         </section>
         {status.backfill.as_ref().map(backfill)}
+        {rejected(&rejects)}
         <section aria-labelledby="fingerprint">
             <h2 id="fingerprint">"Fingerprint"</h2>
             <p>
@@ -66,7 +73,54 @@ fn counts(counts: &Counts) -> impl IntoView + use<> {
             {count("Jobs waiting", counts.jobs)}
             {count("Rejected events", counts.rejects)}
         </dl>
+        {counts.estimated.then(|| view! { <p class="muted">"What is more than 20,000 is estimated."</p> })}
     }
+}
+
+/// Why events were refused; their bytes are kept for whoever wants to know what they were.
+fn rejected(rejects: &[RejectsView]) -> Option<AnyView> {
+    let row = |reject: &RejectsView| {
+        view! {
+            <tr>
+                <th scope="row" data-label="Reason">{why(&reject.reason)}</th>
+                <td data-label="Kept" class="number">{words::count(reject.kept)}</td>
+                <td data-label="Newest">{words::age(reject.newest)}</td>
+            </tr>
+        }
+    };
+    let view = view! {
+        <section aria-labelledby="rejects">
+            <h2 id="rejects">"What was refused"</h2>
+            <p class="muted">"Events that could not be taken, and passed over. The newest 50,000 are kept."</p>
+            <table class="cards">
+                <thead>
+                    <tr>
+                        <th scope="col">"Reason"</th>
+                        <th scope="col" class="number">"Kept"</th>
+                        <th scope="col">"Newest"</th>
+                    </tr>
+                </thead>
+                <tbody>{rejects.iter().map(row).collect_view()}</tbody>
+            </table>
+        </section>
+    };
+    (!rejects.is_empty()).then(|| view.into_any())
+}
+
+/// A name of `types::DropReason`, in words.
+fn why(reason: &str) -> String {
+    let words = match reason {
+        "bad_envelope" => "An envelope that does not decode",
+        "bad_name" => "A DID, key, revision or CID that is none",
+        "rev_too_far_ahead" => "A revision more than five minutes ahead of the clock",
+        "cid_mismatch" => "Bytes that do not hash to their CID",
+        "wrong_bytes" => "Bytes that do not hash to their digest",
+        "too_large" => "A record or a frame that is too large",
+        "conflict" => "The same revision with another content",
+        "quota" => "More than is taken of one account in a day",
+        other => return other.replace('_', " "),
+    };
+    words.to_owned()
 }
 
 fn source_table(sources: Vec<SourceState>) -> AnyView {

@@ -3,7 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
 mod api;
+mod holds;
 mod hostile;
+mod kept;
+mod live;
+mod manners;
 mod pages;
 mod pictures;
 mod repository;
@@ -21,6 +25,8 @@ struct Answer {
     status: StatusCode,
     headers: HeaderMap,
     body: String,
+    /// Its length as it was sent.
+    bytes: usize,
 }
 
 impl Answer {
@@ -57,7 +63,7 @@ async fn send(seeded: &Seeded, request: Request<Body>) -> Answer {
     let response = seeded.router().oneshot(request).await.unwrap();
     let (status, headers) = (response.status(), response.headers().clone());
     let body = response.into_body().collect().await.unwrap().to_bytes();
-    Answer { status, headers, body: String::from_utf8_lossy(&body).into_owned() }
+    Answer { status, headers, bytes: body.len(), body: String::from_utf8_lossy(&body).into_owned() }
 }
 
 /// The text of a page without its tags, as people read it.

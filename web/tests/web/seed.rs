@@ -55,7 +55,13 @@ impl Seeded {
             sources: vec!["wss://relay.test/xrpc/com.atproto.sync.subscribeRepos".parse().unwrap()],
             lag: None,
             outbound: None,
+            freshness: Default::default(),
         }
+    }
+
+    /// Where its database is.
+    pub fn url(&self) -> &str {
+        self._database.url()
     }
 
     pub fn router(&self) -> axum::Router {

@@ -124,6 +124,22 @@ pub static SUITES: &[Suite] = &[
         tests: Tests::System("registry"),
     },
     Suite {
+        name: "web",
+        about: "every page in headless Chromium: with and without JavaScript, on a phone, in both themes, judged by axe",
+        needs: &[
+            tools::POSTGRES,
+            tools::CHROMIUM,
+            tools::NODE,
+            tools::NPM,
+            tools::PYTHON,
+            tools::MAKE,
+            tools::CXX,
+            tools::BROWSER_DRIVER,
+        ],
+        only_in_full: false,
+        tests: Tests::System("web"),
+    },
+    Suite {
         name: "fuzz",
         about: "frames, CARs, blocks and records, fuzzed for a minute each: no panic, no hang, at most 64 MB",
         needs: &[tools::CXX],

@@ -56,6 +56,11 @@ pub const CXX: Tool = Tool { name: "g++", kind: Kind::Program("g++") };
 /// The reference PDS and PLC directory.
 pub const REFERENCE_PDS: Tool = Tool { name: "reference PDS (npm)", kind: Kind::Npm };
 
+/// A browser.
+pub const CHROMIUM: Tool = Tool { name: "chromium", kind: Kind::Program("chromium") };
+/// What drives it, and what judges whether everyone can use a page: the same folder of packages.
+pub const BROWSER_DRIVER: Tool = Tool { name: "playwright-core, axe-core (npm)", kind: Kind::Npm };
+
 /// Builds images; a client like podman.
 pub const BUILDAH: Tool = Tool { name: "buildah", kind: Kind::Program("buildah") };
 /// Makes the environment that PyPI's packages are installed into.
@@ -149,7 +154,8 @@ fn install_npm(root: &Path) -> Result<()> {
     if Path::new("/usr/include/node").is_dir() {
         npm.env("npm_config_nodedir", "/usr");
     }
-    process::must_succeed(&mut npm).map_err(|error| Unusable(format!("{error:#}; the reference PDS needs it")))?;
+    process::must_succeed(&mut npm)
+        .map_err(|error| Unusable(format!("{error:#}; the reference PDS and the browser need it")))?;
     fs::copy(root.join("tests/npm").join(LOCK), folder.join(DONE)).context("cannot note that npm is done")?;
     Ok(())
 }

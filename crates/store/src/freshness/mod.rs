@@ -14,6 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tokio::sync::watch;
 use tokio_postgres::Client;
 use tokio_util::sync::CancellationToken;
 
@@ -37,11 +38,27 @@ pub struct Freshness {
     began: Instant,
     /// When anything was last heard, in milliseconds after `began`; 0: never.
     heard: AtomicU64,
+    /// For those who wait for something to change.
+    told: watch::Sender<Told>,
+}
+
+/// What was told so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    /// How often changes were told, or may have been missed.
+    pub times: u64,
+    /// Whether nothing more will be told.
+    pub over: bool,
 }
 
 impl Default for Freshness {
     fn default() -> Self {
-        Self { stamps: Stamps::default(), began: Instant::now(), heard: AtomicU64::new(0) }
+        Self {
+            stamps: Stamps::default(),
+            began: Instant::now(),
+            heard: AtomicU64::new(0),
+            told: watch::Sender::default(),
+        }
     }
 }
 
@@ -60,6 +77,11 @@ impl Freshness {
     pub fn is_told(&self) -> bool {
         let heard = self.heard.load(Ordering::Acquire);
         heard > 0 && self.now().saturating_sub(heard) < SILENCE.as_millis() as u64
+    }
+
+    /// Tells whenever something has changed, whatever it is.
+    pub fn told(&self) -> watch::Receiver<Told> {
+        self.told.subscribe()
     }
 
     fn now(&self) -> u64 {
@@ -82,9 +104,14 @@ pub async fn beat(client: &Client) -> Result<(), StoreError> {
 
 /// Keeps a [`Freshness`] up to date until told to stop. A connection that breaks is opened again.
 pub async fn follow(url: String, freshness: Arc<Freshness>, over: CancellationToken) {
+    follow_until(&url, &freshness, &over).await;
+    freshness.told.send_modify(|told| told.over = true);
+}
+
+async fn follow_until(url: &str, freshness: &Freshness, over: &CancellationToken) {
     let mut failures = 0u32;
     while !over.is_cancelled() {
-        let Some(ended) = over.run_until_cancelled(listen_once(&url, &freshness)).await else { return };
+        let Some(ended) = over.run_until_cancelled(listen_once(url, freshness)).await else { return };
         if freshness.heard.swap(0, Ordering::AcqRel) > 0 {
             failures = 0;
         }
@@ -103,6 +130,7 @@ async fn listen_once(url: &str, freshness: &Freshness) -> Result<(), StoreError>
     let Connection { client, mut notifications } = listen(url, &[CHANGES_CHANNEL, HEARTBEAT_CHANNEL]).await?;
     // What changed while nobody listened is not known; from here on it is.
     freshness.stamps.clear();
+    freshness.told.send_modify(|told| told.times += 1);
     let mut sequence = Vec::new();
     while let Some(first) = notifications.recv().await {
         let mut next = Some(first);
@@ -118,6 +146,7 @@ async fn listen_once(url: &str, freshness: &Freshness) -> Result<(), StoreError>
                 row.get::<_, Vec<&str>>(0).into_iter().for_each(|key| freshness.stamps.change(Key::of(key)));
             }
             sequence.clear();
+            freshness.told.send_modify(|told| told.times += 1);
         }
         freshness.hear();
     }

@@ -1,6 +1,7 @@
 //! Rows become views. One file a noun; the same nouns name the pages and the routes.
 
 mod actor;
+mod feed;
 mod hold;
 mod manifest;
 mod permission;
@@ -17,14 +18,15 @@ use sea_orm::{
 };
 
 pub use actor::{ActorView, UserView};
-pub use hold::{HoldView, ScanView};
+pub use feed::Place;
+pub use hold::{CrewView, HoldItem, HoldView, MOST_COUNTED, Reliance, ScanView};
 pub use manifest::{Annotations, LayerView, ManifestView, PlatformView};
 pub use permission::Standing;
 pub use record::RecordView;
 pub use registry::{Asked, Referrer, ServedBlob, ServedManifest};
 pub use repository::{Owner, RepositoryItem, RepositoryView, Texts};
 pub use search::SearchPage;
-pub use status::{BackfillView, Counts, GapView, SourceView, StatusView};
+pub use status::{BackfillView, Counts, GapView, LagView, RejectsView, SourceView, StatusView};
 pub use tag::{Before, NoCursor, TagCursor, TagHistoryView, TagOrder, TagPage, TagView, TagsAsked};
 
 use crate::{StoreError, connect::search_path};

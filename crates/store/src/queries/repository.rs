@@ -137,27 +137,6 @@ impl Reader {
         self.one(&sql, vec![did.as_str().into(), name.as_str().into()]).await
     }
 
-    /// The repositories that were pushed to last.
-    ///
-    /// # Errors
-    /// When Postgres refuses, or is not there.
-    pub async fn newest_repositories(&self, limit: i64) -> Result<Vec<RepositoryItem>, StoreError> {
-        let sql = format!(
-            "SELECT {ITEM} FROM {LISTED} WHERE r.updated_at <= {SOON}
-             ORDER BY r.updated_at DESC NULLS LAST, r.did, r.name LIMIT $1"
-        );
-        self.all(&sql, vec![limit.into()]).await
-    }
-
-    /// The repositories with the most stars.
-    ///
-    /// # Errors
-    /// When Postgres refuses, or is not there.
-    pub async fn featured_repositories(&self, limit: i64) -> Result<Vec<RepositoryItem>, StoreError> {
-        let sql = format!("SELECT {ITEM} FROM {LISTED} ORDER BY r.stars DESC, r.did, r.name LIMIT $1");
-        self.all(&sql, vec![limit.into()]).await
-    }
-
     /// An owner's repositories, the newest first.
     ///
     /// # Errors

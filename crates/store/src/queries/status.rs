@@ -11,6 +11,8 @@ use crate::{
 /// A source that is said to be connected, and of which nothing was heard for so long, is not any more. An indexer that runs
 /// leaves it sooner.
 const STALLED_AFTER: &str = "90 seconds";
+/// What is more is estimated: to count a million rows takes a tenth of a second.
+const COUNTED: i64 = 20_000;
 
 /// What the index knows of itself.
 #[derive(Clone, Debug, Serialize)]
@@ -48,6 +50,28 @@ pub struct Counts {
     pub jobs: i64,
     /// Events that were refused and kept.
     pub rejects: i64,
+    /// Whether some of these are estimates: what is more than twenty thousand is not counted one by one.
+    pub estimated: bool,
+}
+
+/// How far behind the network the index was.
+#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult, Serialize)]
+pub struct LagView {
+    /// The beginning of a span of time.
+    pub at: DateTime<Utc>,
+    /// The worst of it, in milliseconds.
+    pub worst_ms: i64,
+}
+
+/// Refused events that are kept, of one reason.
+#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult, Serialize)]
+pub struct RejectsView {
+    /// Why: a name of `types::DropReason`.
+    pub reason: String,
+    /// How many.
+    pub kept: i64,
+    /// When the newest came.
+    pub newest: DateTime<Utc>,
 }
 
 /// A source: one that the indexer reads or would, or that it read once.
@@ -115,15 +139,56 @@ impl Reader {
     /// # Errors
     /// When Postgres refuses, or is not there.
     pub async fn status(&self) -> Result<StatusView, StoreError> {
-        let counts = "SELECT (SELECT count(*) FROM repository WHERE manifests > 0) AS repositories,
-                             (SELECT count(*) FROM manifest) AS manifests, (SELECT count(*) FROM tag) AS tags,
-                             (SELECT count(*) FROM star_edge) AS stars,
-                             (SELECT count(DISTINCT h.hold) FROM hold h JOIN actor a ON a.did = h.hold
-                              WHERE a.hold_endpoint IS NOT NULL) AS holds,
-                             (SELECT count(*) FROM fingerprint WHERE live > 0) AS accounts,
-                             (SELECT coalesce(sum(live), 0)::bigint FROM fingerprint) AS records,
-                             (SELECT count(*) FROM record WHERE state = 'invalid') AS invalid,
-                             (SELECT count(*) FROM job) AS jobs, (SELECT count(*) FROM reject) AS rejects";
+        Ok(StatusView {
+            counts: self.counts().await?,
+            sources: self.sources().await?,
+            gaps: self.gaps().await?,
+            backfill: self.backfill().await?,
+        })
+    }
+
+    /// How many of each there are: counted while there are few, else as Postgres estimates.
+    ///
+    /// # Errors
+    /// When Postgres refuses, or is not there.
+    pub async fn counts(&self) -> Result<Counts, StoreError> {
+        let counted = |table: &str, whose: &str| {
+            format!(
+                "(SELECT CASE WHEN n <= {COUNTED} THEN n ELSE greatest(n, pg_stat_get_live_tuples('{table}'::regclass),
+                         (SELECT reltuples::bigint FROM pg_class WHERE oid = '{table}'::regclass)) END
+                  FROM (SELECT count(*) AS n FROM (SELECT FROM {table} {whose} LIMIT {COUNTED} + 1) few) counted)"
+            )
+        };
+        let [repositories, manifests, tags, stars, accounts, all_records, invalid, jobs, rejects] = [
+            ("repository", "WHERE manifests > 0"),
+            ("manifest", ""),
+            ("tag", ""),
+            ("star_edge", ""),
+            ("fingerprint", "WHERE live > 0"),
+            ("record", ""),
+            ("record", "WHERE state = 'invalid'"),
+            ("job", ""),
+            ("reject", ""),
+        ]
+        .map(|(table, whose)| counted(table, whose));
+        let sql = format!(
+            "WITH n AS MATERIALIZED (
+                 SELECT {repositories} AS repositories, {manifests} AS manifests, {tags} AS tags, {stars} AS stars,
+                        (SELECT count(DISTINCT few.hold) FROM (SELECT hold FROM hold LIMIT {COUNTED}) few
+                         JOIN actor a ON a.did = few.hold AND a.hold_endpoint IS NOT NULL) AS holds,
+                        {accounts} AS accounts, {invalid} AS invalid, {jobs} AS jobs, {rejects} AS rejects)
+             SELECT n.*, greatest(repositories, manifests, tags, stars, accounts, invalid, jobs, rejects) > {COUNTED} AS estimated,
+                    CASE WHEN accounts > {COUNTED} THEN {all_records}
+                         ELSE (SELECT coalesce(sum(live), 0)::bigint FROM fingerprint) END AS records FROM n"
+        );
+        self.one(&sql, vec![]).await?.ok_or_else(|| StoreError::Statement("no counts".into()))
+    }
+
+    /// The sources that the indexer is told of in the order of preference, then those that it once read.
+    ///
+    /// # Errors
+    /// When Postgres refuses, or is not there.
+    pub async fn sources(&self) -> Result<Vec<SourceView>, StoreError> {
         // A Jetstream that numbers its events has a second cursor, named by its URL and #sequence: the one that moved last.
         let writes = is_held(WRITER_LOCK);
         let sources = format!(
@@ -138,17 +203,52 @@ impl Reader {
                  FROM cursor ORDER BY split_part(source, '#', 1), updated_at DESC
              ) c USING (url) ORDER BY s.preference NULLS LAST, c.updated_at DESC, url"
         );
+        self.all(&sources, vec![]).await
+    }
+
+    /// What sources could not give us, the latest first.
+    ///
+    /// # Errors
+    /// When Postgres refuses, or is not there.
+    pub async fn gaps(&self) -> Result<Vec<GapView>, StoreError> {
         let gaps = "SELECT source, reason, since, until, from_position, to_position, detected_at, repaired_at,
                            missing
                     FROM gap ORDER BY id DESC LIMIT 20";
-        let backfill = "SELECT total, done, failed, started_at, finished_at FROM backfill";
-        let counts = self.one(counts, vec![]).await?;
-        Ok(StatusView {
-            counts: counts.ok_or_else(|| StoreError::Statement("no counts".into()))?,
-            sources: self.all(&sources, vec![]).await?,
-            gaps: self.all(gaps, vec![]).await?,
-            backfill: self.one(backfill, vec![]).await?,
-        })
+        self.all(gaps, vec![]).await
+    }
+
+    /// How far the reading of the whole network is; `None` if there was none.
+    ///
+    /// # Errors
+    /// When Postgres refuses, or is not there.
+    pub async fn backfill(&self) -> Result<Option<BackfillView>, StoreError> {
+        self.one("SELECT total, done, failed, started_at, finished_at FROM backfill", vec![]).await
+    }
+
+    /// How far behind the index was in each ten minutes of the last day, the oldest first. Of a span in which no indexer ran
+    /// there is nothing.
+    ///
+    /// # Errors
+    /// When Postgres refuses, or is not there.
+    pub async fn lag_of_a_day(&self) -> Result<Vec<LagView>, StoreError> {
+        self.all(
+            "SELECT date_bin('10 minutes', minute, 'epoch') AS at, max(worst_ms) AS worst_ms FROM lag
+             WHERE minute >= date_bin('10 minutes', now(), 'epoch') - interval '1430 minutes' GROUP BY 1 ORDER BY 1",
+            vec![],
+        )
+        .await
+    }
+
+    /// Why the events that were refused and kept were refused, the most frequent first.
+    ///
+    /// # Errors
+    /// When Postgres refuses, or is not there.
+    pub async fn rejects_by_reason(&self) -> Result<Vec<RejectsView>, StoreError> {
+        self.all(
+            "SELECT reason, count(*) AS kept, max(created_at) AS newest FROM reject GROUP BY reason ORDER BY 2 DESC, 1",
+            vec![],
+        )
+        .await
     }
 
     /// The `records` fingerprint: the sum of the per-account sums of active accounts, and how many records it covers.

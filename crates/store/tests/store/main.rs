@@ -8,6 +8,7 @@ mod archive;
 mod authority;
 mod backfill;
 mod convergence;
+mod feed;
 mod fingerprint;
 mod freshness;
 mod harness;
