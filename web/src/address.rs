@@ -33,11 +33,6 @@ pub fn compare(owner: &str, name: &str, from: &str, to: &str) -> String {
     with_query(&format!("{}/-/compare", repository(owner, name)), &[("from", from), ("to", to)])
 }
 
-/// `/holds/{did}`
-pub fn hold(did: &str) -> String {
-    format!("/holds/{}", segment(did))
-}
-
 /// An address with a query of these parameters, those that are empty left out.
 pub fn with_query(path: &str, parameters: &[(&str, &str)]) -> String {
     let mut query = url::form_urlencoded::Serializer::new(String::new());

@@ -38,7 +38,8 @@ async fn get_from(app: &Router, path: &str) -> (Answer, Vec<u8>) {
     let response = app.clone().oneshot(Request::get(path).body(Body::empty()).unwrap()).await.unwrap();
     let (status, headers) = (response.status(), response.headers().clone());
     let bytes = response.into_body().collect().await.unwrap().to_bytes().to_vec();
-    (Answer { status, headers, body: String::from_utf8_lossy(&bytes).into_owned() }, bytes)
+    let body = String::from_utf8_lossy(&bytes).into_owned();
+    (Answer { status, headers, body, bytes: bytes.len() }, bytes)
 }
 
 /// The addresses of a page's pictures, in order.

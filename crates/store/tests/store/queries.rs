@@ -65,7 +65,7 @@ async fn a_time_to_come_is_none_until_it_has_come() {
     assert_eq!(hers.last().unwrap().updated_at, None);
     let page = index.reader.search("", 2, 4).await.unwrap();
     assert_eq!((page.items.len(), page.items[0].name.as_str()), (1, "helo"));
-    assert!(index.reader.newest_repositories(20).await.unwrap().iter().all(|item| item.name != "helo"));
+    assert!(index.reader.newest(None, 20).await.unwrap().iter().all(|item| item.name != "helo"));
     // The index keeps what the record says; only who looks judges.
     let kept = "SELECT count(*) FROM repository WHERE updated_at = '2199-01-01'";
     assert_eq!(index.count(kept).await, 1);
