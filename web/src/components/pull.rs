@@ -149,7 +149,9 @@ fn switch(visit: &Visit, kind: Kind, chosen: &str) -> AnyView {
 }
 
 fn command(command: String, what: &'static str) -> AnyView {
-    view! { <div class="command"><code>{command.clone()}</code>{words::copy(command, what)}</div> }.into_any()
+    // Lines end where names do.
+    let parts = command.split_inclusive(['/', '@']).map(|part| view! { {part.to_owned()}<wbr/> }).collect_view();
+    view! { <div class="command"><code>{parts}</code>{words::copy(command, what)}</div> }.into_any()
 }
 
 fn private(login: String) -> AnyView {
