@@ -70,7 +70,7 @@ impl Events {
                 }
                 continue;
             }
-            let chunk = timeout(PATIENCE, self.body.next()).await.expect("nothing comes")?.unwrap();
+            let chunk = timeout(PATIENCE, self.body.next()).await.unwrap()?.unwrap();
             self.text.push_str(&String::from_utf8_lossy(&chunk));
         }
     }
