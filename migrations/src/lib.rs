@@ -24,6 +24,7 @@ mod m20261121_000012_plans;
 mod m20261121_000013_mends;
 mod m20261121_000014_sign_ins;
 mod m20261121_000017_pulls;
+mod m20261121_000018_search;
 
 use sea_orm_migration::MigrationTrait;
 pub use sea_orm_migration::{MigratorTrait, sea_orm};
@@ -50,6 +51,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000013_mends::Migration),
             Box::new(m20261121_000014_sign_ins::Migration),
             Box::new(m20261121_000017_pulls::Migration),
+            Box::new(m20261121_000018_search::Migration),
         ]
     }
 }

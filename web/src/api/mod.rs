@@ -22,6 +22,7 @@ pub fn router() -> Router<Web> {
     Router::new()
         .route("/status", get(status::get))
         .route("/search", get(search::get))
+        .route("/search/suggestions", get(search::suggestions))
         .route("/repositories/{owner}/{repository}", get(repository::get))
         .route("/repositories/{owner}/{repository}/tags", get(repository::tags))
         .route("/repositories/{owner}/{repository}/tags/{tag}/history", get(repository::history))

@@ -1,5 +1,6 @@
 //! What pages are made of.
 
+pub mod facets;
 pub mod facts;
 pub mod flag;
 pub mod frame;

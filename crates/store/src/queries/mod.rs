@@ -22,7 +22,7 @@ pub use permission::Standing;
 pub use record::RecordView;
 pub use registry::{Asked, Referrer, ServedBlob, ServedManifest};
 pub use repository::{Owner, RepositoryItem, RepositoryView, Texts};
-pub use search::SearchPage;
+pub use search::{Asked as SearchAsked, BrokenCursor, Correction, Cursor, Facet, Facets, SearchPage, Suggestion};
 pub use status::{BackfillView, Counts, GapView, SourceView, StatusView};
 pub use tag::{TagHistoryView, TagView};
 

@@ -21,6 +21,7 @@ mod purge;
 mod queries;
 mod quota;
 mod schema;
+mod search;
 mod sign_ins;
 mod status;
 mod verification;

@@ -1,88 +1,133 @@
+//! What a search finds. A query becomes alternatives of keys a term ([`plan`]), these at most a thousand candidates out of the
+//! postings ([`candidates`]), which are ranked ([`rank`]) and counted by what they are ([`facets`]). Without a query, an index
+//! is walked ([`browse`]).
+
+mod browse;
+mod candidates;
+mod cursor;
+mod facets;
+mod plan;
+mod rank;
+mod suggest;
+
 use serde::Serialize;
+use types::search::{Query, Sort};
+
+pub use cursor::{BrokenCursor, Cursor};
+pub use facets::{Facet, Facets};
+pub use plan::Correction;
+pub use suggest::Suggestion;
 
 use super::{
     Reader, RepositoryItem,
-    actor::Number,
     repository::{ITEM, LISTED},
 };
 use crate::StoreError;
+use candidates::Candidate;
+
+/// At most this many candidates are ranked, and counts are exact up to it.
+pub const CANDIDATES: usize = 1_000;
+
+/// What is asked for.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// The query.
+    pub query: Query,
+    /// In which order.
+    pub sort: Sort,
+    /// How many at once.
+    pub limit: usize,
+    /// Where the page begins: the `next` of the one before.
+    pub cursor: Option<Cursor>,
+}
 
 /// One page of what a search found.
 #[derive(Clone, Debug, Serialize)]
 pub struct SearchPage {
-    /// How many there are, exact up to 1,000.
-    pub total: i64,
+    /// How many there are, up to 1,000.
+    pub total: usize,
+    /// Whether there are more than that.
+    pub more: bool,
     /// This page.
     pub items: Vec<RepositoryItem>,
     /// Where the next page begins, if there is one.
     pub next: Option<String>,
+    /// The query as it was understood.
+    pub query: String,
+    /// Words that nothing has, and those that were looked for in their place or might be meant.
+    pub corrections: Vec<Correction>,
+    /// What the candidates are, counted.
+    pub facets: Facets,
 }
 
-/// At most this many candidates are ranked.
-const CANDIDATES: i64 = 1000;
-
-/// $1: the whole query in lower case; $2: its words as LIKE patterns, one a line.
-const CANDIDATES_SQL: &str = "
-    SELECT r.did, r.name,
-           (lower(r.name) = $1)::int * 8 + (lower(r.name) LIKE $3)::int * 3 + (a.handle = $1)::int * 4
-           + coalesce(similarity(lower(r.name), $1), 0) * 4 + ln(1 + r.stars) / 4 AS rank
-    FROM {LISTED}
-    WHERE lower(r.name) % $1
-       OR (r.search || ' ' || coalesce(a.handle, '')) LIKE ALL (string_to_array($2, E'\\n'))
-    LIMIT $4";
+/// A repository's key and its place in the order.
+type Placed = (Cursor, String, String);
 
 impl Reader {
-    /// Repositories whose name resembles the query, or whose name, description and owner together hold all of its words.
-    /// An empty query finds everything, the newest first.
+    /// The repositories for which all of the query's terms hold; all of them, the newest first, if it is empty.
     ///
     /// # Errors
     /// When Postgres refuses, or is not there.
-    pub async fn search(&self, query: &str, limit: i64, offset: i64) -> Result<SearchPage, StoreError> {
-        let query: String =
-            query.chars().filter(|c| !c.is_control()).take(200).collect::<String>().trim().to_lowercase();
-        if query.is_empty() {
-            return self.everything(limit, offset).await;
-        }
-        let words: Vec<String> = query.split_whitespace().map(|word| format!("%{}%", escape(word))).collect();
-        let prefix = format!("{}%", escape(&query));
-        let candidates = CANDIDATES_SQL.replace("{LISTED}", LISTED);
-        let values = |more: &[i64]| {
-            let mut values: Vec<sea_orm::Value> =
-                vec![query.clone().into(), words.join("\n").into(), prefix.clone().into(), CANDIDATES.into()];
-            values.extend(more.iter().map(|n| (*n).into()));
-            values
+    pub async fn search(&self, asked: &Asked) -> Result<SearchPage, StoreError> {
+        let plan = self.plan(&asked.query).await?;
+        let found = self.candidates(&plan).await?;
+        let facets = Facets::count(&found.candidates, chrono::Utc::now());
+        let (total, more) = (found.candidates.len(), found.more);
+        let placed = if asked.query.is_empty() {
+            self.browse(asked.sort, asked.cursor.as_ref(), asked.limit + 1).await?
+        } else {
+            let candidates = self.sorted(asked, &plan, found.candidates).await?;
+            let after = asked.cursor.as_ref();
+            let rest = candidates.into_iter().filter(|(place, ..)| after.is_none_or(|cursor| place.is_after(cursor)));
+            rest.take(asked.limit + 1).collect()
         };
-        let total = self
-            .one::<Number>(&format!("SELECT count(*) AS n FROM ({candidates}) c"), values(&[]))
-            .await?
-            .map_or(0, |number| number.n);
-        let sql = format!(
-            "SELECT {ITEM} FROM ({candidates}) c JOIN repository r ON r.did = c.did AND r.name = c.name
-             JOIN actor a ON a.did = r.did
-             ORDER BY c.rank DESC, r.updated_at DESC NULLS LAST, r.did, r.name LIMIT $5 OFFSET $6"
-        );
-        let items = self.all(&sql, values(&[limit, offset])).await?;
-        Ok(page(total, items, offset))
+        let next = placed.get(asked.limit).and(placed.get(asked.limit.saturating_sub(1)));
+        let next = next.map(|(place, ..)| place.to_string());
+        let items = self.items(&placed[..placed.len().min(asked.limit)]).await?;
+        Ok(SearchPage {
+            total,
+            more,
+            items,
+            next,
+            query: asked.query.to_string(),
+            corrections: plan.corrections,
+            facets,
+        })
     }
 
-    async fn everything(&self, limit: i64, offset: i64) -> Result<SearchPage, StoreError> {
-        let count = format!("SELECT count(*) AS n FROM (SELECT FROM {LISTED} LIMIT $1) c");
-        let total = self.one::<Number>(&count, vec![CANDIDATES.into()]).await?.map_or(0, |number| number.n);
-        let sql = format!(
-            "SELECT {ITEM} FROM {LISTED} ORDER BY r.updated_at DESC NULLS LAST, r.did, r.name LIMIT $1 OFFSET $2"
-        );
-        let items = self.all(&sql, vec![limit.into(), offset.into()]).await?;
-        Ok(page(total, items, offset))
+    /// Candidates in the order that is asked for.
+    async fn sorted(&self, asked: &Asked, plan: &plan::Plan, found: Vec<Candidate>) -> Result<Vec<Placed>, StoreError> {
+        let values = match asked.sort {
+            Sort::Stars | Sort::Pulls => self.values(asked.sort, &found).await?,
+            _ => Vec::new(),
+        };
+        let mut placed: Vec<Placed> = Vec::with_capacity(found.len());
+        for (n, candidate) in found.into_iter().enumerate() {
+            let value = match asked.sort {
+                Sort::Relevance => rank::score(plan, &candidate),
+                Sort::Newest => candidate.updated_at.map_or(i64::MIN, |at| at.timestamp_micros()),
+                Sort::Stars | Sort::Pulls => values.get(n).copied().unwrap_or_default(),
+                Sort::Name => 0,
+            };
+            let Candidate { did, name, .. } = candidate;
+            placed.push((Cursor::new(asked.sort, value, &did, &name), did, name));
+        }
+        placed.sort_by(|(one, ..), (other, ..)| one.order(other));
+        Ok(placed)
     }
-}
 
-fn page(total: i64, items: Vec<RepositoryItem>, offset: i64) -> SearchPage {
-    let shown = offset + i64::try_from(items.len()).unwrap_or_default();
-    let next = (!items.is_empty() && shown < total).then(|| shown.to_string());
-    SearchPage { total, items, next }
-}
-
-/// Takes the meaning from LIKE's own characters.
-fn escape(word: &str) -> String {
-    word.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
+    /// What lists show of these, in their order.
+    async fn items(&self, placed: &[Placed]) -> Result<Vec<RepositoryItem>, StoreError> {
+        if placed.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (dids, names): (Vec<String>, Vec<String>) =
+            placed.iter().map(|(_, did, name)| (did.clone(), name.clone())).unzip();
+        let sql = format!(
+            "SELECT {ITEM} FROM unnest($1::text[], $2::text[]) WITH ORDINALITY t (did, name, n), LATERAL (
+                 SELECT * FROM repository WHERE did = t.did AND name = t.name AND manifests > 0) r
+             JOIN actor a ON a.did = r.did AND a.active ORDER BY t.n"
+        );
+        self.all(&sql, vec![dids.into(), names.into()]).await
+    }
 }
