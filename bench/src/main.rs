@@ -5,6 +5,7 @@
     reason = "a program for the terminal: what it prints is its product"
 )]
 
+mod catalogue;
 mod dice;
 mod ingest;
 mod jetstream;
@@ -31,6 +32,9 @@ enum Bench {
     Ingest(IngestArgs),
     /// Manifests a second by digest and by tag, how late, cold ones, memory
     Pull(pull::PullArgs),
+    /// Fills a database with a catalogue, as `search` and `web` measure on
+    #[command(hide = true)]
+    Catalogue(catalogue::CatalogueArgs),
     /// A reference of `pull`: axum that answers with a file
     #[command(hide = true)]
     Bare(pull::BareArgs),
@@ -73,6 +77,7 @@ async fn main() -> ExitCode {
     let done = match Cli::parse().bench {
         Bench::Ingest(args) => ingest::run(&args).await,
         Bench::Pull(args) => pull::run(&args).await,
+        Bench::Catalogue(args) => catalogue::run(&args).await,
         Bench::Bare(args) => pull::serve_bare(&args).await,
     };
     match done {
