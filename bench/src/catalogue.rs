@@ -78,7 +78,7 @@ pub struct CatalogueArgs {
     #[arg(long, value_name = "URL")]
     database_url: String,
 
-    /// How many repositories
+    /// How many repositories; with 0, only what searching needs is made anew
     #[arg(long, default_value_t = 10_000)]
     count: usize,
 }
@@ -96,7 +96,6 @@ pub async fn run(args: &CatalogueArgs) -> Result<()> {
 }
 
 /// What a repository is called, and what was published in it.
-#[allow(dead_code, reason = "benches take what they need of it")]
 #[derive(Clone, Debug)]
 pub struct Place {
     /// The owner's DID.
@@ -139,7 +138,8 @@ pub async fn fill(client: &Client, count: usize, each: usize) -> Result<Vec<Plac
             catalogue.copy(client).await?;
         }
     }
-    client.batch_execute("VACUUM ANALYZE; CHECKPOINT").await?;
+    client.batch_execute("VACUUM ANALYZE").await?;
+    client.batch_execute("CHECKPOINT").await?;
     Ok(sample)
 }
 

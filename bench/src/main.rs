@@ -12,6 +12,7 @@ mod jetstream;
 mod mix;
 mod pull;
 mod report;
+mod search;
 mod server;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -32,6 +33,8 @@ enum Bench {
     Ingest(IngestArgs),
     /// Manifests a second by digest and by tag, how late, cold ones, memory
     Pull(pull::PullArgs),
+    /// How late search's results are, by kind of query and size of the index, and how good their order is
+    Search(search::SearchArgs),
     /// Fills a database with a catalogue, as `search` and `web` measure on
     #[command(hide = true)]
     Catalogue(catalogue::CatalogueArgs),
@@ -77,6 +80,7 @@ async fn main() -> ExitCode {
     let done = match Cli::parse().bench {
         Bench::Ingest(args) => ingest::run(&args).await,
         Bench::Pull(args) => pull::run(&args).await,
+        Bench::Search(args) => search::run(&args).await,
         Bench::Catalogue(args) => catalogue::run(&args).await,
         Bench::Bare(args) => pull::serve_bare(&args).await,
     };

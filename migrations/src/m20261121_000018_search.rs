@@ -14,6 +14,7 @@ impl MigrationTrait for Migration {
                 // A sequence number is given out before the commit: only its transaction tells whether an entry was seen.
                 "ALTER TABLE ops.change_log ADD tx xid8 NOT NULL DEFAULT pg_current_xact_id();
                  CREATE INDEX change_log_tx ON ops.change_log (tx);
+                 CREATE INDEX actor_hidden ON obs.actor (did) WHERE NOT active;
                  CREATE INDEX pull_count_pulls ON ops.pull_count (pulls DESC, did, repository) WHERE tag = ''",
             )
             .await?;
@@ -29,7 +30,7 @@ impl MigrationTrait for Migration {
         )
         .await?;
         connection
-            .execute_unprepared("DROP INDEX ops.pull_count_pulls; ALTER TABLE ops.change_log DROP tx")
+            .execute_unprepared("DROP INDEX ops.pull_count_pulls, obs.actor_hidden; ALTER TABLE ops.change_log DROP tx")
             .await
             .map(drop)
     }

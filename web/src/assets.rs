@@ -12,6 +12,7 @@ const STYLE: &str = concat!(
     include_str!("../../style/frame.css"),
     include_str!("../../style/controls.css"),
     include_str!("../../style/rows.css"),
+    include_str!("../../style/search.css"),
     include_str!("../../style/home.css"),
     include_str!("../../style/repository.css"),
     include_str!("../../style/readme.css"),
@@ -19,6 +20,10 @@ const STYLE: &str = concat!(
     include_str!("../../style/manifest.css"),
     include_str!("../../style/status.css"),
 );
+
+/// Each part keeps its names to itself: a module of several.
+const SCRIPT: &str =
+    concat!("{", include_str!("../assets/crowsnest.js"), "}\n{", include_str!("../assets/typeahead.js"), "}\n");
 
 /// A file that never changes at its address.
 pub struct Asset {
@@ -39,9 +44,8 @@ impl Asset {
 pub static CSS: LazyLock<Asset> = LazyLock::new(|| Asset::new("crowsnest", "css", "text/css; charset=utf-8", STYLE));
 
 /// The one script.
-pub static JS: LazyLock<Asset> = LazyLock::new(|| {
-    Asset::new("crowsnest", "js", "text/javascript; charset=utf-8", include_str!("../assets/crowsnest.js"))
-});
+pub static JS: LazyLock<Asset> =
+    LazyLock::new(|| Asset::new("crowsnest", "js", "text/javascript; charset=utf-8", SCRIPT));
 
 /// The icon.
 pub static ICON: LazyLock<Asset> =

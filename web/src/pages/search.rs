@@ -94,6 +94,7 @@ fn results(asked: &SearchAsked, found: &SearchPage, took: Duration) -> AnyView {
             {heading(asked)}
             <p class="muted">{total(found)} " · " {took.as_millis().max(1).to_string()} " ms"</p>
         </div>
+        {help()}
         {chips(asked)}
         {corrections(asked, found)}
         <div class="found">
@@ -105,7 +106,6 @@ fn results(asked: &SearchAsked, found: &SearchPage, took: Duration) -> AnyView {
                 <nav class="pages" aria-label="Pages">{first} {next}</nav>
             </section>
         </div>
-        {help()}
     }
     .into_any()
 }
@@ -169,6 +169,7 @@ fn nothing(asked: &SearchAsked, found: &SearchPage) -> AnyView {
     });
     view! {
         <div class="page-head">{heading(asked)}</div>
+        {help()}
         {chips(asked)}
         <div class="empty">
             <p>"Nothing has this name or one like it, and no name, description, README or owner holds these words."</p>
@@ -176,7 +177,6 @@ fn nothing(asked: &SearchAsked, found: &SearchPage) -> AnyView {
             {alternatives}
             <p><a href="/search">"See every repository"</a>" or go "<a href="/">"back to the first page"</a>"."</p>
         </div>
-        {help()}
     }
     .into_any()
 }

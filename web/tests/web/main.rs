@@ -5,6 +5,7 @@
 mod api;
 mod hostile;
 mod pages;
+mod search;
 mod seed;
 mod transport;
 

@@ -7,13 +7,20 @@ use chrono::{DateTime, Utc};
 use sea_orm::{FromQueryResult, Value};
 use types::search::Sort;
 
-use super::{CANDIDATES, Reader, browse, plan::Plan};
+use super::{
+    CANDIDATES, Reader, browse,
+    plan::{Key, Plan},
+    rank,
+};
 use crate::StoreError;
 use crate::queries::repository::Texts;
 
-/// How many postings of one key are read while nothing else has to hold, and how many of all keys of a term otherwise.
+/// How many postings of one key are read while nothing else has to hold.
 const READ: i64 = CANDIDATES as i64 + 1;
-const READ_AND_CHECKED: i64 = 10_000;
+/// So many postings of another term are read as a whole, and those of the driver held against them; of a more frequent term
+/// each is looked up, and so fewer of the driver's are read.
+const LISTED: i64 = 30_000;
+const LOOKED_UP: i64 = 4_000;
 /// A phrase is looked for in the texts themselves.
 const READ_AND_SEARCHED: i64 = 2_000;
 /// A repository may be posted under several keys of one term.
@@ -27,7 +34,10 @@ pub(super) struct Candidate {
     pub name: String,
     /// Stars, pulls and freshness.
     pub score: i16,
+    /// The key under which it was found.
+    pub found_by: String,
     /// What its matches of the query's words are worth, together.
+    #[sea_orm(skip)]
     pub worth: i32,
     pub kind: String,
     pub platforms: Texts,
@@ -43,12 +53,13 @@ pub(super) struct Found {
     pub more: bool,
 }
 
-/// Conditions on the postings and documents of a candidate `p`, with their values.
+/// Conditions on the postings `p` and documents `d` of candidates, with their values.
 #[derive(Default)]
 struct Conditions {
     sql: String,
-    worths: Vec<String>,
     values: Vec<Value>,
+    /// Whether postings of another term have to be looked up one by one.
+    looks_up: bool,
 }
 
 impl Conditions {
@@ -57,51 +68,55 @@ impl Conditions {
         format!("${}", self.values.len())
     }
 
-    fn lookup(&mut self, words: Vec<String>) -> String {
+    /// Whether a candidate is posted under any of these keys, of which there are so many postings.
+    fn is_posted(&mut self, words: Vec<String>, documents: i64) -> String {
         let words = self.value(words);
-        format!("search_posting q WHERE q.word = ANY({words}) AND q.static = p.static AND q.doc = p.doc")
+        if documents <= LISTED {
+            // As a test, and not as a join, which could lose the driver's order.
+            return format!("(p.doc IN (SELECT doc FROM search_posting WHERE word = ANY({words}))) IS TRUE");
+        }
+        self.looks_up = true;
+        format!(
+            "EXISTS (SELECT FROM search_posting q WHERE q.word = ANY({words}) AND q.static = p.static AND q.doc = p.doc)"
+        )
     }
+}
+
+fn documents(keys: &[Key]) -> i64 {
+    keys.iter().map(|key| key.documents.min(1 << 40)).sum()
 }
 
 impl Reader {
     pub(super) async fn candidates(&self, plan: &Plan) -> Result<Found, StoreError> {
-        let documents = |n: usize| plan.all[n].iter().map(|key| key.documents.min(1 << 40)).sum::<i64>();
-        let Some(driver) = (0..plan.all.len()).min_by_key(|n| documents(*n)) else {
+        let Some(driver) = (0..plan.all.len()).min_by_key(|n| documents(&plan.all[*n])) else {
             return Ok(Found { candidates: Vec::new(), more: false });
         };
         if plan.all.iter().any(Vec::is_empty) {
             return Ok(Found { candidates: Vec::new(), more: false });
         }
-        let conditions = conditions(plan, driver);
-        let is_alone =
-            plan.all.len() == 1 && plan.none.is_empty() && plan.phrases.is_empty() && plan.updated.is_empty();
+        let Conditions { sql: and, mut values, looks_up } = conditions(plan, driver);
         let keys = &plan.all[driver];
         let read = match () {
-            () if is_alone => READ,
+            () if and.is_empty() => READ,
             () if !plan.phrases.is_empty() => READ_AND_SEARCHED,
-            () => (READ_AND_CHECKED / keys.len() as i64).max(READ),
+            () if looks_up => LOOKED_UP,
+            () => LISTED,
         };
-        let Conditions { sql: and, worths, mut values } = conditions;
-        let words: Vec<String> = keys.iter().map(|key| key.word.clone()).collect();
-        let own: Vec<i32> = keys.iter().map(|key| if driver < plan.words { key.worth } else { 0 }).collect();
-        values.extend([words.into(), own.into()]);
-        let (keys_at, own_at) = (values.len() - 1, values.len());
-        let worth = std::iter::once("k.worth".to_owned()).chain(worths).collect::<Vec<_>>().join(" + ");
+        values.push(keys.iter().map(|key| key.word.clone()).collect::<Vec<_>>().into());
         let sql = format!(
-            "SELECT d.id, d.did, d.name, d.static AS score, ({worth})::integer AS worth, d.kind, to_jsonb(d.platforms) AS platforms,
+            "SELECT d.id, d.did, d.name, d.static AS score, k.word AS found_by, d.kind, to_jsonb(d.platforms) AS platforms,
                     to_jsonb(d.licenses) AS licenses, to_jsonb(d.flags) AS flags, d.updated_at
-             FROM unnest(${keys_at}::text[], ${own_at}::integer[]) k (word, worth)
+             FROM unnest(${}::text[]) k (word)
              CROSS JOIN LATERAL (SELECT static, doc FROM search_posting s WHERE s.word = k.word
                                  ORDER BY s.static DESC, s.doc DESC LIMIT {read}) p
              CROSS JOIN LATERAL (SELECT * FROM search_doc WHERE id = p.doc OFFSET 0) d
-             CROSS JOIN LATERAL (SELECT FROM actor WHERE did = d.did AND active OFFSET 0) a
-             WHERE true {and} LIMIT {FOUND}"
+             WHERE NOT EXISTS (SELECT FROM actor a WHERE a.did = d.did AND NOT a.active) {and} LIMIT {FOUND}",
+            values.len()
         );
         let rows: Vec<Candidate> = self.all(&sql, values).await?;
-        let cut = rows.len() as i64 == FOUND
-            || keys.iter().any(|key| key.documents > read && key.documents < i64::MAX)
-            || (is_alone && rows.len() > CANDIDATES);
-        Ok(distinct(rows, cut))
+        let is_full = rows.len() as i64 == FOUND;
+        let is_cut = keys.iter().any(|key| key.documents > read && key.documents < i64::MAX);
+        Ok(distinct(plan, driver, rows, is_full || is_cut))
     }
 
     /// The stars, or the pulls, of candidates.
@@ -113,10 +128,11 @@ impl Reader {
 }
 
 /// Each once, with what its best matches are worth.
-fn distinct(rows: Vec<Candidate>, cut: bool) -> Found {
+fn distinct(plan: &Plan, driver: usize, rows: Vec<Candidate>, cut: bool) -> Found {
     let mut at: BTreeMap<i32, usize> = BTreeMap::new();
     let mut candidates: Vec<Candidate> = Vec::with_capacity(rows.len());
-    for row in rows {
+    for mut row in rows {
+        row.worth = rank::worth(plan, driver, &row);
         match at.get(&row.id) {
             Some(n) => candidates[*n].worth = candidates[*n].worth.max(row.worth),
             None => {
@@ -130,29 +146,24 @@ fn distinct(rows: Vec<Candidate>, cut: bool) -> Found {
     Found { candidates, more }
 }
 
-/// What must hold besides the driver's term.
+/// What must hold besides the driver's term. What has the whole query for its name has all of its words.
 fn conditions(plan: &Plan, driver: usize) -> Conditions {
     let mut c = Conditions::default();
     for (n, keys) in plan.all.iter().enumerate().filter(|(n, _)| *n != driver) {
-        if n < plan.words {
-            // What the match is worth is wanted too.
-            let words = c.value(keys.iter().map(|key| key.word.clone()).collect::<Vec<_>>());
-            let worths = c.value(keys.iter().map(|key| key.worth).collect::<Vec<_>>());
-            let best = format!(
-                "(SELECT max(w.worth) FROM unnest({words}::text[], {worths}::integer[]) w (word, worth)
-                  JOIN search_posting q ON q.word = w.word AND q.static = p.static AND q.doc = p.doc)"
-            );
-            let lookup = c.lookup(keys.iter().map(|key| key.word.clone()).collect());
-            c.sql.push_str(&format!(" AND EXISTS (SELECT FROM {lookup})"));
-            c.worths.push(best);
+        let (names, others): (Vec<&Key>, Vec<&Key>) = keys.iter().partition(|key| key.word.starts_with('='));
+        let documents = others.iter().map(|key| key.documents).sum();
+        let is_posted = c.is_posted(others.into_iter().map(|key| key.word.clone()).collect(), documents);
+        let is_named = driver < plan.words && n < plan.words && !names.is_empty();
+        c.sql.push_str(&if is_named {
+            format!(" AND (k.word LIKE '=%' OR {is_posted})")
         } else {
-            let lookup = c.lookup(keys.iter().map(|key| key.word.clone()).collect());
-            c.sql.push_str(&format!(" AND EXISTS (SELECT FROM {lookup})"));
-        }
+            format!(" AND {is_posted}")
+        });
     }
     for keys in &plan.none {
-        let lookup = c.lookup(keys.clone());
-        c.sql.push_str(&format!(" AND NOT EXISTS (SELECT FROM {lookup})"));
+        let (words, documents) = (keys.iter().map(|key| key.word.clone()).collect(), documents(keys));
+        let is_posted = c.is_posted(words, documents);
+        c.sql.push_str(&format!(" AND NOT {is_posted}"));
     }
     for (days, is_not) in &plan.updated {
         let days = c.value(*days);

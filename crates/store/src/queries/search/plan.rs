@@ -34,7 +34,7 @@ pub(super) struct Plan {
     /// For each term that must hold: the keys of which one must be there.
     pub all: Vec<Vec<Key>>,
     /// Keys that must not be there, a list a term.
-    pub none: Vec<Vec<String>>,
+    pub none: Vec<Vec<Key>>,
     /// Phrases that the texts must hold, and those that they must not.
     pub phrases: Vec<(String, bool)>,
     /// Within how many days a push must have been, and whether it must not.
@@ -272,7 +272,9 @@ impl Known {
             Term::Not(term) => return self.condition(term, true, plan),
             Term::Word(_) if !is_not => return,
             Term::Word(word) => {
-                plan.none.extend(words(word).map(|word| vec![format!("/{word}"), format!("~{word}"), word]));
+                plan.none.extend(words(word).map(|word| {
+                    self.keys(&word, false).into_iter().filter(|key| !key.word.starts_with('@')).collect()
+                }));
                 return;
             }
             Term::Phrase(phrase) => {
@@ -293,14 +295,10 @@ impl Known {
             }
             other => condition_key(other).into_iter().collect(),
         };
-        if is_not {
-            plan.none.push(keys);
-        } else {
-            let documents = |word: &String| {
-                if word.starts_with('@') { A_FEW } else { self.documents.get(word).copied().unwrap_or(0) }
-            };
-            plan.all.push(keys.into_iter().map(|word| Key { documents: documents(&word), word, worth: 0 }).collect());
-        }
+        let documents =
+            |word: &str| if word.starts_with('@') { A_FEW } else { self.documents.get(word).copied().unwrap_or(0) };
+        let keys = keys.into_iter().map(|word| Key { documents: documents(&word), word, worth: 0 }).collect();
+        if is_not { plan.none.push(keys) } else { plan.all.push(keys) }
     }
 }
 

@@ -1,7 +1,7 @@
 //! How good a match is: what the words' places are worth, whether the name is what was searched for, and then stars, pulls and
 //! freshness.
 
-use types::search::squashed;
+use types::search::{squashed, words};
 
 use super::{candidates::Candidate, plan::Plan};
 
@@ -14,6 +14,27 @@ const BEGINS: i64 = 2_000;
 const SHARE: i64 = 3_000;
 /// A point of the static score; there are about sixty.
 const STATIC: i64 = 50;
+
+/// What a candidate's matches of the query's words are worth, together. By which key it was found is known of the driver's term
+/// alone: of the others it is told by the name and the owner, or else taken for the best place that is neither.
+pub(super) fn worth(plan: &Plan, driver: usize, candidate: &Candidate) -> i32 {
+    let found_by = candidate.found_by.as_str();
+    let name: Vec<String> = words(&candidate.name).collect();
+    let of_term = |n: usize| {
+        let keys = &plan.all[n];
+        if n == driver || found_by.starts_with('=') {
+            return keys.iter().filter(|key| key.word == found_by).map(|key| key.worth).max().unwrap_or_default();
+        }
+        let matches = |key: &str| match key.split_at_checked(1) {
+            Some(("/", word)) => name.iter().any(|own| own == word),
+            Some(("@", did)) => did == candidate.did,
+            Some(("=", _)) | None => false,
+            Some(_) => true,
+        };
+        keys.iter().filter(|key| matches(&key.word)).map(|key| key.worth).max().unwrap_or_default()
+    };
+    (0..plan.words).map(of_term).sum()
+}
 
 /// A greater number is a better match. It changes only with what it is made of, so that pages meet.
 pub(super) fn score(plan: &Plan, candidate: &Candidate) -> i64 {
@@ -53,6 +74,7 @@ mod tests {
             did: "did:plc:a".into(),
             name: name.into(),
             score,
+            found_by: String::new(),
             worth,
             kind: "image".into(),
             platforms: Default::default(),
