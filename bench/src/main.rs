@@ -5,12 +5,14 @@
     reason = "a program for the terminal: what it prints is its product"
 )]
 
+mod catalogue;
 mod dice;
 mod ingest;
 mod jetstream;
 mod mix;
 mod pull;
 mod report;
+mod search;
 mod server;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -31,6 +33,11 @@ enum Bench {
     Ingest(IngestArgs),
     /// Manifests a second by digest and by tag, how late, cold ones, memory
     Pull(pull::PullArgs),
+    /// How late search's results are, by kind of query and size of the index, and how good their order is
+    Search(search::SearchArgs),
+    /// Fills a database with a catalogue, as `search` and `web` measure on
+    #[command(hide = true)]
+    Catalogue(catalogue::CatalogueArgs),
     /// A reference of `pull`: axum that answers with a file
     #[command(hide = true)]
     Bare(pull::BareArgs),
@@ -73,6 +80,8 @@ async fn main() -> ExitCode {
     let done = match Cli::parse().bench {
         Bench::Ingest(args) => ingest::run(&args).await,
         Bench::Pull(args) => pull::run(&args).await,
+        Bench::Search(args) => search::run(&args).await,
+        Bench::Catalogue(args) => catalogue::run(&args).await,
         Bench::Bare(args) => pull::serve_bare(&args).await,
     };
     match done {

@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, future::ready, sync::Arc, time::Instant};
 use chrono::Utc;
 use store::{
     Connection, INBOX_CHANNEL, JOBS_CHANNEL, StoreError, Writer, archive, backfill, crash, freshness, gaps, inbox,
-    jobs, observe, sources,
+    jobs, observe, search, sources,
 };
 use tokio::{
     sync::{Notify, mpsc, oneshot},
@@ -35,6 +35,9 @@ const GRACE: Duration = Duration::from_secs(5);
 /// How often handles that nobody has checked for a while are looked for, and how many are queued at once.
 const STALE_HANDLES_EVERY: u32 = 10;
 const STALE_HANDLES: i64 = 100;
+
+/// How often it is looked whether searching has to learn of something.
+const SEARCH_EVERY: Duration = Duration::from_millis(250);
 
 /// How often the archive is cut to its limits, in seconds.
 const PRUNE_EVERY: u32 = 60;
@@ -91,6 +94,7 @@ pub async fn serve(
     }
     parts.spawn(until(over.clone(), listen(config.database_url.clone(), wake.clone())));
     parts.spawn(until(over.clone(), keep_house(config.clone(), generation)));
+    parts.spawn(until(over.clone(), keep_search(config.database_url.clone(), generation)));
     parts.spawn(until(over.clone(), holds::watch(context.clone(), config.timing)));
     parts.spawn(until(over.clone(), measure::watch(config.database_url.clone(), generation)));
     parts.spawn(Jobs::new(context, config.workers).work(wake, over.clone()));
@@ -221,6 +225,17 @@ async fn listen(database_url: String, wake: Arc<Wake>) -> Result<(), StoreError>
         }
     }
     Err(StoreError::Unavailable("the connection that listens ended".into()))
+}
+
+/// Keeps what searching needs up to date, apart from the batches: they do not wait for it.
+async fn keep_search(database_url: String, generation: i32) -> Result<(), StoreError> {
+    let mut db = store::connect(&database_url, Some(generation)).await?.client;
+    let mut tick = interval(SEARCH_EVERY);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        search::settle(&mut db).await?;
+    }
 }
 
 /// Small things, once a second.

@@ -13,7 +13,7 @@ pub fn schema(generation: i32) -> String {
 /// When Postgres refuses.
 pub async fn up(connection: &impl ConnectionTrait, generation: i32) -> Result<(), DbErr> {
     let schema = schema(generation);
-    let sql = include_str!("sql/generation.sql");
+    let sql = concat!(include_str!("sql/generation.sql"), include_str!("sql/search.sql"));
     // `ext` is on the path for the operator classes of pg_trgm.
     connection
         .execute_unprepared(&format!(

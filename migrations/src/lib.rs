@@ -24,6 +24,7 @@ mod m20261121_000012_plans;
 mod m20261121_000013_mends;
 mod m20261121_000014_sign_ins;
 mod m20261121_000017_pulls;
+mod m20261121_000018_search;
 mod m20261121_000019_pictures;
 mod m20261121_000020_status;
 mod m20261121_000021_tag_ends;
@@ -53,6 +54,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000013_mends::Migration),
             Box::new(m20261121_000014_sign_ins::Migration),
             Box::new(m20261121_000017_pulls::Migration),
+            Box::new(m20261121_000018_search::Migration),
             Box::new(m20261121_000019_pictures::Migration),
             Box::new(m20261121_000020_status::Migration),
             Box::new(m20261121_000021_tag_ends::Migration),

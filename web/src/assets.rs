@@ -20,6 +20,7 @@ const STYLE: &str = concat!(
     include_str!("../../style/frame.css"),
     include_str!("../../style/controls.css"),
     include_str!("../../style/rows.css"),
+    include_str!("../../style/search.css"),
     include_str!("../../style/home.css"),
     include_str!("../../style/repository.css"),
     include_str!("../../style/readme.css"),
@@ -41,6 +42,8 @@ const SCRIPT: &str = concat!(
     include_str!("../assets/theme.js"),
     "}\n{\n",
     include_str!("../assets/live.js"),
+    "}\n{\n",
+    include_str!("../assets/typeahead.js"),
     "}\n",
 );
 

@@ -12,12 +12,13 @@ use crate::{Passed, Unusable, cargo, process};
 const BENCHES: &[(&str, &[Tool])] = &[
     ("ingest", &[tools::POSTGRES]),
     ("pull", &[tools::POSTGRES, tools::WRK, tools::DOCKER_REGISTRY, tools::NGINX, tools::SKOPEO]),
+    ("search", &[tools::POSTGRES]),
 ];
 
 /// Arguments of `cargo xtask bench`.
 #[derive(Args)]
 pub struct BenchArgs {
-    /// Which one: ingest, pull (search, web and replay are still to come); all there are, if none is named
+    /// Which one: ingest, pull, search (web and replay are still to come); all there are, if none is named
     name: Option<String>,
 
     /// Print one JSON object a line

@@ -15,8 +15,18 @@ use crate::{
     apply::fingerprint::{Sum, total},
 };
 
-/// Tables of a generation that `view` leaves out: the kept sums, which are what `records` is made of.
-pub const EXCLUDED_TABLES: [&str; 1] = ["fingerprint"];
+/// Tables of a generation that `view` leaves out: the kept sums, which are what `records` is made of, and what searching needs,
+/// which follows the index and knows pulls and observations too.
+pub const EXCLUDED_TABLES: [&str; 8] = [
+    "fingerprint",
+    "search_dirty",
+    "search_doc",
+    "search_keys",
+    "search_posting",
+    "search_spelling",
+    "search_state",
+    "search_word",
+];
 
 /// Columns that `view` leaves out, as (table, column): how we came to know a record, and not what it is. A stream and a
 /// snapshot give different revisions and other bytes for one content; hidden stars are those of accounts that are not shown.

@@ -5,7 +5,7 @@
 //! [`jobs`], [`backfill`] and [`inbox`] (what is left to do, and what others found), [`observe`] (what the network told us),
 //! [`archive`] (events as they came), [`records`] and [`queries`] (rows become views), [`fingerprint`] (two digests that say
 //! whether two indexes are equal), [`freshness`] (whether what was read is still so), [`sign_ins`] (sessions of readers, sealed),
-//! [`gauges`] (what an operator watches).
+//! [`gauges`] (what an operator watches), [`search`] (what searching needs, kept beside the index).
 //!
 //! Writes go through tokio-postgres (COPY, set-based merges), reads through SeaORM.
 
@@ -29,6 +29,7 @@ mod prepare;
 pub mod pulls;
 pub mod queries;
 pub mod records;
+pub mod search;
 pub mod sign_ins;
 pub mod signatures;
 pub mod sources;

@@ -29,14 +29,24 @@ pub async fn add(client: &impl GenericClient, pulls: &BTreeMap<Pulled, i64>) -> 
                   day AS (INSERT INTO pull_day AS d (did, repository, day, pulls)
                           SELECT did, repository, current_date, sum(pulls) FROM new
                           GROUP BY did, repository ORDER BY did COLLATE \"C\", repository COLLATE \"C\"
-                          ON CONFLICT (did, repository, day) DO UPDATE SET pulls = d.pulls + excluded.pulls)
+                          ON CONFLICT (did, repository, day) DO UPDATE SET pulls = d.pulls + excluded.pulls),
+                  total AS (
              INSERT INTO pull_count AS c (did, repository, tag, pulls, last_pull_at)
              SELECT did, repository, tag, sum(pulls), now()
              FROM (SELECT did, repository, '' AS tag, pulls FROM new
                    UNION ALL SELECT did, repository, tag, pulls FROM new WHERE tag <> '') counted
              GROUP BY did, repository, tag ORDER BY did COLLATE \"C\", repository COLLATE \"C\", tag COLLATE \"C\"
              ON CONFLICT (did, repository, tag) DO UPDATE
-             SET pulls = c.pulls + excluded.pulls, last_pull_at = excluded.last_pull_at",
+             SET pulls = c.pulls + excluded.pulls, last_pull_at = excluded.last_pull_at
+             RETURNING did, repository, tag, pulls),
+                  -- Search ranks by the number of binary digits.
+                  grown AS (SELECT 'repository:' || t.did || '/' || t.repository AS key
+                            FROM total t JOIN (SELECT did, repository, sum(pulls) AS more FROM new GROUP BY 1, 2) n
+                                 USING (did, repository)
+                            WHERE t.tag = '' AND length(trim(LEADING '0' FROM t.pulls::bit(64)::text))
+                                              <> length(trim(LEADING '0' FROM (t.pulls - n.more)::bigint::bit(64)::text)))
+             INSERT INTO change_log (generation, keys)
+             SELECT generation, keys FROM current_generation, (SELECT array_agg(key) AS keys FROM grown) g WHERE keys IS NOT NULL",
             &[&dids, &repositories, &tags, &counts],
         )
         .await?;

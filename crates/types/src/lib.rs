@@ -2,7 +2,7 @@
 //!
 //! In data-flow order: [`names`] (who and what), [`Cid`] and [`Digest`] (content addresses), [`records`] (what people
 //! publish, every generation folded into one shape), [`oci`] (what the bytes behind them say), [`permission`] (who may read
-//! a hold's blobs), [`Change`] (what the store is asked to do).
+//! a hold's blobs), [`Change`] (what the store is asked to do), [`search`] (what a query asks for).
 
 mod arrival;
 mod change;
@@ -13,6 +13,7 @@ pub mod names;
 pub mod oci;
 pub mod permission;
 pub mod records;
+pub mod search;
 
 pub use arrival::{Arrival, Form, UnknownForm};
 pub use change::{

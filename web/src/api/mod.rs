@@ -26,6 +26,7 @@ pub fn router() -> Router<Web> {
         .route("/events", get(live::json))
         .route("/holds", get(holds::list))
         .route("/holds/{did}", get(holds::get))
+        .route("/search/suggestions", get(search::suggestions))
         .route("/repositories/{owner}/{repository}", get(repository::get))
         .route("/repositories/{owner}/{repository}/tags", get(repository::list_tags))
         .route("/repositories/{owner}/{repository}/tags/{tag}/history", get(repository::history))

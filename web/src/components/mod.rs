@@ -1,6 +1,7 @@
 //! What pages are made of.
 
 pub mod avatar;
+pub mod facets;
 pub mod facts;
 pub mod flag;
 pub mod frame;

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use store::queries::RepositoryItem;
 
-use super::{facts, flag::flag, icon::Icon, words};
+use super::{facets::kind_name, facts, flag::flag, icon::Icon, words};
 use crate::{address, text::format};
 
 /// Repositories, one below the other; what matches `query` is marked.
@@ -17,6 +17,8 @@ pub fn row(item: &RepositoryItem, query: &str) -> impl IntoView + use<> {
     let href = address::repository(owner, &item.name);
     let description = item.description.as_deref().map(format::shown);
     let tag = item.latest_tag.clone();
+    // What nearly everything is needs no word.
+    let kind = item.kind.as_deref().filter(|kind| *kind != "image").map(|kind| kind_name(kind).to_owned());
     let (pulls, whose) = match item.pulls {
         0 => (item.claimed_pulls, "By its holds’ own count"),
         ours => (ours, "Through this index"),
@@ -35,6 +37,7 @@ pub fn row(item: &RepositoryItem, query: &str) -> impl IntoView + use<> {
                 {description.map(|text| view! { <p class="row-about" dir="auto">{text}</p> })}
                 <ul class="row-facts">
                     {(!item.pullable).then(|| view! { <li class="warn">"not pullable"</li> })}
+                    {kind.map(|kind| view! { <li>{kind}</li> })}
                     {tag.map(|tag| view! { <li>{Icon::Tag.draw()} {tag}</li> })}
                     {(!item.platforms.0.is_empty()).then(|| view! { <li>{facts::platforms(&item.platforms.0)}</li> })}
                     {(item.stars > 0).then(|| view! {
@@ -50,19 +53,45 @@ pub fn row(item: &RepositoryItem, query: &str) -> impl IntoView + use<> {
     }
 }
 
-/// The text with the query's first place in it marked.
+/// The text with each place marked where it has a word of the query.
 fn marked(text: &str, query: &str) -> AnyView {
-    let query = query.trim().to_ascii_lowercase();
     // ASCII lower case moves no byte, so that places in one are places in the other.
-    let found = if query.is_empty() { None } else { text.to_ascii_lowercase().find(&query) };
-    match found {
-        Some(start) => {
-            let (before, rest) = text.split_at(start);
-            let (hit, after) = rest.split_at(query.len());
-            // An empty text becomes a space in Leptos.
-            let [before, hit, after] = [before, hit, after].map(|text| (!text.is_empty()).then(|| format::shown(text)));
-            view! { {before}<mark>{hit}</mark>{after} }.into_any()
+    let (lower, query) = (text.to_ascii_lowercase(), query.to_ascii_lowercase());
+    let mut words: Vec<&str> = query.split_whitespace().collect();
+    words.sort_by_key(|word| std::cmp::Reverse(word.len()));
+    let (mut parts, mut begin, mut at) = (Vec::new(), 0, 0);
+    while at < text.len() {
+        let hit = words.iter().find(|word| lower[at..].starts_with(**word)).map_or(0, |word| word.len());
+        if hit > 0 {
+            parts.push((false, &text[begin..at]));
+            parts.push((true, &text[at..at + hit]));
+            begin = at + hit;
+            at = begin;
+        } else {
+            at += lower[at..].chars().next().map_or(1, char::len_utf8);
         }
-        None => format::shown(text).into_any(),
+    }
+    parts.push((false, &text[begin..]));
+    let part = |(is_hit, part): (bool, &str)| {
+        let part = format::shown(part);
+        if is_hit { view! { <mark>{part}</mark> }.into_any() } else { part.into_any() }
+    };
+    // An empty text becomes a space in Leptos.
+    parts.into_iter().filter(|(_, part)| !part.is_empty()).map(part).collect_view().into_any()
+}
+
+#[cfg(test)]
+mod tests {
+    use leptos::prelude::RenderHtml as _;
+
+    use super::marked;
+
+    #[test]
+    fn every_word_is_marked_where_it_is() {
+        let html = |text, query| marked(text, query).to_html().replace("<!>", "");
+        assert_eq!(html("Hello-World", "world hello"), "<mark>Hello</mark>-<mark>World</mark>");
+        assert_eq!(html("helloworld", "hell hello"), "<mark>hello</mark>world");
+        assert_eq!(html("ünï-app", "app"), "ünï-<mark>app</mark>");
+        assert_eq!(html("<b>", "x"), "&lt;b&gt;");
     }
 }

@@ -33,14 +33,14 @@ async fn status_has_its_shape() {
 async fn search_has_its_shape() {
     let seeded = Seeded::new().await;
     let found = get(&seeded, "/api/v1/search?q=hello").await.json();
-    assert_eq!(keys(&found), ["items", "next", "total"]);
+    assert_eq!(keys(&found), ["corrections", "facets", "items", "more", "next", "query", "total"]);
     let item = &found["items"][0];
     assert_eq!(item["owner"], json!({ "did": ALICE, "handle": "alice.test" }));
     assert_eq!((&item["name"], &item["stars"], &item["claimed_pulls"]), (&json!("hello"), &json!(5), &json!(12_345)));
     assert_eq!(item["platforms"], json!(["linux/amd64"]));
     assert!(item["description"].is_string() && item["updated_at"].is_string(), "{item}");
     let nothing = get(&seeded, "/api/v1/search?q=zzzzqqqq").await.json();
-    assert_eq!(nothing, json!({ "total": 0, "items": [], "next": null }));
+    assert_eq!((&nothing["total"], &nothing["items"], &nothing["next"]), (&json!(0), &json!([]), &Value::Null));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -100,6 +100,7 @@ async fn errors_say_which_to_machines() {
         ("/api/v1/repositories/alice.test/nope", 404, "repository_unknown"),
         ("/api/v1/repositories/alice.test/nope/tags", 404, "repository_unknown"),
         ("/api/v1/search?cursor=zzz", 400, "bad_request"),
+        ("/api/v1/search?sort=best", 400, "bad_request"),
         ("/api/v1/search?limit=zzz", 400, "bad_request"),
         ("/api/v1/search?cursor=1000000000000", 400, "bad_request"),
     ] {

@@ -11,6 +11,7 @@ mod manners;
 mod pages;
 mod pictures;
 mod repository;
+mod search;
 mod seed;
 mod transport;
 

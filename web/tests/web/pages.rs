@@ -79,7 +79,8 @@ async fn what_is_not_there_is_named() {
         ("/new?after=1/did:plc:a/%2500".to_owned(), 400, "its cursor is not one of ours"),
         ("/search?cursor=x".to_owned(), 400, "its cursor is not one of ours"),
         ("/search?cursor=-1".to_owned(), 400, "its cursor is not one of ours"),
-        ("/search?cursor=1000000000000".to_owned(), 400, "narrow the search"),
+        ("/search?cursor=1000000000000".to_owned(), 400, "its cursor is not one of ours"),
+        ("/search?sort=best".to_owned(), 400, "This order is not one of ours"),
         ("/search?cursor=99999999999999999999999".to_owned(), 400, "its cursor is not one of ours"),
         ("/r/alice.test/hello?tab=tags&cursor=%00".to_owned(), 400, "its cursor is not one of ours"),
     ] {

@@ -45,6 +45,7 @@ impl Seeded {
         seeding.actors().await;
         let (hello, multi) = seeding.repositories().await;
         seeding.apply().await;
+        store::search::settle(&mut seeding.client).await.unwrap();
         Self { _database: database, client: seeding.client, reader, hello, multi }
     }
 

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use chrono::{Days, NaiveTime, Utc};
-use types::{Batch, Change, CursorMove, Did, Hint, Reject};
+use types::{Batch, Change, Collection, CursorMove, Did, Hint, Reject};
 
 use super::{Transaction, holds, ledger::Written, projection::Touched, quota::Quotas};
 use crate::{
@@ -112,6 +112,12 @@ async fn tell(
     keys.extend(touched.holds.iter().chain(&touched.declared_holds).map(|hold| format!("hold:{hold}")));
     // A hold is named with each push to it; what it declares of itself changes now and then.
     keys.extend(touched.declared_holds.iter().map(|hold| format!("captain:{hold}")));
+    let hidden =
+        changes.iter().filter(|change| matches!(change, Change::Look { hint: Hint::Account { active: false }, .. }));
+    keys.extend(hidden.map(|change| format!("stars:{}", change.did())));
+    // A scan's key is the hex of the digest that it is about.
+    let scans = written.projected.keys().filter(|id| id.collection == Collection::Scan);
+    keys.extend(scans.map(|id| format!("scanned:sha256:{}", id.rkey)));
     if keys.is_empty() {
         return Ok(());
     }

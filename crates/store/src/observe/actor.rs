@@ -81,7 +81,9 @@ pub async fn actor(client: &mut Client, seen: &ActorSeen, generation: i32) -> Re
                      gone_at = CASE WHEN $6 IS NULL THEN a.gone_at WHEN $6 = 'deleted' THEN coalesce(a.gone_at, now()) END,
                      purged_at = CASE WHEN $5 THEN NULL ELSE a.purged_at END
                  RETURNING handle, active, pds),
-         entry AS (INSERT INTO change_log (generation, keys) SELECT $7, $8
+         entry AS (INSERT INTO change_log (generation, keys)
+                   SELECT $7, $8 || CASE WHEN coalesce((SELECT active FROM old), true) <> (SELECT active FROM new)
+                                         THEN ARRAY['stars:' || $1] ELSE '{}'::text[] END
                    WHERE $10 OR (SELECT (handle, active, pds) FROM old) IS DISTINCT FROM (SELECT (handle, active, pds) FROM new)
                    RETURNING seq)
          SELECT pg_notify($9, seq::text) FROM entry",

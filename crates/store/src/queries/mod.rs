@@ -25,7 +25,7 @@ pub use permission::Standing;
 pub use record::RecordView;
 pub use registry::{Asked, Referrer, ServedBlob, ServedManifest};
 pub use repository::{Owner, RepositoryItem, RepositoryView, Texts};
-pub use search::SearchPage;
+pub use search::{Asked as SearchAsked, BrokenCursor, Correction, Cursor, Facet, Facets, SearchPage, Suggestion};
 pub use status::{BackfillView, Counts, GapView, LagView, RejectsView, SourceView, StatusView};
 pub use tag::{Before, NoCursor, TagCursor, TagHistoryView, TagOrder, TagPage, TagView, TagsAsked};
 

@@ -53,6 +53,8 @@ pub struct RepositoryItem {
     /// The page's icon, a blob of the owner's.
     #[serde(skip)]
     pub avatar_cid: Option<String>,
+    /// What the latest manifest is: `image`, `chart`, `wasm`, `artifact`; `None` until search has looked at it.
+    pub kind: Option<String>,
 }
 
 /// A repository's page.
@@ -97,6 +99,7 @@ pub(super) const UPDATED: &str = "CASE WHEN r.updated_at <= now() + interval '5 
 /// The columns of a [`RepositoryItem`], from `repository r JOIN actor a`.
 pub(super) const ITEM: &str = "
     r.did, CASE WHEN a.handle_checked_at > now() - interval '24 hours' THEN a.handle END AS handle,
+    (SELECT s.kind FROM search_doc s WHERE s.did = r.did AND s.name = r.name) AS kind,
     r.name, r.summary AS description, r.stars,
     CASE WHEN r.updated_at <= now() + interval '5 minutes' THEN r.updated_at END AS updated_at, r.latest_tag, r.pullable, r.avatar_cid,
     coalesce((SELECT p.pulls FROM pull_count p WHERE p.did = r.did AND p.repository = r.name AND p.tag = ''), 0) AS pulls,

@@ -227,7 +227,13 @@ async fn the_cursor_the_rejects_and_the_log_go_with_the_data() {
     let keys: Vec<String> = index.client.query_one("SELECT keys FROM change_log", &[]).await.unwrap().get(0);
     assert_eq!(
         keys,
-        ["did:did:plc:alice", "did:did:plc:bob", "hold:did:web:hold.example", "repository:did:plc:alice/app"]
+        [
+            "did:did:plc:alice",
+            "did:did:plc:bob",
+            "hold:did:web:hold.example",
+            "repository:did:plc:alice/app",
+            "stars:did:plc:bob"
+        ]
     );
     let mut older = Batch::new(Origin::Stream);
     older.cursor = Some(CursorMove { source: "wss://x/subscribe".into(), to: 41, safe_time: None });

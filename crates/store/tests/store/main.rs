@@ -22,6 +22,7 @@ mod purge;
 mod queries;
 mod quota;
 mod schema;
+mod search;
 mod sign_ins;
 mod status;
 mod verification;

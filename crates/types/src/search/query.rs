@@ -1,0 +1,426 @@
+use std::{fmt, str::FromStr};
+
+use super::{ArtifactKind, words};
+
+/// The most characters of a query that are read.
+const LONGEST_QUERY: usize = 500;
+/// The most terms; what comes after them is left out.
+const MOST_TERMS: usize = 12;
+
+/// What somebody searches for: words and conditions, all of which must hold.
+///
+/// ```
+/// use crowsnest_types::search::{Query, Term};
+/// let query = Query::parse(r#"postgres owner:alice kind:chart -test "exact words""#);
+/// assert_eq!(query.terms.len(), 5);
+/// assert_eq!(query.to_string(), r#"postgres owner:alice kind:chart -test "exact words""#);
+/// assert_eq!(query.without(&Term::Owner("alice".into())).to_string(), r#"postgres kind:chart -test "exact words""#);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Query {
+    /// In the order in which they were written, each once.
+    pub terms: Vec<Term>,
+    /// Whether there was more than is read.
+    pub is_cut: bool,
+}
+
+/// One part of a query.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Term {
+    /// A word somewhere, misspelt perhaps; or several with dots between them, which may be a handle.
+    Word(String),
+    /// Words next to each other, as they are; in lower case.
+    Phrase(String),
+    /// `owner:`, a handle, its first part, or a DID.
+    Owner(String),
+    /// `kind:`
+    Kind(ArtifactKind),
+    /// `platform:`, such as `linux/arm64`, or only `linux` or `arm64`.
+    Platform(String),
+    /// `license:`, an SPDX identifier, in lower case.
+    License(String),
+    /// `is:signed` and the like.
+    Is(Flag),
+    /// `updated:30d`: within so many days.
+    Updated(u16),
+    /// `-word`: nowhere; or a condition that must not hold.
+    Not(Box<Term>),
+}
+
+/// What is true of a repository or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Flag {
+    /// A signature is published about it.
+    Signed,
+    /// A bill of materials is published about it.
+    Sbom,
+    /// Its hold has scanned it.
+    Scanned,
+    /// Its hold serves everyone.
+    Public,
+}
+
+impl Flag {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Signed, Self::Sbom, Self::Scanned, Self::Public];
+
+    /// `signed`, `sbom`, `scanned`, `public`
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Signed => "signed",
+            Self::Sbom => "sbom",
+            Self::Scanned => "scanned",
+            Self::Public => "public",
+        }
+    }
+}
+
+/// In which order results come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sort {
+    /// By how well they match; without a query the newest first.
+    #[default]
+    Relevance,
+    /// The most stars first.
+    Stars,
+    /// The most pulls through us first.
+    Pulls,
+    /// The newest push first.
+    Newest,
+    /// By name.
+    Name,
+}
+
+/// No order of ours.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("results are sorted by relevance, stars, pulls, newest or name")]
+pub struct UnknownSort;
+
+impl Sort {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Relevance, Self::Stars, Self::Pulls, Self::Newest, Self::Name];
+
+    /// `relevance`, `stars`, `pulls`, `newest`, `name`
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Relevance => "relevance",
+            Self::Stars => "stars",
+            Self::Pulls => "pulls",
+            Self::Newest => "newest",
+            Self::Name => "name",
+        }
+    }
+}
+
+impl FromStr for Sort {
+    type Err = UnknownSort;
+
+    /// Nothing is [`Sort::Relevance`].
+    fn from_str(text: &str) -> Result<Self, UnknownSort> {
+        if text.is_empty() {
+            return Ok(Self::Relevance);
+        }
+        Self::ALL.into_iter().find(|sort| sort.as_str() == text).ok_or(UnknownSort)
+    }
+}
+
+impl Query {
+    /// Reads a query. Every text is one: what is no condition of ours is words.
+    pub fn parse(text: &str) -> Self {
+        let mut characters = text.chars();
+        let text: String = characters.by_ref().take(LONGEST_QUERY).collect();
+        let mut query = Self { terms: Vec::new(), is_cut: characters.next().is_some() };
+        let mut rest = text.trim_start();
+        while !rest.is_empty() {
+            let (token, after) = token(rest);
+            query.read(token);
+            rest = after.trim_start();
+        }
+        query
+    }
+
+    fn read(&mut self, token: Token<'_>) {
+        let Token { is_not, key, value } = token;
+        let condition = key.and_then(|key| condition(key, value));
+        let terms: Vec<Term> = match condition {
+            Some(term) => vec![term],
+            None if token.is_phrase() => {
+                let phrase = words(value).collect::<Vec<_>>().join(" ");
+                if phrase.contains(' ') { vec![Term::Phrase(phrase)] } else { words(value).map(Term::Word).collect() }
+            }
+            None => key.into_iter().chain(value.split('/')).flat_map(dotted).map(Term::Word).collect(),
+        };
+        for term in terms {
+            let term = if is_not { Term::Not(Box::new(term)) } else { term };
+            if self.terms.contains(&term) {
+                continue;
+            }
+            if self.terms.len() == MOST_TERMS {
+                self.is_cut = true;
+                return;
+            }
+            self.terms.push(term);
+        }
+    }
+
+    /// Whether nothing is asked for.
+    pub fn is_empty(&self) -> bool {
+        self.terms.is_empty()
+    }
+
+    /// The words that may be anywhere.
+    pub fn words(&self) -> impl Iterator<Item = &str> {
+        self.terms.iter().filter_map(|term| match term {
+            Term::Word(word) => Some(word.as_str()),
+            _ => None,
+        })
+    }
+
+    /// Whether a condition is among the terms.
+    pub fn has(&self, term: &Term) -> bool {
+        self.terms.contains(term)
+    }
+
+    /// The query with one more term.
+    #[must_use]
+    pub fn with(&self, term: Term) -> Self {
+        let mut query = self.clone();
+        if !query.has(&term) {
+            query.terms.push(term);
+        }
+        query
+    }
+
+    /// The query without a term.
+    #[must_use]
+    pub fn without(&self, term: &Term) -> Self {
+        let terms = self.terms.iter().filter(|other| *other != term).cloned().collect();
+        Self { terms, is_cut: false }
+    }
+
+    /// The query with one word in the place of another.
+    #[must_use]
+    pub fn corrected(&self, wrong: &str, right: &str) -> Self {
+        let mut query = self.without(&Term::Word(right.to_owned()));
+        for term in &mut query.terms {
+            if matches!(term, Term::Word(word) if word == wrong) {
+                *term = Term::Word(right.to_owned());
+            }
+        }
+        query
+    }
+}
+
+impl fmt::Display for Query {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (n, term) in self.terms.iter().enumerate() {
+            write!(f, "{}{term}", if n == 0 { "" } else { " " })?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Term {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Word(word) => f.write_str(word),
+            Self::Phrase(phrase) => write!(f, "\"{phrase}\""),
+            Self::Owner(owner) => write!(f, "owner:{owner}"),
+            Self::Kind(kind) => write!(f, "kind:{kind}"),
+            Self::Platform(platform) => write!(f, "platform:{platform}"),
+            Self::License(license) if license.contains(' ') => write!(f, "license:\"{license}\""),
+            Self::License(license) => write!(f, "license:{license}"),
+            Self::Is(flag) => write!(f, "is:{}", flag.as_str()),
+            Self::Updated(days) => write!(f, "updated:{days}d"),
+            Self::Not(term) => write!(f, "-{term}"),
+        }
+    }
+}
+
+struct Token<'a> {
+    is_not: bool,
+    key: Option<&'a str>,
+    value: &'a str,
+}
+
+impl Token<'_> {
+    fn is_phrase(&self) -> bool {
+        self.key.is_none() && self.value.contains(char::is_whitespace)
+    }
+}
+
+/// The first token of a text that begins with no blank, and what follows it: `[-][key:]value`, the value in quotes if it has
+/// blanks.
+fn token(text: &str) -> (Token<'_>, &str) {
+    let (is_not, text) = match text.strip_prefix('-') {
+        Some(rest) if rest.starts_with(|c: char| !c.is_whitespace()) => (true, rest),
+        _ => (false, text),
+    };
+    let end = text.find(|c: char| c.is_whitespace() || c == '"').unwrap_or(text.len());
+    let key = text[..end].split_once(':').map(|(key, _)| key);
+    let value = &text[key.map_or(0, |key| key.len() + 1)..];
+    let (value, rest) = match value.strip_prefix('"') {
+        Some(quoted) => quoted.split_once('"').unwrap_or((quoted, "")),
+        // A quote within a word begins another token.
+        None => value.split_at(value.find(|c: char| c.is_whitespace() || c == '"').unwrap_or(value.len())),
+    };
+    (Token { is_not, key, value }, rest)
+}
+
+/// What may be a handle stays whole.
+fn dotted(text: &str) -> Vec<String> {
+    let whole = text.to_ascii_lowercase();
+    let is_label = |label: &str| {
+        let inner = label.trim_matches('-');
+        !inner.is_empty() && inner.len() == label.len() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    };
+    if whole.len() <= 253 && whole.contains('.') && whole.split('.').all(is_label) {
+        return vec![whole];
+    }
+    words(text).collect()
+}
+
+fn condition(key: &str, value: &str) -> Option<Term> {
+    let value = value.trim().to_lowercase();
+    let plain = |legal: &str| {
+        let is_legal = |c: char| c.is_ascii_alphanumeric() || legal.contains(c);
+        (!value.is_empty() && value.len() <= 100 && value.chars().all(is_legal)).then(|| value.clone())
+    };
+    match key.to_ascii_lowercase().as_str() {
+        "owner" => plain(".:-_%").map(Term::Owner),
+        "did" => plain(".:-_%").map(|rest| Term::Owner(format!("did:{rest}"))),
+        "kind" => value.parse().ok().map(Term::Kind),
+        "platform" => plain("/._-").map(Term::Platform),
+        "license" | "licence" => plain(".-+() ").map(Term::License),
+        "is" | "has" => Flag::ALL.into_iter().find(|flag| flag.as_str() == value).map(Term::Is),
+        "updated" => {
+            let (number, days) = match value.chars().last()? {
+                'd' => (value.strip_suffix('d')?, 1),
+                'w' => (value.strip_suffix('w')?, 7),
+                'm' => (value.strip_suffix('m')?, 30),
+                'y' => (value.strip_suffix('y')?, 365),
+                _ => (value.as_str(), 1),
+            };
+            let days = number.parse::<u16>().ok()?.checked_mul(days)?;
+            (days > 0).then_some(Term::Updated(days))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{ArtifactKind, Flag, MOST_TERMS, Query, Sort, Term};
+
+    fn parsed(text: &str) -> Vec<Term> {
+        Query::parse(text).terms
+    }
+
+    fn word(text: &str) -> Term {
+        Term::Word(text.to_owned())
+    }
+
+    #[test]
+    fn conditions_and_words() {
+        assert_eq!(
+            parsed(
+                "owner:Alice.Test kind:chart platform:linux/arm64 license:MIT \"exact Words\" -not is:signed updated:2w"
+            ),
+            [
+                Term::Owner("alice.test".into()),
+                Term::Kind(ArtifactKind::Chart),
+                Term::Platform("linux/arm64".into()),
+                Term::License("mit".into()),
+                Term::Phrase("exact words".into()),
+                Term::Not(Box::new(word("not"))),
+                Term::Is(Flag::Signed),
+                Term::Updated(14),
+            ]
+        );
+        // What looks like a condition and is none.
+        assert_eq!(parsed("kind:nothing http://x"), [word("kind"), word("nothing"), word("http"), word("x")]);
+        assert_eq!(
+            parsed("\"one\" hello-world a\"b c\""),
+            [word("one"), word("hello"), word("world"), word("a"), Term::Phrase("b c".into())]
+        );
+        assert_eq!(
+            parsed("-owner:bob -\"x y\" -"),
+            [Term::Not(Box::new(Term::Owner("bob".into()))), Term::Not(Box::new(Term::Phrase("x y".into()))),]
+        );
+        assert_eq!(parsed("a a A"), [word("a")]);
+        assert_eq!(
+            parsed("Alice.test/team/My-App v1."),
+            [word("alice.test"), word("team"), word("my"), word("app"), word("v1")]
+        );
+        assert_eq!(parsed("did:plc:abc"), [Term::Owner("did:plc:abc".into())]);
+        assert_eq!(parsed("owner:did:plc:abc license:\"MIT OR Apache-2.0\"").len(), 2);
+        assert!(Query::parse("").is_empty() && !Query::parse("\"unclosed words").is_empty());
+    }
+
+    #[test]
+    fn what_is_too_long_is_cut_and_said() {
+        assert!(Query::parse(&"a".repeat(10_000)).is_cut);
+        let many = Query::parse("a b c d e f g h i j k l m n");
+        assert_eq!((many.terms.len(), many.is_cut), (MOST_TERMS, true));
+        assert!(!Query::parse("a b c").is_cut);
+    }
+
+    #[test]
+    fn a_word_is_put_right() {
+        assert_eq!(Query::parse("my ngnix kind:image").corrected("ngnix", "nginx").to_string(), "my nginx kind:image");
+    }
+
+    #[test]
+    fn orders_have_names() {
+        for sort in Sort::ALL {
+            assert_eq!(sort.as_str().parse(), Ok(sort));
+        }
+        assert_eq!(("".parse(), "x".parse::<Sort>().is_err()), (Ok(Sort::Relevance), true));
+    }
+
+    fn condition() -> impl Strategy<Value = Term> {
+        prop_oneof![
+            "[a-z0-9]{1,8}(\\.[a-z]{2,3})?".prop_map(Term::Word),
+            "[a-z]{1,5}( [a-z]{1,5}){1,3}".prop_map(Term::Phrase),
+            "[a-z]{1,6}(\\.[a-z]{1,4}){0,2}".prop_map(Term::Owner),
+            prop::sample::select(&ArtifactKind::ALL[..]).prop_map(Term::Kind),
+            "[a-z]{1,6}/[a-z0-9]{1,6}".prop_map(Term::Platform),
+            "[a-z]{1,6}(-[0-9.]{1,3})?( or [a-z]{1,4})?".prop_map(Term::License),
+            prop::sample::select(&Flag::ALL[..]).prop_map(Term::Is),
+            (1u16..9_999).prop_map(Term::Updated),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn every_text_is_a_query_and_says_itself(text in any::<String>()) {
+            let query = Query::parse(&text);
+            prop_assert!(query.terms.len() <= MOST_TERMS);
+            let said = query.to_string();
+            let again = Query::parse(&said);
+            prop_assert_eq!(again.to_string(), said);
+        }
+
+        #[test]
+        fn near_misses_are_queries_too(text in "[-\":a-z ]{0,12}(owner|kind|is|updated|license):[-\": a-z0-9]{0,12}") {
+            let query = Query::parse(&text);
+            prop_assert_eq!(Query::parse(&query.to_string()).terms, query.terms);
+        }
+
+        #[test]
+        fn terms_survive_the_way_there_and_back(terms in prop::collection::vec((condition(), any::<bool>()), 0..MOST_TERMS)) {
+            let mut query = Query::default();
+            for (term, is_not) in terms {
+                query = query.with(if is_not { Term::Not(Box::new(term)) } else { term });
+            }
+            prop_assert_eq!(&Query::parse(&query.to_string()), &query);
+            for term in &query.terms {
+                let less = query.without(term);
+                prop_assert!(!less.has(term));
+                prop_assert_eq!(less.terms.len() + 1, query.terms.len());
+            }
+        }
+    }
+}
