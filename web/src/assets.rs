@@ -115,10 +115,7 @@ fn brotli(content: &[u8]) -> Vec<u8> {
 /// As [`brotli`].
 fn gzip(content: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-    match encoder.write_all(content).and_then(|()| encoder.finish()) {
-        Ok(packed) => packed,
-        Err(_) => Vec::new(),
-    }
+    encoder.write_all(content).and_then(|()| encoder.finish()).unwrap_or_default()
 }
 
 /// All style sheets as one.
