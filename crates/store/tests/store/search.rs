@@ -166,6 +166,23 @@ async fn every_order_is_paged_without_a_gap() {
 }
 
 /// All that search knows, but for the numbers of its documents.
+/// Nobody stays on top of what is newest by a clock that is years ahead.
+#[tokio::test]
+async fn a_time_to_come_is_none_in_a_search() {
+    let mut index = seeded().await;
+    let mut ahead = tag(ALICE, "hello", "next", "m1", 1);
+    ahead["updatedAt"] = "2199-01-01T00:00:00Z".into();
+    index.apply(vec![put(2, id(ALICE, Collection::Tag, "ahead"), &ahead)]).await;
+    search::settle(&mut index.client).await.unwrap();
+    let newest = async |query: &str| -> Vec<String> {
+        let page = ask(&index, query, Sort::Newest, None, 50).await;
+        page.items.into_iter().map(|item| item.name).collect()
+    };
+    assert_eq!(newest("hello").await, ["hello-world", "hello"]);
+    assert_eq!(newest("hello updated:7d").await, Vec::<String>::new());
+    assert!(!newest("").await.contains(&"hello".to_owned()));
+}
+
 async fn knows(index: &Index) -> String {
     let mut text = String::new();
     for sql in [
