@@ -7,8 +7,9 @@ use types::search::{ArtifactKind, squashed, words};
 
 /// The most words of a README that are posted.
 const README_WORDS: usize = 300;
-/// The most platforms and licences of a document.
-const MOST: usize = 40;
+/// The most platforms of a document, and the most bytes of one: a key has to fit into an index.
+const PLATFORMS: usize = 40;
+const LONGEST_PLATFORM: usize = 100;
 /// Freshness counts from here, half a year a step: by the push's own date, so that nothing has to be written as time goes by.
 const EPOCH: i64 = 1_577_836_800; // 2020-01-01
 const HALF_YEAR: i64 = 15_778_800;
@@ -38,7 +39,8 @@ pub(super) struct Texts<'a> {
 impl Document {
     /// Gives it its keys: see `search_posting`.
     pub fn post(&mut self, texts: &Texts<'_>) {
-        self.platforms.truncate(MOST);
+        self.platforms.retain(|platform| platform.len() <= LONGEST_PLATFORM);
+        self.platforms.truncate(PLATFORMS);
         let name: BTreeSet<String> = words(&self.name).collect();
         let about: BTreeSet<String> = [texts.title, texts.summary]
             .into_iter()
@@ -100,7 +102,7 @@ mod tests {
             name: "team/My-App".into(),
             static_score: 0,
             kind: ArtifactKind::Image,
-            platforms: vec!["linux/arm/v7".into()],
+            platforms: vec!["linux/arm/v7".into(), "x".repeat(5_000)],
             licenses: vec!["MIT".into()],
             flags: vec!["signed".into()],
             updated_at: None,

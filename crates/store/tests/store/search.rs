@@ -297,3 +297,24 @@ async fn a_word_that_everything_has_is_cut_and_said() {
     let page = ask(&index, "", Sort::Stars, None, 25).await;
     assert_eq!((page.total, page.more), (1000, true));
 }
+
+/// Strangers' texts that no index would hold.
+#[tokio::test]
+async fn what_is_too_long_for_an_index_is_found_without_it() {
+    let mut index = seeded().await;
+    let noise: String = (0u8..100).map(|n| types::Digest::sha256(&[n]).hex().to_owned()).collect();
+    let multi = serde_json::json!({"repository": "odd", "digest": digest(9), "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.index.v1+json", "createdAt": "2026-01-01T00:00:00Z",
+        "annotations": {"org.opencontainers.image.description": noise, "org.opencontainers.image.licenses": noise},
+        "manifests": [{"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": digest(1), "size": 5,
+                       "platform": {"os": noise, "architecture": noise, "variant": noise}}]});
+    let readme = page("odd", &format!("{noise} {}", "x ".repeat(20_000)));
+    index
+        .apply(vec![
+            put(2, id(ALICE, Collection::Manifest, "odd"), &multi),
+            put(2, id(ALICE, Collection::Page, "odd"), &readme),
+        ])
+        .await;
+    search::settle(&mut index.client).await.unwrap();
+    assert_eq!(found(&index, "odd").await, ["alice/odd"]);
+}
