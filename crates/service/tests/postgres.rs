@@ -231,32 +231,6 @@ async fn a_killed_server_is_started_again() {
 }
 
 #[tokio::test]
-async fn a_server_that_dies_under_who_keeps_it_is_started_again() {
-    let folder = Folder::new();
-    let mut postgres = folder.open().await;
-    postgres.keep_running();
-    session(postgres.url()).await.batch_execute("CREATE TABLE kept AS SELECT 7 AS n").await.unwrap();
-    for _ in 0..2 {
-        let killed = folder.postmaster();
-        kill(killed, Signal::SIGKILL).unwrap();
-        // At the same address.
-        let answers = async {
-            loop {
-                match tokio_postgres::connect(postgres.url(), NoTls).await {
-                    Ok(_) if folder.postmaster() != killed => break,
-                    _ => tokio::time::sleep(Duration::from_millis(20)).await,
-                }
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(60), answers).await.expect("nobody starts it again");
-        assert_eq!(text(postgres.url(), "SELECT n::text FROM kept").await, "7");
-    }
-    let last = folder.postmaster();
-    postgres.stop().await.unwrap();
-    assert!(!alive(last), "it is meant to have ended");
-}
-
-#[tokio::test]
 async fn a_pid_file_that_names_another_process_does_not_mislead() {
     let folder = Folder::new();
     folder.open().await.stop().await.unwrap();

@@ -65,3 +65,39 @@ impl Keeper {
         cluster::serve(&self.place, self.durability).await.map(|served| !served.adopted)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{fs::Permissions, os::unix::fs::PermissionsExt as _, time::Duration};
+
+    use nix::sys::signal::Signal;
+    use tokio::time::{sleep, timeout};
+
+    use super::{
+        super::{Postgres, connect},
+        Durability, Postmaster,
+    };
+
+    #[tokio::test]
+    async fn a_server_that_dies_under_who_keeps_it_is_started_again() {
+        // Root's Postgres runs as somebody else, who has to pass.
+        let folder = tempfile::Builder::new().permissions(Permissions::from_mode(0o711)).tempdir().unwrap();
+        let mut postgres = Postgres::open_private(folder.path(), Durability::Throwaway).await.unwrap();
+        postgres.keep_running();
+        let data = postgres.used.as_ref().unwrap().place.data();
+        let server = || Postmaster::running(&data).unwrap();
+        for _ in 0..2 {
+            let killed = server().unwrap();
+            killed.signal(Signal::SIGKILL).unwrap();
+            // At the same address.
+            let answers = async {
+                while server().is_none_or(|server| server == killed) || connect(postgres.url()).await.is_err() {
+                    sleep(Duration::from_millis(20)).await;
+                }
+            };
+            timeout(Duration::from_secs(60), answers).await.expect("nobody starts it again");
+        }
+        postgres.stop().await.unwrap();
+        assert_eq!(server(), None, "it is meant to have ended");
+    }
+}
