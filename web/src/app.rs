@@ -62,6 +62,9 @@ pub fn routes() -> impl IntoView {
     view! { <Routes/> }
 }
 
+/// Of longer parameters the beginning is passed on.
+const LONGEST_PASSED_ON: usize = 200;
+
 /// A request, as pages see it.
 #[derive(Clone)]
 pub struct Visit {
@@ -100,6 +103,13 @@ impl Visit {
     /// A parameter of the query; empty if it is not there.
     pub fn query(&self, name: &str) -> &str {
         self.query.get(name).map(String::as_str).unwrap_or_default()
+    }
+
+    /// The beginning of a parameter, for links that pass it on.
+    pub fn short(&self, name: &str) -> &str {
+        let text = self.query(name);
+        let end = text.char_indices().nth(LONGEST_PASSED_ON).map_or(text.len(), |(at, _)| at);
+        &text[..end]
     }
 }
 

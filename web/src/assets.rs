@@ -51,18 +51,18 @@ const SCRIPT: &str = concat!(
 pub struct Asset {
     /// Its path, with a hash of its content.
     pub path: String,
-    content: &'static [u8],
+    content: Vec<u8>,
     brotli: Vec<u8>,
     gzip: Vec<u8>,
     media_type: &'static str,
 }
 
 impl Asset {
-    fn new(stem: &str, extension: &str, media_type: &'static str, content: &'static str) -> Self {
-        let content = content.as_bytes();
-        let hash = hex::encode(&Sha256::digest(content)[..8]);
+    fn new(stem: &str, extension: &str, media_type: &'static str, content: &str) -> Self {
+        let content = content.as_bytes().to_vec();
+        let hash = hex::encode(&Sha256::digest(&content)[..8]);
         let path = format!("/assets/{stem}-{hash}.{extension}");
-        Self { path, content, brotli: brotli(content), gzip: gzip(content), media_type }
+        Self { path, brotli: brotli(&content), gzip: gzip(&content), content, media_type }
     }
 
     /// The shortest that the visitor takes; what cannot be packed is left as it is.
@@ -71,7 +71,7 @@ impl Asset {
         match self {
             Self { brotli, .. } if accepted.brotli && !brotli.is_empty() => (brotli, Some("br")),
             Self { gzip, .. } if accepted.gzip && !gzip.is_empty() => (gzip, Some("gzip")),
-            _ => (self.content, None),
+            _ => (&self.content, None),
         }
     }
 }
@@ -123,7 +123,13 @@ pub static CSS: LazyLock<Asset> = LazyLock::new(|| Asset::new("crowsnest", "css"
 
 /// All scripts as one.
 pub static JS: LazyLock<Asset> =
-    LazyLock::new(|| Asset::new("crowsnest", "js", "text/javascript; charset=utf-8", SCRIPT));
+    LazyLock::new(|| Asset::new("crowsnest", "js", "text/javascript; charset=utf-8", &squeezed(SCRIPT)));
+
+/// A script without what only its readers need: indents, and lines that are comments.
+fn squeezed(script: &str) -> String {
+    let lines = script.lines().map(str::trim_start).filter(|line| !line.is_empty() && !line.starts_with("//"));
+    lines.flat_map(|line| [line, "\n"]).collect()
+}
 
 /// The icon.
 pub static ICON: LazyLock<Asset> =

@@ -133,7 +133,7 @@ fn is_chart_version(tag: &str) -> bool {
 
 fn switch(visit: &Visit, kind: Kind, chosen: &str) -> AnyView {
     let link = |client: &'static str| {
-        let kept = ["tab", "tag", "filter", "sort"].map(|name| (name, visit.query(name)));
+        let kept = ["tab", "tag", "filter", "sort"].map(|name| (name, visit.short(name)));
         let parameters: Vec<(&str, &str)> = [("client", client)].into_iter().chain(kept).collect();
         let current = (client == chosen).then_some("true");
         view! { <li><a href=address::with_query(&visit.path, &parameters) aria-current=current rel="nofollow">{client}</a></li> }

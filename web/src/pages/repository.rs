@@ -94,7 +94,7 @@ pub async fn page(visit: Visit) -> Result<Answer, WebError> {
             None => repository.path(),
         };
         let kept =
-            ["tab", "tag", "filter", "sort", "client", "from", "to", "platform"].map(|name| (name, visit.query(name)));
+            ["tab", "tag", "filter", "sort", "client", "from", "to", "platform"].map(|name| (name, visit.short(name)));
         return Ok(Answer::Redirect(address::with_query(&path, &kept)));
     }
     if let Some(digest) = asked.digest {

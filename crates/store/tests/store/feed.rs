@@ -72,7 +72,12 @@ async fn stars_fade_with_age() {
 async fn holds_are_those_that_are_named_or_declared_the_most_used_first() {
     let mut index = seeded().await;
     let captain = json!({"owner": BOB, "public": true, "successor": Value::Null});
-    index.apply(vec![put(1, id("did:web:new.example", Collection::Captain, "self"), &captain)]).await;
+    for who in ["did:web:new.example", "did:web:impostor.example"] {
+        index.apply(vec![put(1, id(who, Collection::Captain, "self"), &captain)]).await;
+    }
+    // The other one's document names no hold.
+    let endpoint = "UPDATE actor SET hold_endpoint = 'https://new.example' WHERE did = 'did:web:new.example'";
+    index.client.execute(endpoint, &[]).await.unwrap();
     let holds = index.reader.holds(10, 0).await.unwrap();
     let told: Vec<_> =
         holds.iter().map(|item| (item.hold.did.as_str(), item.repositories, item.hold.owner.as_deref())).collect();
