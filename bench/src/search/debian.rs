@@ -63,7 +63,7 @@ pub async fn plant(database: &mut Database, packages: &[Package]) -> Result<()> 
     client
         .execute(
             "INSERT INTO repository (did, name, pullable, manifests, stars, summary, updated_at, search)
-             SELECT did, name, true, 1, stars, text, $5 - stars * interval '1 day', lower(name || ' ' || text)
+             SELECT did, name, true, 1, stars, text, $5::timestamptz - stars * interval '1 day', lower(name || ' ' || text)
              FROM unnest($1::text[], $2::text[], $3::text[], $4::integer[]) t (did, name, text, stars)",
             &[&dids, &names, &texts, &stars, &at],
         )

@@ -49,10 +49,9 @@ pub async fn measure(server: &Server) -> Result<Measured> {
         other.push(of_naive);
     }
     let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len().max(1) as f64;
-    let all = |which: fn(&(Vec<f64>, Vec<f64>)) -> &Vec<f64>| {
-        mean(&kinds.values().flat_map(|kind| which(kind).iter().copied()).collect::<Vec<f64>>())
-    };
-    let (value, reference_value) = (all(|kind| &kind.0), all(|kind| &kind.1));
+    let all = |values: Vec<&Vec<f64>>| mean(&values.into_iter().flatten().copied().collect::<Vec<f64>>());
+    let value = all(kinds.values().map(|(ours, _)| ours).collect());
+    let reference_value = all(kinds.values().map(|(_, naive)| naive).collect());
     let each = kinds.iter().map(|(kind, (ours, naive))| format!("{kind} {:.3} (ilike {:.3})", mean(ours), mean(naive)));
     Ok(Measured {
         bench: "search.ndcg",

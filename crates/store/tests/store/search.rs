@@ -30,6 +30,7 @@ async fn seeded() -> Index {
         ("postgres", "The database that has an elephant"),
         ("team/app", "Serves pages from postgres"),
         ("pgbackup", "Keeps the elephant safe"),
+        ("testing", "Tries things out"),
     ]) {
         changes.push(put(1, id(ALICE, Collection::Manifest, &format!("m{n}")), &described(name, n, text)));
         changes.push(put(
@@ -86,6 +87,7 @@ async fn names_come_before_words_and_words_before_readmes() {
         // Owners.
         ("bob", &["bob/postgres"]),
         ("alice.test team", &["alice/team/app"]),
+        ("bob.test", &["bob/postgres"]),
         ("owner:bob", &["bob/postgres"]),
         ("owner:bob.test postgres", &["bob/postgres"]),
         ("did:plc:bob", &["bob/postgres"]),
@@ -102,7 +104,15 @@ async fn names_come_before_words_and_words_before_readmes() {
         // Nothing.
         (
             "%",
-            &["alice/hello", "alice/hello-world", "alice/pgbackup", "alice/postgres", "alice/team/app", "bob/postgres"],
+            &[
+                "alice/hello",
+                "alice/hello-world",
+                "alice/pgbackup",
+                "alice/postgres",
+                "alice/team/app",
+                "alice/testing",
+                "bob/postgres",
+            ],
         ),
         ("zzzzqqqq", &[]),
         ("hello zzzzqqqq", &[]),
@@ -254,14 +264,14 @@ async fn facts_become_facets() {
     search::settle(&mut index.client).await.unwrap();
     assert_eq!(found(&index, "is:signed").await, ["alice/hello"]);
     assert_eq!(found(&index, "kind:chart").await, ["alice/chart"]);
-    assert_eq!(found(&index, "is:public").await.len(), 7);
+    assert_eq!(found(&index, "is:public").await.len(), 8);
     let facets = ask(&index, "", Sort::Newest, None, 1).await.facets;
     let values = |facets: &[store::queries::Facet]| {
         facets.iter().map(|facet| format!("{} {}", facet.value, facet.count)).collect::<Vec<_>>()
     };
-    assert_eq!(values(&facets.kind), ["image 6", "chart 1"]);
-    assert_eq!(values(&facets.is), ["signed 1", "public 7"]);
-    assert_eq!(values(&facets.license), ["Apache-2.0 6", "MIT 6"]);
+    assert_eq!(values(&facets.kind), ["image 7", "chart 1"]);
+    assert_eq!(values(&facets.is), ["signed 1", "public 8"]);
+    assert_eq!(values(&facets.license), ["Apache-2.0 7", "MIT 7"]);
 }
 
 /// An entry of the change log whose transaction ends after that of a later one.

@@ -12,10 +12,7 @@ use super::{
     plan::{Key, Plan},
     rank,
 };
-use crate::{
-    StoreError,
-    queries::repository::{SOON, Texts},
-};
+use crate::{StoreError, queries::repository::SOON};
 
 /// How many postings of one key are read while nothing else has to hold.
 const READ: i64 = CANDIDATES as i64 + 1;
@@ -42,9 +39,10 @@ pub(super) struct Candidate {
     #[sea_orm(skip)]
     pub worth: i32,
     pub kind: String,
-    pub platforms: Texts,
-    pub licenses: Texts,
-    pub flags: Texts,
+    /// One a line, as are licences and flags: a thousand lists are read for each search.
+    pub platforms: String,
+    pub licenses: String,
+    pub flags: String,
     pub updated_at: Option<DateTime<Utc>>,
 }
 
@@ -106,9 +104,9 @@ impl Reader {
         };
         values.push(keys.iter().map(|key| key.word.clone()).collect::<Vec<_>>().into());
         let sql = format!(
-            "SELECT d.id, d.did, d.name, d.static AS score, k.word AS found_by, d.kind, to_jsonb(d.platforms) AS platforms,
-                    to_jsonb(d.licenses) AS licenses, to_jsonb(d.flags) AS flags,
-                    CASE WHEN d.updated_at <= {SOON} THEN d.updated_at END AS updated_at
+            "SELECT d.id, d.did, d.name, d.static AS score, k.word AS found_by, d.kind,
+                    CASE WHEN d.updated_at <= {SOON} THEN d.updated_at END AS updated_at, array_to_string(d.platforms, E'\n') AS platforms,
+                    array_to_string(d.licenses, E'\n') AS licenses, array_to_string(d.flags, E'\n') AS flags
              FROM unnest(${}::text[]) k (word)
              CROSS JOIN LATERAL (SELECT static, doc FROM search_posting s WHERE s.word = k.word
                                  ORDER BY s.static DESC, s.doc DESC LIMIT {read}) p

@@ -39,8 +39,9 @@ pub struct Facet {
 
 impl Facets {
     pub(super) fn count(candidates: &[Candidate], now: DateTime<Utc>) -> Self {
-        let each = |texts: fn(&Candidate) -> &[String]| counted(candidates.iter().flat_map(texts).map(String::as_str));
-        let flags = each(|candidate| &candidate.flags.0);
+        let each =
+            |texts: fn(&Candidate) -> &str| counted(candidates.iter().flat_map(|candidate| texts(candidate).lines()));
+        let flags = each(|candidate| &candidate.flags);
         let is =
             Flag::ALL.into_iter().filter_map(|flag| flags.iter().find(|facet| facet.value == flag.as_str()).cloned());
         let within = |days: u16| {
@@ -51,8 +52,8 @@ impl Facets {
         };
         Self {
             kind: counted(candidates.iter().map(|candidate| candidate.kind.as_str())),
-            platform: each(|candidate| &candidate.platforms.0),
-            license: each(|candidate| &candidate.licenses.0),
+            platform: each(|candidate| &candidate.platforms),
+            license: each(|candidate| &candidate.licenses),
             is: is.collect(),
             updated: WITHIN.into_iter().map(within).filter(|facet| facet.count > 0).collect(),
         }

@@ -9,8 +9,12 @@ use types::search::{Query, Term, distance, squashed, variants, words};
 use super::Reader;
 use crate::StoreError;
 
-/// The most endings of the last word that are looked for, and the most owners whom a word names.
-const ENDINGS: usize = 24;
+/// The most endings of the last word that are looked for, and how many are whatever they come to; the others must be so few
+/// together that they can be read as a whole.
+const ENDINGS: usize = 100;
+const ENDINGS_AT_LEAST: usize = 24;
+const ENDINGS_TOGETHER: i64 = 20_000;
+/// The most owners whom a word names.
 const OWNERS: usize = 10;
 /// A word that so few have may be a mistake.
 const RARE: i64 = 3;
@@ -102,9 +106,10 @@ impl Reader {
         }
         let whole: String = wanted.iter().map(|word| squashed(word)).collect();
         let mut right = wanted.clone();
+        // The endings are of the last part of a handle, which is not looked for.
         let last = wanted.len().saturating_sub(1);
         for (n, word) in wanted.iter().enumerate() {
-            let mut keys = known.keys(word, n == last);
+            let mut keys = known.keys(word, n == last && !word.contains('.'));
             let count: i64 = keys.iter().map(|key| key.documents).sum();
             if count <= RARE && !known.owners.contains_key(word) {
                 let nearest = self.nearest(word).await?;
@@ -256,7 +261,12 @@ impl Known {
         }
         if is_last {
             let length = word.chars().count();
-            for (ending, documents) in &self.endings {
+            let mut together = 0;
+            for (n, (ending, documents)) in self.endings.iter().enumerate() {
+                together += documents;
+                if n >= ENDINGS_AT_LEAST && together > ENDINGS_TOGETHER {
+                    break;
+                }
                 let share = 10 * length / ending.chars().count().max(1);
                 let worth = worth::PREFIX + i32::try_from(share).unwrap_or_default();
                 keys.push(Key { word: ending.clone(), worth, documents: *documents });

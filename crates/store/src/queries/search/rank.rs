@@ -9,7 +9,7 @@ use super::{candidates::Candidate, plan::Plan};
 const SAME_NAME: i64 = 12_000;
 const SAME_LAST_PART: i64 = 8_000;
 /// The name begins with the query.
-const BEGINS: i64 = 2_000;
+const BEGINS: i64 = 4_000;
 /// So much of the name is the query.
 const SHARE: i64 = 3_000;
 /// A point of the static score; there are about sixty.
