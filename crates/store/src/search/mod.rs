@@ -1,8 +1,8 @@
 //! What searching needs, kept beside the index: a document a repository, and its postings under each of its keys.
 //!
 //! Nothing of it is written in the transaction of a batch. What a batch and what the network's answers touched stands in the
-//! change log anyway: [`refresh`] reads what is new in it ([`log`]), looks at those repositories again ([`derive`]), compares
-//! ([`document`]) and writes what is different ([`write`]). An index to which nothing happens is right when `refresh` says that
+//! change log anyway: [`refresh`] reads what is new in it (`log`), looks at those repositories again (`derive`), compares
+//! (`document`) and writes what is different (`write`). An index to which nothing happens is right when `refresh` says that
 //! there is nothing left.
 
 mod derive;
