@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Rows on one page.
-pub const PAGE_SIZE: usize = 25;
+pub const PAGE_SIZE: usize = 20;
 
 /// The order that an address names.
 pub fn sort(text: &str) -> Result<Sort, WebError> {
