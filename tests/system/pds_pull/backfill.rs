@@ -38,7 +38,7 @@ async fn a_backfill_makes_the_index_that_the_stream_makes() -> Result<()> {
     client.batch_execute(&lose).await?;
     let (code, told) = filled.run(&["reconcile", "--dry-run"], true).await?;
     assert_eq!(
-        (code, told.contains("/io.atcr.tag/app_latest"), told.contains(" 1 differences")),
+        (code, told.contains("/io.atcr.tag/app_latest"), told.contains(" 1 difference,")),
         (1, true, true),
         "{told}"
     );
