@@ -44,7 +44,12 @@ async fn a_pull_reference_pasted_into_a_browser_leads_to_its_page() -> Result<()
 #[tokio::test]
 async fn status_and_search_have_the_shape_that_scripts_rely_on() -> Result<()> {
     let demo = Demo::start().await?;
-    let status = json(&demo.crowsnest.url("/api/v1/status")).await?;
+    // A hold counts when its identity was looked up, and search follows the index.
+    let ask = async || {
+        let status = json(&demo.crowsnest.url("/api/v1/status")).await?;
+        Ok(status["counts"]["holds"].as_u64().is_some_and(|holds| holds > 0).then_some(status))
+    };
+    let (status, _) = eventually("a hold is counted", PATIENCE, ask).await?;
     assert!(status["version"].is_string() && status["lag_ms"].is_number(), "{status}");
     for count in ["repositories", "manifests", "tags", "stars", "holds"] {
         assert!(status["counts"][count].as_u64().is_some_and(|count| count > 0), "{count}: {status}");
@@ -53,8 +58,11 @@ async fn status_and_search_have_the_shape_that_scripts_rely_on() -> Result<()> {
     assert_eq!(source["url"], demo.devnet()["jetstream_v1"], "{status}");
     assert!(source["kind"].is_string() && source["state"].is_string() && !source["cursor"].is_null(), "{status}");
 
-    let found = json(&demo.crowsnest.url("/api/v1/search?q=hello")).await?;
-    assert!(found["total"].as_u64().is_some_and(|total| total > 0), "{found}");
+    let ask = async || {
+        let found = json(&demo.crowsnest.url("/api/v1/search?q=hello")).await?;
+        Ok(found["total"].as_u64().is_some_and(|total| total > 0).then_some(found))
+    };
+    let (found, _) = eventually("hello is found", PATIENCE, ask).await?;
     assert!(found.get("next").is_some(), "{found}");
     let is_hello = |item: &&Value| item["name"] == "hello" && item["owner"]["handle"] == "alice.test";
     let hello = found["items"].as_array().and_then(|items| items.iter().find(is_hello)).context("no hello")?;
