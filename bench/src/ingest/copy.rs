@@ -35,7 +35,7 @@ pub async fn dump(database: &Database) -> Result<Vec<Table>> {
         .query(
             "SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
              WHERE n.nspname IN ($1, 'obs', 'ops') AND c.relkind IN ('r', 'p') AND NOT c.relispartition
-               AND c.relname NOT IN ('writer', 'current_generation') ORDER BY 1",
+               AND c.relname NOT IN ('writer', 'current_generation', 'picture_key') ORDER BY 1",
             &[&format!("idx_{}", database.generation)],
         )
         .await?;
