@@ -3,7 +3,7 @@ use std::{sync::Arc, time::Duration};
 use chrono::{DateTime, Utc};
 use store::{
     Reader, StoreError,
-    queries::{BackfillView, SourceView},
+    queries::{BackfillView, SourceView, lag_ms},
 };
 use tokio::{
     sync::{Mutex, OnceCell},
@@ -160,22 +160,10 @@ impl Web {
     }
 }
 
-/// Milliseconds since anything was heard, by whoever heard last: the indexer of this process, which knows best while it is
-/// the writer, or the one that is, as the database tells. Else the age of what the newest cursor has seen.
-fn lag_ms(own: Option<i64>, sources: &[SourceView], now: DateTime<Utc>) -> Option<i64> {
-    let age = |micros: i64| ((now.timestamp_micros() - micros) / 1000).max(0);
-    let micros = |time: DateTime<Utc>| time.timestamp_micros();
-    let heard = sources.iter().filter_map(|source| source.heard_at).max();
-    let seen = || sources.iter().filter_map(|source| source.safe_time.or(source.updated_at.map(micros))).max();
-    own.into_iter().chain(heard.map(|heard| age(micros(heard)))).min().or_else(|| seen().map(age))
-}
-
 #[cfg(test)]
 mod tests {
     use chrono::{TimeDelta, Utc};
-    use store::queries::SourceView;
-
-    use super::lag_ms;
+    use store::queries::{SourceView, lag_ms};
 
     #[test]
     fn a_standby_is_as_far_behind_as_the_writer() {

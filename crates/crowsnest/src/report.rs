@@ -4,13 +4,13 @@
 use std::collections::BTreeMap;
 
 use anyhow::anyhow;
-use chrono::{DateTime, Utc};
+use chrono::Utc;
 use serde_json::json;
 use service::Postgres;
 use store::{
     Connection, Reader, Schema,
     fingerprint::{self, Covered},
-    queries::{BackfillView, SourceView, StatusView},
+    queries::{BackfillView, SourceView, StatusView, lag_ms},
 };
 
 use crate::{
@@ -103,7 +103,7 @@ pub async fn status(args: Read) -> Result<(), Failure> {
     let (postgres, reader) = open(&args).await?;
     let status = reader.status().await?;
     let (fingerprint, _) = reader.records_fingerprint().await?;
-    let lag_ms = lag_ms(&status, Utc::now());
+    let lag_ms = lag_ms(None, &status.sources, Utc::now());
     if args.json {
         let mut answer = serde_json::to_value(&status)?;
         answer["version"] = json!(env!("CARGO_PKG_VERSION"));
@@ -115,16 +115,6 @@ pub async fn status(args: Read) -> Result<(), Failure> {
         lines(&status, lag_ms).iter().for_each(|line| println!("{line}"));
     }
     Ok(postgres.stop().await?)
-}
-
-/// Milliseconds since an indexer heard anything of its source; if none ever did, the age of what the newest cursor has seen.
-fn lag_ms(status: &StatusView, now: DateTime<Utc>) -> Option<i64> {
-    let heard = status.sources.iter().filter_map(|source| source.heard_at).map(|at| at.timestamp_micros()).max();
-    let seen = || {
-        let seen = |source: &SourceView| source.safe_time.or(source.updated_at.map(|at| at.timestamp_micros()));
-        status.sources.iter().filter_map(seen).max()
-    };
-    heard.or_else(seen).map(|at| ((now.timestamp_micros() - at) / 1_000).max(0))
 }
 
 /// The status for people.
@@ -206,7 +196,7 @@ mod tests {
         let now = Utc::now();
         let ago = |seconds| now - TimeDelta::seconds(seconds);
         let mut status = status(None);
-        assert_eq!(lag_ms(&status, now), None);
+        assert_eq!(lag_ms(None, &status.sources, now), None);
         let source = |heard_at| SourceView {
             url: "wss://a.example/subscribe".into(),
             kind: None,
@@ -217,8 +207,8 @@ mod tests {
             heard_at,
         };
         status.sources = vec![source(None)];
-        assert_eq!(lag_ms(&status, now), Some(60_000));
+        assert_eq!(lag_ms(None, &status.sources, now), Some(60_000));
         status.sources.push(source(Some(ago(2))));
-        assert_eq!(lag_ms(&status, now), Some(2_000));
+        assert_eq!(lag_ms(None, &status.sources, now), Some(2_000));
     }
 }

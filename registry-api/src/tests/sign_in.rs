@@ -34,6 +34,14 @@ pub async fn ask(app: &App, who: &str, password: &str, name: &str) -> Answer {
     app.get_with(&path, "authorization", &format!("Basic {}", BASE64.encode(format!("{who}:{password}")))).await
 }
 
+/// The status of a sign-in from an address.
+async fn sign_in_from(app: &App, address: &str, who: &str, password: &str) -> u16 {
+    let basic = format!("Basic {}", BASE64.encode(format!("{who}:{password}")));
+    let request = Request::builder().uri("/auth/token").header("authorization", basic);
+    let client = Client::at(address.parse().unwrap());
+    app.request(request.extension(client).body(Body::empty()).unwrap()).await.status.as_u16()
+}
+
 /// A reader's token for a name.
 pub async fn token(app: &App, who: &str, name: &str) -> String {
     let answer = ask(app, &format!("{who}.test"), &format!("{who}-password"), name).await;
@@ -193,12 +201,7 @@ async fn nobody_guesses_here() {
 async fn an_address_that_is_wrong_again_and_again_waits() {
     let app = App::start().await;
     reader(&app, "bob");
-    let sign_in = async |address: &str, who: &str| {
-        let basic = format!("Basic {}", BASE64.encode(format!("{who}:bob-password")));
-        let request = Request::builder().uri("/auth/token").header("authorization", basic);
-        let client = Client::at(address.parse().unwrap());
-        app.request(request.extension(client).body(Body::empty()).unwrap()).await.status.as_u16()
-    };
+    let sign_in = async |address: &str, who: &str| sign_in_from(&app, address, who, "bob-password").await;
     for n in 0..30 {
         assert_eq!(sign_in("2001:db8::1", &format!("nobody-{n}.test")).await, 401);
     }
@@ -209,12 +212,7 @@ async fn an_address_that_is_wrong_again_and_again_waits() {
 async fn a_stranger_s_guesses_do_not_lock_a_reader_out_of_where_it_was_before() {
     let app = App::start().await;
     reader(&app, "bob");
-    let sign_in = async |address: &str, password: &str| {
-        let basic = format!("Basic {}", BASE64.encode(format!("bob.test:{password}")));
-        let request = Request::builder().uri("/auth/token").header("authorization", basic);
-        let client = Client::at(address.parse().unwrap());
-        app.request(request.extension(client).body(Body::empty()).unwrap()).await.status.as_u16()
-    };
+    let sign_in = async |address: &str, password: &str| sign_in_from(&app, address, "bob.test", password).await;
     assert_eq!(sign_in("192.0.2.1", "bob-password").await, 200);
     for n in 0..15 {
         assert_eq!(sign_in("203.0.113.1", &format!("guess {n}")).await, 401);

@@ -39,20 +39,14 @@ const SESSION: &str = "
 pub struct Writer {
     client: Client,
     statements: Statements,
-    tenure: Tenure,
+    generation: i32,
+    epoch: i64,
     quotas: Quotas,
     purged: Purged,
     met: Met,
     archives: bool,
     /// The last day for which the archive has a place.
     prepared: Option<NaiveDate>,
-}
-
-/// What every transaction of a writer has to know.
-#[derive(Clone, Copy)]
-pub(super) struct Tenure {
-    pub generation: i32,
-    pub epoch: i64,
 }
 
 /// What a batch came to.
@@ -91,10 +85,9 @@ impl Writer {
         client.batch_execute(SESSION).await?;
         let quotas = Quotas::load(&client, Caps::default()).await?;
         let purged = Purged::load(&client).await?;
-        let tenure = Tenure { generation, epoch };
         let statements = Statements::default();
         let met = Met::default();
-        Ok(Some(Self { client, statements, tenure, quotas, purged, met, archives: true, prepared: None }))
+        Ok(Some(Self { client, statements, generation, epoch, quotas, purged, met, archives: true, prepared: None }))
     }
 
     /// Whether events are archived; they are, unless told otherwise.
@@ -118,7 +111,7 @@ impl Writer {
     /// As [`Self::apply`].
     pub async fn beat(&self) -> Result<(), StoreError> {
         let theirs: i64 = self.client.query_one("SELECT epoch FROM writer", &[]).await?.get(0);
-        let ours = self.tenure.epoch;
+        let ours = self.epoch;
         if theirs == ours { Ok(()) } else { Err(StoreError::Fenced { ours, theirs }) }
     }
 
@@ -129,10 +122,10 @@ impl Writer {
     /// # Errors
     /// [`StoreError::Fenced`] when another process is the writer now; anything else leaves the database as it was.
     pub async fn apply(&mut self, mut batch: Batch) -> Result<Applied, StoreError> {
-        self.quotas.begin(Utc::now().date_naive());
+        let day = Utc::now().date_naive();
+        self.quotas.begin(day);
         self.purged.look_again(&self.client, &batch).await?;
         batch.rejects.retain(|reject| !self.purged.holds(reject.did.as_ref()));
-        let day = Utc::now().date_naive();
         if self.archives && self.prepared.is_none_or(|prepared| prepared < day) {
             archive::make_partitions(&self.client, day).await?;
             self.prepared = Some(day);
@@ -144,8 +137,8 @@ impl Writer {
             };
             archives.then(|| Recording::start(batch, day, admit)).flatten()
         };
-        let (epoch, quotas) = (self.tenure.epoch, &mut self.quotas);
-        let given = Given { generation: self.tenure.generation, origin: batch.origin, met: &self.met };
+        let (epoch, quotas) = (self.epoch, &mut self.quotas);
+        let given = Given { generation: self.generation, origin: batch.origin, met: &self.met };
         let tx = begin(&mut self.client, &self.statements).await?;
         let mut part = match whole(tx, epoch, given, quotas, &batch, record).await {
             Err(StoreError::Data(error)) if !batch.changes.is_empty() => {

@@ -5,7 +5,7 @@ use sea_orm::FromQueryResult;
 
 use super::{
     Reader, RepositoryItem,
-    repository::{ITEM, LISTED},
+    repository::{ITEM, LISTED, SOON},
 };
 use crate::StoreError;
 
@@ -32,8 +32,7 @@ impl Place {
     }
 }
 
-/// The newest first; whoever says that a push is of tomorrow has to wait for it.
-const NEWEST: &str = "r.updated_at <= now() + interval '5 minutes'";
+/// The newest first; whoever says that a push is of tomorrow has to wait for it ([`SOON`]).
 const ORDER: &str = "r.updated_at DESC NULLS LAST, r.did, r.name";
 
 impl Reader {
@@ -43,12 +42,12 @@ impl Reader {
     /// When Postgres refuses, or is not there.
     pub async fn newest(&self, after: Option<&Place>, limit: i64) -> Result<Vec<RepositoryItem>, StoreError> {
         let Some(Place { at, did, name }) = after else {
-            let sql = format!("SELECT {ITEM} FROM {LISTED} WHERE {NEWEST} ORDER BY {ORDER} LIMIT $1");
+            let sql = format!("SELECT {ITEM} FROM {LISTED} WHERE r.updated_at <= {SOON} ORDER BY {ORDER} LIMIT $1");
             return self.all(&sql, vec![limit.into()]).await;
         };
         let sql = format!(
             "SELECT {ITEM} FROM {LISTED}
-             WHERE {NEWEST} AND r.updated_at <= $2 AND (r.updated_at < $2 OR (r.did, r.name) > ($3, $4))
+             WHERE r.updated_at <= {SOON} AND r.updated_at <= $2 AND (r.updated_at < $2 OR (r.did, r.name) > ($3, $4))
              ORDER BY {ORDER} LIMIT $1"
         );
         self.all(&sql, vec![limit.into(), (*at).into(), did.as_str().into(), name.as_str().into()]).await
@@ -59,8 +58,9 @@ impl Reader {
     /// # Errors
     /// When Postgres refuses, or is not there.
     pub async fn newest_places(&self, limit: i64) -> Result<Vec<Place>, StoreError> {
-        let sql =
-            format!("SELECT r.updated_at AS at, r.did, r.name FROM {LISTED} WHERE {NEWEST} ORDER BY {ORDER} LIMIT $1");
+        let sql = format!(
+            "SELECT r.updated_at AS at, r.did, r.name FROM {LISTED} WHERE r.updated_at <= {SOON} ORDER BY {ORDER} LIMIT $1"
+        );
         self.all(&sql, vec![limit.into()]).await
     }
 
@@ -71,7 +71,7 @@ impl Reader {
     pub async fn newer(&self, than: &Place, limit: i64) -> Result<Vec<RepositoryItem>, StoreError> {
         let sql = format!(
             "SELECT {ITEM} FROM {LISTED}
-             WHERE {NEWEST} AND r.updated_at >= $2 AND (r.updated_at > $2 OR (r.did, r.name) < ($3, $4))
+             WHERE r.updated_at <= {SOON} AND r.updated_at >= $2 AND (r.updated_at > $2 OR (r.did, r.name) < ($3, $4))
              ORDER BY {ORDER} LIMIT $1"
         );
         let values = vec![limit.into(), than.at.into(), than.did.as_str().into(), than.name.as_str().into()];

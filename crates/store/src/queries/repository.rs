@@ -89,19 +89,36 @@ pub struct RepositoryView {
     pub size: Option<i64>,
 }
 
+/// [`SOON`], to be put into other texts.
+macro_rules! soon {
+    () => {
+        "now() + interval '5 minutes'"
+    };
+}
+
 /// What a time is compared with: a clock may be a little fast.
-pub(super) const SOON: &str = "now() + interval '5 minutes'";
+pub(super) const SOON: &str = soon!();
+
+/// [`UPDATED`], to be put into other texts.
+macro_rules! updated {
+    () => {
+        concat!("CASE WHEN r.updated_at <= ", soon!(), " THEN r.updated_at END")
+    };
+}
 
 /// When a repository `r` was updated. A time to come, by whoever's clock or will, would keep it on top of what is newest: it is as
 /// good as none until it has come. The row keeps what the records say, since nothing there may depend on when one looks.
-pub(super) const UPDATED: &str = "CASE WHEN r.updated_at <= now() + interval '5 minutes' THEN r.updated_at END";
+pub(super) const UPDATED: &str = updated!();
 
 /// The columns of a [`RepositoryItem`], from `repository r JOIN actor a`.
-pub(super) const ITEM: &str = "
+pub(super) const ITEM: &str = concat!(
+    "
     r.did, CASE WHEN a.handle_checked_at > now() - interval '24 hours' THEN a.handle END AS handle,
     (SELECT s.kind FROM search_doc s WHERE s.did = r.did AND s.name = r.name) AS kind,
     r.name, r.summary AS description, r.stars,
-    CASE WHEN r.updated_at <= now() + interval '5 minutes' THEN r.updated_at END AS updated_at, r.latest_tag, r.pullable, r.avatar_cid,
+    ",
+    updated!(),
+    " AS updated_at, r.latest_tag, r.pullable, r.avatar_cid,
     coalesce((SELECT p.pulls FROM pull_count p WHERE p.did = r.did AND p.repository = r.name AND p.tag = ''), 0) AS pulls,
     -- A hold's claim counts only while a manifest of the repository names that hold.
     (SELECT coalesce(sum(s.pulls), 0)::bigint FROM hold_stats s
@@ -115,7 +132,8 @@ pub(super) const ITEM: &str = "
         SELECT concat_ws('/', c.os, c.architecture, c.variant)
         FROM manifest m LEFT JOIN manifest_bytes b ON b.digest = m.digest
         JOIN image_config c ON c.digest = coalesce(b.config_digest, m.config_digest)
-        WHERE m.did = r.did AND m.digest = r.latest_digest AND c.os IS NOT NULL) platforms) AS platforms";
+        WHERE m.did = r.did AND m.digest = r.latest_digest AND c.os IS NOT NULL) platforms) AS platforms"
+);
 
 /// Repositories that may be listed: with something to pull, of accounts that may be shown.
 pub(super) const LISTED: &str = "repository r JOIN actor a ON a.did = r.did AND a.active AND r.manifests > 0";

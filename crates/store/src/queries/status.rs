@@ -95,6 +95,16 @@ pub struct SourceView {
     pub heard_at: Option<DateTime<Utc>>,
 }
 
+/// Milliseconds since anything was heard, by whoever heard last: the indexer of this process (`own`), which knows best while it is
+/// the writer, or the one that is, as the database tells. Else the age of what the newest cursor has seen.
+pub fn lag_ms(own: Option<i64>, sources: &[SourceView], now: DateTime<Utc>) -> Option<i64> {
+    let age = |micros: i64| ((now.timestamp_micros() - micros) / 1000).max(0);
+    let micros = |time: DateTime<Utc>| time.timestamp_micros();
+    let heard = sources.iter().filter_map(|source| source.heard_at).max();
+    let seen = || sources.iter().filter_map(|source| source.safe_time.or(source.updated_at.map(micros))).max();
+    own.into_iter().chain(heard.map(|heard| age(micros(heard)))).min().or_else(|| seen().map(age))
+}
+
 /// A part of a stream that a source could not give us.
 #[derive(Clone, Debug, FromQueryResult, Serialize)]
 pub struct GapView {
