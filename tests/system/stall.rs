@@ -17,7 +17,7 @@ use crate::harness::{eventually, http, passed};
 
 const PATIENCE: Duration = Duration::from_secs(40);
 /// What has not changed for so long will not by itself.
-const STILL: Duration = Duration::from_secs(2);
+const STILL: Duration = Duration::from_secs(3);
 
 /// An index of a network that it can hear in two ways, the first of which can be stopped. Fields are dropped in this order.
 struct World {
@@ -69,19 +69,21 @@ impl World {
         Ok(eventually(what, PATIENCE, ask).await?.1)
     }
 
-    /// Waits until the index stands still: everything that there was has been read.
+    /// Waits until the index stands still: everything that there was has been read. The records may stand still while jobs are
+    /// done before the one that reads a hold.
     async fn settled(&self) -> Result<Sum> {
         self.until("the network is read", |status| status["backfill"]["finished_at"].is_string()).await?;
-        let (mut last, mut since) = (String::new(), Instant::now());
+        let (mut last, mut since) = ((String::new(), -1), Instant::now());
         while since.elapsed() < STILL {
             let status = self.status().await?;
             let fingerprint = status["fingerprint"].as_str().context("no fingerprint")?;
-            if last != fingerprint {
-                (last, since) = (fingerprint.to_owned(), Instant::now());
+            let jobs = status["counts"]["jobs"].as_i64().context("no count of jobs")?;
+            if last != (fingerprint.to_owned(), jobs) {
+                (last, since) = ((fingerprint.to_owned(), jobs), Instant::now());
             }
             sleep(Duration::from_millis(100)).await;
         }
-        Sum::parse(&last)
+        Sum::parse(&last.0)
     }
 
     /// Publishes tags, and adds to a fingerprint what they come to.
