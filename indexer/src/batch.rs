@@ -22,6 +22,9 @@ const WAITING_BYTES: usize = 8 << 20;
 /// The longest that a batch is gathered while more keeps coming.
 const LONGEST_WAIT: Duration = Duration::from_millis(50);
 
+/// So many steps are gathered before it is looked whether the work that goes on meanwhile can go on.
+const STEPS_A_TURN: usize = 64;
+
 /// How many steps may wait for the writer; then the source waits.
 pub const WAITING_STEPS: usize = 2_000;
 
@@ -116,9 +119,16 @@ impl Gathering {
 
     /// Takes a step, and those that wait behind it.
     pub fn gather(&mut self, first: Step, waiting: &mut Receiver<Step>) {
+        self.gather_some(first, waiting, MOST_CHANGES);
+    }
+
+    fn gather_some(&mut self, first: Step, waiting: &mut Receiver<Step>, most: usize) {
         let began = Instant::now();
         self.bytes += absorb(&mut self.batch, first);
-        while !self.is_full() && began.elapsed() < LONGEST_WAIT {
+        for _ in 1..most {
+            if self.is_full() || began.elapsed() >= LONGEST_WAIT {
+                break;
+            }
             match waiting.try_recv() {
                 Ok(step) => self.bytes += absorb(&mut self.batch, step),
                 Err(_) => break,
@@ -131,14 +141,15 @@ impl Gathering {
         std::mem::take(self).batch
     }
 
-    /// Gathers until some other work is done: the database would wait for us, if that were done afterwards.
+    /// Gathers until some other work is done: the database would wait for us, if that were done afterwards. A few steps at a time:
+    /// nor does the work wait for long.
     pub async fn during<T>(&mut self, waiting: &mut Receiver<Step>, work: impl Future<Output = T>) -> T {
         tokio::pin!(work);
         loop {
             tokio::select! {
                 biased;
                 done = &mut work => return done,
-                Some(step) = waiting.recv(), if !self.is_full() => self.gather(step, waiting),
+                Some(step) = waiting.recv(), if !self.is_full() => self.gather_some(step, waiting, STEPS_A_TURN),
             }
         }
     }
@@ -211,8 +222,8 @@ mod tests {
         let work = async {
             for to in 0..2_500 {
                 sender.send(step(to)).await.unwrap();
+                tokio::task::yield_now().await;
             }
-            tokio::task::yield_now().await;
             "done"
         };
         assert_eq!(next.during(&mut receiver, work).await, "done");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio_postgres::{Client, GenericClient};
+use tokio_postgres::{Client, GenericClient, types::ToSql};
 
 use crate::{JOBS_CHANNEL, StoreError};
 
@@ -78,49 +78,61 @@ const LEASE: &str = "2 minutes";
 /// A job that fails so often stays, for an admin to see, and is tried once a day.
 const MANY_ATTEMPTS: i32 = 10;
 
+/// Jobs that are wanted, of any kinds.
+#[derive(Default)]
+pub(crate) struct Wanted<'a> {
+    kinds: Vec<&'static str>,
+    keys: Vec<&'a str>,
+    priorities: Vec<i16>,
+    pauses: Vec<f64>,
+}
+
+impl<'a> Wanted<'a> {
+    /// Queues all of them at once, and wakes the workers. In the order of their kinds and keys: two who queue several of the same
+    /// jobs at once wait for each other, not for ever.
+    pub const QUEUE: &'static str = "
+        WITH queued AS (
+            INSERT INTO job (kind, key, priority, run_at)
+            SELECT kind, key, min(priority), now() + min(pause) * interval '1 second'
+            FROM unnest($1::text[], $2::text[], $3::smallint[], $4::float8[]) wanted (kind, key, priority, pause)
+            GROUP BY kind, key ORDER BY kind COLLATE \"C\", key COLLATE \"C\"
+            ON CONFLICT (kind, key) DO UPDATE
+            SET again = coalesce(job.locked_until > now(), false),
+                run_at = CASE WHEN job.locked_until > now() AND NOT job.again THEN excluded.run_at
+                              ELSE least(job.run_at, excluded.run_at) END)
+        SELECT pg_notify($5, '')";
+
+    /// Adds one, to be done after a pause.
+    pub fn push(&mut self, kind: JobKind, key: &'a str, pause: Duration) {
+        self.kinds.push(kind.as_str());
+        self.keys.push(key);
+        self.priorities.push(kind.priority());
+        self.pauses.push(pause.as_secs_f64());
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// The parameters of [`Self::QUEUE`].
+    pub fn parameters(&self) -> [&(dyn ToSql + Sync); 5] {
+        [&self.kinds, &self.keys, &self.priorities, &self.pauses, &JOBS_CHANNEL]
+    }
+}
+
 /// Queues jobs, all of one kind; what is queued already is not queued twice, and a job that is being done is done once
 /// more when it ends. Call it inside the transaction that makes the work necessary.
 ///
 /// # Errors
 /// When Postgres refuses, or is not there.
 pub async fn enqueue(client: &impl GenericClient, kind: JobKind, keys: &[String]) -> Result<(), StoreError> {
-    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-    queue(client, kind, &keys, &vec![0.0; keys.len()]).await
-}
-
-/// Queues jobs that have time, each after its own pause: what is queued already stays due when it was, and a job that is being
-/// done is done once more after the pause.
-///
-/// # Errors
-/// When Postgres refuses, or is not there.
-pub async fn enqueue_each(
-    client: &impl GenericClient,
-    kind: JobKind,
-    jobs: &[(String, Duration)],
-) -> Result<(), StoreError> {
-    let (keys, pauses): (Vec<&str>, Vec<f64>) =
-        jobs.iter().map(|(key, pause)| (key.as_str(), pause.as_secs_f64())).unzip();
-    queue(client, kind, &keys, &pauses).await
-}
-
-/// In the order of their keys: two who queue several of the same jobs at once wait for each other, not for ever.
-async fn queue(client: &impl GenericClient, kind: JobKind, keys: &[&str], pauses: &[f64]) -> Result<(), StoreError> {
-    if keys.is_empty() {
-        return Ok(());
+    let mut wanted = Wanted::default();
+    for key in keys {
+        wanted.push(kind, key, Duration::ZERO);
     }
-    client
-        .execute(
-            "INSERT INTO job (kind, key, priority, run_at)
-             SELECT $1::text, key, $3::smallint, now() + min(pause) * interval '1 second'
-             FROM unnest($2::text[], $4::float8[]) wanted (key, pause) GROUP BY key ORDER BY key COLLATE \"C\"
-             ON CONFLICT (kind, key) DO UPDATE
-             SET again = coalesce(job.locked_until > now(), false),
-                 run_at = CASE WHEN job.locked_until > now() AND NOT job.again THEN excluded.run_at
-                               ELSE least(job.run_at, excluded.run_at) END",
-            &[&kind.as_str(), &keys, &kind.priority(), &pauses],
-        )
-        .await?;
-    client.execute("SELECT pg_notify($1, '')", &[&JOBS_CHANNEL]).await?;
+    if !wanted.is_empty() {
+        client.execute(Wanted::QUEUE, &wanted.parameters()).await?;
+    }
     Ok(())
 }
 

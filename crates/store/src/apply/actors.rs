@@ -25,12 +25,17 @@ impl Met {
 }
 
 /// Makes rows for accounts and holds that are seen for the first time. Before stars are counted: a giver without a row could not
-/// be locked, and whoever makes the row meanwhile may hide it without anybody's noticing.
-pub(crate) async fn meet(tx: &Transaction<'_>, met: &Met, touched: &mut Touched) -> Result<(), StoreError> {
+/// be locked, and whoever makes the row meanwhile may hide it without anybody's noticing. Returns those that surely have rows now,
+/// and which of them had none before.
+pub(crate) async fn meet(
+    tx: &Transaction<'_>,
+    met: &Met,
+    touched: &Touched,
+) -> Result<(Vec<String>, Vec<String>), StoreError> {
     let dids = touched.actors.union(&touched.holds).filter(|did| !met.0.contains(*did));
     let dids: Vec<String> = dids.cloned().collect();
     if dids.is_empty() {
-        return Ok(());
+        return Ok((Vec::new(), Vec::new()));
     }
     let rows = tx
         .query(
@@ -38,9 +43,8 @@ pub(crate) async fn meet(tx: &Transaction<'_>, met: &Met, touched: &mut Touched)
             &[&dids],
         )
         .await?;
-    touched.new_actors = rows.iter().map(|row| row.get(0)).collect();
-    touched.met = dids;
-    Ok(())
+    let new = rows.iter().map(|row| row.get(0)).collect();
+    Ok((dids, new))
 }
 
 /// Hides the accounts that the batch calls inactive, until a look has an answer. Before anything else, and once more when those

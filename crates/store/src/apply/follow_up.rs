@@ -3,12 +3,13 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use chrono::{Days, NaiveTime, Utc};
-use types::{Batch, Change, Collection, CursorMove, Did, Hint, Reject};
+use futures::future::try_join;
+use types::{Batch, Change, Collection, CursorMove, Hint, Reject};
 
 use super::{Transaction, holds, ledger::Written, projection::Touched, quota::Quotas};
 use crate::{
     CHANGES_CHANNEL, StoreError, crash,
-    jobs::{JobKind, enqueue, enqueue_each},
+    jobs::{JobKind, Wanted},
 };
 
 /// After so many entries the change log forgets what is older than an hour: whoever was away so long starts afresh.
@@ -33,8 +34,8 @@ pub(crate) async fn write(
     let new_actors: Vec<String> = touched.new_actors.iter().chain(&written.met).cloned().collect();
     // A relay may not crawl a hold, so one that is new is read directly.
     let new_holds = holds::meet(tx, touched).await?;
-    queue(tx, changes, written, touched, &new_actors, new_holds).await?;
-    tell(tx, changes, written, touched, generation).await?;
+    let queueing = queue(tx, changes, written, touched, &new_actors, new_holds);
+    try_join(queueing, tell(tx, changes, written, touched, generation)).await?;
     Ok(new_actors)
 }
 
@@ -71,21 +72,23 @@ async fn queue(
         }
     }
     let manifests: Vec<String> = touched.manifests.iter().map(|id| format!("{}/{}", id.did, id.rkey)).collect();
-    let purged = changes.iter().filter_map(|change| match change {
-        Change::Purge { did, .. } => Some(did.as_str().to_owned()),
-        _ => None,
-    });
-    let later = |dids: &BTreeSet<Did>, pause| -> Vec<(String, Duration)> {
-        dids.iter().map(|did| (did.as_str().to_owned(), pause)).collect()
-    };
-    let mut readings: Vec<(String, Duration)> = resyncs.into_iter().map(|did| (did, Duration::ZERO)).collect();
-    readings.extend(later(&written.unproved, PROOF_PAUSE));
-    readings.extend(later(&written.put_off, tomorrow()));
-    // By their names, and all of a kind at once: whoever else locks several of these rows does it in that order.
-    enqueue(tx.inner(), JobKind::Actor, &looks.into_iter().collect::<Vec<_>>()).await?;
-    enqueue(tx.inner(), JobKind::Manifest, &manifests).await?;
-    enqueue_each(tx.inner(), JobKind::Resync, &readings).await?;
-    enqueue(tx.inner(), JobKind::Scrub, &purged.collect::<Vec<_>>()).await
+    let mut wanted = Wanted::default();
+    looks.iter().for_each(|did| wanted.push(JobKind::Actor, did, Duration::ZERO));
+    manifests.iter().for_each(|key| wanted.push(JobKind::Manifest, key, Duration::ZERO));
+    resyncs.iter().for_each(|did| wanted.push(JobKind::Resync, did, Duration::ZERO));
+    // What is queued already stays due when it was.
+    written.unproved.iter().for_each(|did| wanted.push(JobKind::Resync, did.as_str(), PROOF_PAUSE));
+    let tomorrow = tomorrow();
+    written.put_off.iter().for_each(|did| wanted.push(JobKind::Resync, did.as_str(), tomorrow));
+    for change in changes {
+        if let Change::Purge { did, .. } = change {
+            wanted.push(JobKind::Scrub, did.as_str(), Duration::ZERO);
+        }
+    }
+    if !wanted.is_empty() {
+        tx.execute(Wanted::QUEUE, &wanted.parameters()).await?;
+    }
+    Ok(())
 }
 
 /// The time until some moment after midnight.

@@ -37,11 +37,6 @@ impl<'a> Transaction<'a> {
         self.inner.rollback().await
     }
 
-    /// For statements that are shared with other connections, and are not prepared.
-    pub const fn inner(&self) -> &tokio_postgres::Transaction<'a> {
-        &self.inner
-    }
-
     pub async fn query(&self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Error> {
         self.inner.query(&self.prepared(sql).await?, parameters).await
     }

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{NaiveDate, Utc};
+use futures::future::try_join;
 use tokio::task::spawn_blocking;
 use tokio_postgres::Client;
 use types::Batch;
@@ -173,10 +174,11 @@ async fn whole(
     batch: &Batch,
     record: impl FnOnce(&mut Quotas, &Batch) -> Option<Recording>,
 ) -> Result<Part, StoreError> {
-    check_fence(&tx, epoch).await?;
     let mut recording = None;
     let meanwhile = |quotas: &mut Quotas| recording = record(quotas, batch);
-    let part = part::write(&tx, given, &batch.changes, quotas, meanwhile).await?;
+    // The server reads while it is found out whose turn it is: nothing of a transaction that is not ours will be committed.
+    let writing = part::write(&tx, given, &batch.changes, quotas, meanwhile);
+    let ((), part) = try_join(check_fence(&tx, epoch), writing).await?;
     settle(&tx, batch, &part.verdicts, quotas, recording).await?;
     crash::point("before-commit");
     tx.commit().await?;
@@ -208,10 +210,13 @@ async fn settle(
     quotas: &mut Quotas,
     recording: Option<Recording>,
 ) -> Result<(), StoreError> {
-    if let Some(recording) = recording {
-        recording.save(tx, verdicts).await?;
-    }
-    follow_up::settle(tx, batch, quotas).await?;
+    let keeping = async {
+        match recording {
+            Some(recording) => recording.save(tx, verdicts).await,
+            None => Ok(()),
+        }
+    };
+    try_join(keeping, follow_up::settle(tx, batch, quotas)).await?;
     quotas.write(tx).await
 }
 

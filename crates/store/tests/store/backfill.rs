@@ -193,8 +193,9 @@ async fn what_became_of_those_that_were_asked_for() {
     backfill::some(&index.client, &dids).await.unwrap();
     // One is over its quota: it is read, and again on another day.
     let alice = index.claim(ALICE).await;
-    let day = std::time::Duration::from_secs(86_400);
-    jobs::enqueue_each(&index.client, JobKind::Resync, &[(dids[0].clone(), day)]).await.unwrap();
+    jobs::enqueue(&index.client, JobKind::Resync, &dids[..1]).await.unwrap();
+    let tomorrow = "UPDATE job SET run_at = now() + interval '1 day' WHERE kind = 'resync' AND key = $1";
+    index.client.execute(tomorrow, &[&dids[0]]).await.unwrap();
     jobs::finish(&index.client, &alice).await.unwrap();
     let bob = index.claim(BOB).await;
     backfill::unserved(&index.client, BOB, "it does not exist").await.unwrap();

@@ -8,7 +8,9 @@ mod tag;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures::future::{try_join, try_join_all};
 use tokio::task::yield_now;
+use tokio_postgres::Row;
 use types::{Change, Collection, Did, RecordId, records::Record};
 
 pub(crate) use star::StarMove;
@@ -83,40 +85,47 @@ pub(crate) async fn write(
 ) -> Result<Touched, StoreError> {
     let mut touched = Touched::default();
     let mut moves = Moves::default();
-    for collection in Collection::ALL {
-        let of_it = written.projected.keys().filter(|id| id.collection == collection && written.replaces(id));
-        let keys: Vec<&RecordId> = of_it.collect();
-        if !keys.is_empty() {
-            remove(tx, collection, &keys, &mut touched, &mut moves).await?;
+    let noting = async {
+        for (id, record) in &written.projected {
+            touched.actors.insert(id.did.as_str().to_owned());
+            if let Some(record) = record {
+                note(id, record, &mut touched, &mut moves);
+            }
         }
-    }
-    for (id, record) in &written.projected {
-        touched.actors.insert(id.did.as_str().to_owned());
-        let Some(record) = record else { continue };
-        note(id, record, &mut touched, &mut moves);
+        Ok(())
+    };
+    let (removed, ()) = try_join(remove(tx, written), noting).await?;
+    for (table, rows) in &removed {
+        rows.iter().for_each(|row| forget(table, row, &mut touched, &mut moves));
     }
     rows.copy(tx).await?;
-    actors::meet(tx, met, &mut touched).await?;
-    actors::hide(tx, changes).await?;
-    touched.stars = moves.stars.write(tx).await?;
-    moves.tags.write(tx).await?;
-    touch_through_tags(tx, written, &mut touched).await?;
+    let Moves { stars, tags } = moves;
+    let tagging = try_join(tags.write(tx), touched_through_tags(tx, written, &touched.digests));
+    let starring = async {
+        let known = actors::meet(tx, met, &touched).await?;
+        actors::hide(tx, changes).await?;
+        Ok((known, stars.write(tx).await?))
+    };
+    let ((known, stars), ((), through_tags)) = try_join(starring, tagging).await?;
+    (touched.met, touched.new_actors) = known;
+    touched.stars = stars;
+    touched.repositories.extend(through_tags);
     Ok(touched)
 }
 
 /// A tag may point at a manifest that is recorded under another repository: what it shows of it changes too.
-async fn touch_through_tags(
+async fn touched_through_tags(
     tx: &Transaction<'_>,
     written: &Written<'_>,
-    touched: &mut Touched,
-) -> Result<(), StoreError> {
+    digests: &BTreeSet<(String, String)>,
+) -> Result<Vec<(String, String)>, StoreError> {
     let manifests = written.projected.keys().filter(|id| id.collection == Collection::Manifest);
     let (dids, rkeys): (Vec<&str>, Vec<&str>) = manifests.map(|id| (id.did.as_str(), id.rkey.as_str())).unzip();
     if dids.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let (owners, digests): (Vec<&str>, Vec<&str>) =
-        touched.digests.iter().map(|(did, digest)| (did.as_str(), digest.as_str())).unzip();
+        digests.iter().map(|(did, digest)| (did.as_str(), digest.as_str())).unzip();
     let rows = tx
         .query(
             "SELECT t.did, t.repository FROM tag t JOIN unnest($1::text[], $2::text[]) k (did, rkey)
@@ -126,8 +135,7 @@ async fn touch_through_tags(
             &[&dids, &rkeys, &owners, &digests],
         )
         .await?;
-    touched.repositories.extend(rows.iter().map(|row| (row.get(0), row.get(1))));
-    Ok(())
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
 
 /// Which tables hold what of a collection; the first one knows what its rows touch.
@@ -146,52 +154,60 @@ fn tables(collection: Collection) -> &'static [&'static str] {
     }
 }
 
-async fn remove(
-    tx: &Transaction<'_>,
-    collection: Collection,
-    keys: &[&RecordId],
-    touched: &mut Touched,
-    moves: &mut Moves,
-) -> Result<(), StoreError> {
-    let dids: Vec<&str> = keys.iter().map(|id| id.did.as_str()).collect();
-    let rkeys: Vec<&str> = keys.iter().map(|id| id.rkey.as_str()).collect();
-    for table in tables(collection) {
-        let returning = match *table {
-            "manifest" => "RETURNING t.did, t.repository, t.digest, t.rkey",
-            "tag" => "RETURNING t.did, t.repository, t.rkey, t.tag, t.manifest_rkey, t.manifest_digest, t.updated_at",
-            "page" => "RETURNING t.did, t.repository",
-            "star" => "RETURNING t.did, t.owner, t.repository",
-            "hold" => "RETURNING t.hold",
-            _ => "",
-        };
-        let only = if *table == "hold" { format!("AND t.collection = '{collection}'") } else { String::new() };
-        let statement = format!(
-            "DELETE FROM {table} t USING unnest($1::text[], $2::text[]) key (did, rkey)
-             WHERE t.did = key.did AND t.rkey = key.rkey {only} {returning}"
-        );
-        for row in tx.query(&statement, &[&dids, &rkeys]).await? {
-            if *table == "star" {
-                moves.stars.removed(row.get(0), row.get(1), row.get(2));
-                continue;
-            }
-            if *table == "hold" {
-                touched.declared_holds.insert(row.get(0));
-                continue;
-            }
-            let repository: (String, String) = (row.get(0), row.get(1));
-            touched.repositories.insert(repository.clone());
-            touched.lessened.insert(repository);
-            match *table {
-                "manifest" => {
-                    touched.digests.insert((row.get(0), row.get(2)));
-                    moves.tags.replaced(&row);
-                }
-                "tag" => moves.tags.removed(&row),
-                _ => {}
-            }
+/// Removes the rows that the index has of a batch's records, and returns them by their tables.
+async fn remove(tx: &Transaction<'_>, written: &Written<'_>) -> Result<Vec<(&'static str, Vec<Row>)>, StoreError> {
+    let mut removals = Vec::new();
+    for collection in Collection::ALL {
+        let of_it = written.projected.keys().filter(|id| id.collection == collection && written.replaces(id));
+        let (dids, rkeys): (Vec<&str>, Vec<&str>) = of_it.map(|id| (id.did.as_str(), id.rkey.as_str())).unzip();
+        if dids.is_empty() {
+            continue;
+        }
+        for table in tables(collection) {
+            let (dids, rkeys) = (dids.clone(), rkeys.clone());
+            let removal = async move { Ok((*table, tx.query(&removal(table, collection), &[&dids, &rkeys]).await?)) };
+            removals.push(removal);
         }
     }
-    Ok(())
+    try_join_all(removals).await
+}
+
+fn removal(table: &str, collection: Collection) -> String {
+    let returning = match table {
+        "manifest" => "RETURNING t.did, t.repository, t.digest, t.rkey",
+        "tag" => "RETURNING t.did, t.repository, t.rkey, t.tag, t.manifest_rkey, t.manifest_digest, t.updated_at",
+        "page" => "RETURNING t.did, t.repository",
+        "star" => "RETURNING t.did, t.owner, t.repository",
+        "hold" => "RETURNING t.hold",
+        _ => "",
+    };
+    let only = if table == "hold" { format!("AND t.collection = '{collection}'") } else { String::new() };
+    format!(
+        "DELETE FROM {table} t USING unnest($1::text[], $2::text[]) key (did, rkey)
+         WHERE t.did = key.did AND t.rkey = key.rkey {only} {returning}"
+    )
+}
+
+/// What a removed row touched.
+fn forget(table: &str, row: &Row, touched: &mut Touched, moves: &mut Moves) {
+    match table {
+        "star" => return moves.stars.removed(row.get(0), row.get(1), row.get(2)),
+        "hold" => {
+            touched.declared_holds.insert(row.get(0));
+            return;
+        }
+        "manifest" => {
+            touched.digests.insert((row.get(0), row.get(2)));
+            moves.tags.replaced(row);
+        }
+        "tag" => moves.tags.removed(row),
+        "page" => {}
+        // Nothing is derived of it.
+        _ => return,
+    }
+    let repository: (String, String) = (row.get(0), row.get(1));
+    touched.repositories.insert(repository.clone());
+    touched.lessened.insert(repository);
 }
 
 /// What a new record touches besides its own rows.
