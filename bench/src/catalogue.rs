@@ -116,6 +116,8 @@ pub struct Catalogue {
     words: Vec<String>,
     made: usize,
     now: DateTime<Utc>,
+    /// Far enough ahead that no indexer looks again while something is measured.
+    checked: String,
     taken: Vec<String>,
     did: String,
     handle: String,
@@ -126,7 +128,7 @@ pub struct Catalogue {
 /// What search derives is not made here.
 pub async fn fill(client: &Client, count: usize, each: usize) -> Result<Vec<Place>> {
     client.batch_execute("SET synchronous_commit = off").await?;
-    let mut catalogue = Catalogue::new();
+    let mut catalogue = Catalogue::new(11);
     let mut sample = Vec::new();
     catalogue.shared();
     while catalogue.made < count {
@@ -143,9 +145,20 @@ pub async fn fill(client: &Client, count: usize, each: usize) -> Result<Vec<Plac
     Ok(sample)
 }
 
+/// Adds one more owner to such a generation, with many repositories.
+pub async fn large_owner(client: &Client, repositories: usize) -> Result<Vec<Place>> {
+    let mut catalogue = Catalogue::new(12);
+    catalogue.did = format!("did:plc:{}", &catalogue.dice.hex()[..24]);
+    catalogue.handle = "large.example.com".to_owned();
+    catalogue.account(repositories);
+    let places = (0..repositories).map(|_| catalogue.place()).collect();
+    catalogue.copy(client).await?;
+    Ok(places)
+}
+
 impl Catalogue {
-    fn new() -> Self {
-        let mut dice = Dice::new(11);
+    fn new(seed: u64) -> Self {
+        let mut dice = Dice::new(seed);
         let known = KNOWN.iter().map(|word| (*word).to_owned());
         let mut words: Vec<String> = known.collect();
         while words.len() < WORDS {
@@ -157,6 +170,7 @@ impl Catalogue {
             words,
             made: 0,
             now: Utc::now(),
+            checked: (Utc::now() + TimeDelta::hours(6)).to_rfc3339(),
             taken: Vec::new(),
             did: String::new(),
             handle: String::new(),
@@ -193,14 +207,14 @@ impl Catalogue {
 
     /// Holds, and the configurations that images share.
     fn shared(&mut self) {
-        let now = self.now.to_rfc3339();
+        let (now, checked) = (self.now.to_rfc3339(), self.checked.clone());
         for (n, (os, architecture)) in PLATFORMS.iter().enumerate() {
             self.row("image_config", &[&config(n), os, architecture, "{}"]);
         }
         for n in 0..HOLDS {
             let (did, public) = (hold(n), if n % 5 == 0 { "f" } else { "t" });
             self.row("hold", &[&did, "io.atcr.hold.captain", "self", &did, &hold(0), "t", public, "t"]);
-            self.row("actor", &[&did, "\\N", "\\N", "\\N", "t", "active", &now]);
+            self.row("actor", &[&did, "\\N", &checked, "\\N", "t", "active", &now]);
         }
     }
 
@@ -208,11 +222,16 @@ impl Catalogue {
         let n = self.made / OF_ONE_OWNER;
         self.did = format!("did:plc:{}", &self.dice.hex()[..24]);
         self.handle = format!("{}{n}.example.com", self.frequent());
+        self.account(OF_ONE_OWNER);
+    }
+
+    /// The rows of an owner with so many repositories.
+    fn account(&mut self, repositories: usize) {
         self.taken.clear();
         let (now, sum) = (self.now.to_rfc3339(), format!("\\\\x{}", self.dice.hex()));
-        let (did, handle) = (self.did.clone(), self.handle.clone());
-        self.row("actor", &[&did, &handle, &now, "http://127.0.0.1:9", "t", "active", &now]);
-        self.row("fingerprint", &[&did, &sum, &OF_ONE_OWNER.to_string()]);
+        let (did, handle, checked) = (self.did.clone(), self.handle.clone(), self.checked.clone());
+        self.row("actor", &[&did, &handle, &checked, "http://127.0.0.1:9", "t", "active", &now]);
+        self.row("fingerprint", &[&did, &sum, &repositories.to_string()]);
     }
 
     /// A word: the n-th is about n times as rare as the first.
@@ -236,6 +255,11 @@ impl Catalogue {
         if self.made.is_multiple_of(OF_ONE_OWNER) {
             self.owner();
         }
+        self.place()
+    }
+
+    /// Another repository of the owner.
+    fn place(&mut self) -> Place {
         self.made += 1;
         let name = loop {
             let name = match self.dice.below(3) {

@@ -5,15 +5,20 @@
     reason = "a program for the terminal: what it prints is its product"
 )]
 
+mod bare;
 mod catalogue;
 mod dice;
+mod http;
 mod ingest;
 mod jetstream;
 mod mix;
+mod process;
 mod pull;
 mod report;
 mod search;
 mod server;
+mod web;
+mod wrk;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -35,12 +40,14 @@ enum Bench {
     Pull(pull::PullArgs),
     /// How late search's results are, by kind of query and size of the index, and how good their order is
     Search(search::SearchArgs),
+    /// First bytes at 200 pages a second, pages a second, and how heavy they are, by size of the index
+    Web(web::WebArgs),
     /// Fills a database with a catalogue, as `search` and `web` measure on
     #[command(hide = true)]
     Catalogue(catalogue::CatalogueArgs),
-    /// A reference of `pull`: axum that answers with a file
+    /// A reference of `pull` and `web`: axum that answers with a file
     #[command(hide = true)]
-    Bare(pull::BareArgs),
+    Bare(bare::BareArgs),
 }
 
 /// Arguments of `ingest`.
@@ -81,8 +88,9 @@ async fn main() -> ExitCode {
         Bench::Ingest(args) => ingest::run(&args).await,
         Bench::Pull(args) => pull::run(&args).await,
         Bench::Search(args) => search::run(&args).await,
+        Bench::Web(args) => web::run(&args).await,
         Bench::Catalogue(args) => catalogue::run(&args).await,
-        Bench::Bare(args) => pull::serve_bare(&args).await,
+        Bench::Bare(args) => bare::serve(&args).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

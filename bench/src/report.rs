@@ -33,7 +33,7 @@ impl Measured {
         }
         let (value, reference) = (rounded(self.value), rounded(self.reference_value));
         println!(
-            "{:<20} {value:>12} {:<10} {:<14} {reference:>12}  {:>6.2}  {}",
+            "{:<24} {value:>12} {:<10} {:<14} {reference:>12}  {:>6.2}  {}",
             self.bench,
             self.unit,
             self.reference,
@@ -41,7 +41,7 @@ impl Measured {
             self.note
         );
         for (bar, met) in &self.bars {
-            println!("{:<20} {:>12} {bar}", "", if *met { "met:" } else { "MISSED:" });
+            println!("{:<24} {:>12} {bar}", "", if *met { "met:" } else { "MISSED:" });
         }
     }
 }
@@ -49,7 +49,7 @@ impl Measured {
 /// The first lines of a table: what was measured on.
 pub fn heading(setting: &str) {
     println!("{setting}");
-    println!("{:<20} {:>12} {:<10} {:<14} {:>12}  {:>6}", "bench", "value", "unit", "reference", "", "ratio");
+    println!("{:<24} {:>12} {:<10} {:<14} {:>12}  {:>6}", "bench", "value", "unit", "reference", "", "ratio");
 }
 
 /// As many digits as mean something.

@@ -50,6 +50,12 @@ impl Server {
         Ok(Database { url: url.into(), generation, client })
     }
 
+    /// Takes a database away, for the sake of the disk.
+    pub async fn drop_database(&self, name: &str) -> Result<()> {
+        let admin = store::connect(self.postgres.url(), None).await?.client;
+        Ok(admin.batch_execute(&format!("DROP DATABASE {name} WITH (FORCE)")).await?)
+    }
+
     /// The settings that decide how fast a write is, in one line.
     pub async fn settings(&self) -> Result<String> {
         let client = store::connect(self.postgres.url(), None).await?.client;
@@ -92,8 +98,29 @@ pub async fn cpu_seconds(client: &Client) -> Option<f64> {
 
 /// The same of a process.
 pub fn process_seconds(pid: u32) -> Option<f64> {
+    let stat = stat(pid)?;
+    Some((field(&stat, 11)? + field(&stat, 12)?) / 100.0)
+}
+
+/// The same of all processes of the server behind a connection.
+pub async fn all_seconds(client: &Client) -> Option<f64> {
+    let pid: i32 = client.query_one("SELECT pg_backend_pid()", &[]).await.ok()?.get(0);
+    let postmaster = field(&stat(pid.unsigned_abs())?, 1)?;
+    let processes = fs::read_dir("/proc").ok()?.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    let children = processes.filter_map(stat).filter(|stat| field(stat, 1) == Some(postmaster));
+    let used = |stat: &String| field(stat, 11).zip(field(stat, 12)).map_or(0.0, |(user, system)| user + system);
+    let living: f64 = children.map(|stat| used(&stat)).sum();
+    // Of those that have ended.
+    let own = stat(postmaster as u32)?;
+    Some((living + field(&own, 13)? + field(&own, 14)?) / 100.0)
+}
+
+/// What /proc tells of a process after its name.
+fn stat(pid: u32) -> Option<String> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-    let ticks = fields.get(11)?.parse::<f64>().ok()? + fields.get(12)?.parse::<f64>().ok()?;
-    Some(ticks / 100.0)
+    Some(stat.rsplit_once(')')?.1.to_owned())
+}
+
+fn field(stat: &str, n: usize) -> Option<f64> {
+    stat.split_whitespace().nth(n)?.parse().ok()
 }

@@ -26,7 +26,14 @@ use leptos_router::{
     path,
 };
 
-use crate::{components::frame, error::WebError, kept::Document, pages, state::Web, theme::Theme};
+use crate::{
+    components::frame,
+    error::WebError,
+    kept::{Document, MadeOf},
+    pages,
+    state::Web,
+    theme::Theme,
+};
 
 /// Which page answers which path.
 #[component]
@@ -133,9 +140,8 @@ pub struct Page {
     pub query: String,
     /// What is in `<main>`.
     pub body: AnyView,
-    /// Everything that it is made of, by its name in the change log (`repository:…`, `did:…`): while none of it changes the page
-    /// may be kept for a moment. Empty: it is not.
-    pub made_of: Vec<String>,
+    /// What it is made of.
+    pub made_of: MadeOf,
 }
 
 impl Page {
@@ -143,7 +149,7 @@ impl Page {
     pub fn new(title: impl Into<String>, canonical: impl Into<String>, body: impl IntoAny) -> Self {
         let (title, canonical) = (title.into(), canonical.into());
         let body = body.into_any();
-        Self { title, description: None, canonical, query: String::new(), body, made_of: Vec::new() }
+        Self { title, description: None, canonical, query: String::new(), body, made_of: MadeOf::Unknown }
     }
 }
 
@@ -158,7 +164,7 @@ impl From<Page> for Answer {
 struct Rendering {
     visit: Visit,
     head: Arc<OnceLock<Head>>,
-    made_of: Arc<OnceLock<Vec<String>>>,
+    made_of: Arc<OnceLock<MadeOf>>,
 }
 
 enum Head {
@@ -222,7 +228,7 @@ pub async fn render(State(web): State<Web>, request: Request) -> Response {
         Some(Head::Status(status)) => document(html).answer(*status, request.headers()),
         None => {
             let page = Arc::new(document(html));
-            let made_of = made_of.get().map(Vec::as_slice).unwrap_or_default();
+            let made_of = made_of.get().unwrap_or(&MadeOf::Unknown);
             web.kept().put(guest.theme, &guest.here, page.clone(), since, made_of);
             page.answer(StatusCode::OK, request.headers())
         }

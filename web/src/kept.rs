@@ -2,7 +2,10 @@
 //! changed, and no longer than what they say of the time is right.
 
 use std::{
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -23,11 +26,42 @@ use crate::{assets::accepts, theme::Theme};
 const MOST: u64 = 32 << 20;
 /// Ages and the lag in the footer may be so old.
 const AGE: Duration = Duration::from_secs(2);
+/// The same of pages that are made of more than the change log names.
+const AGE_OF_LISTS: Duration = Duration::from_secs(1);
+/// How much older a page may be while somebody makes it anew.
+const MAKING: Duration = Duration::from_secs(1);
 /// Nobody fills the memory with addresses.
 const LONGEST_ADDRESS: usize = 512;
 
 /// The pages that are kept.
-pub struct Kept(Cache<(Theme, String), Arc<Document>>);
+pub struct Kept(Cache<(Theme, String), Arc<Entry>>);
+
+struct Entry {
+    page: Arc<Document>,
+    most_age: Duration,
+    /// Somebody makes it anew.
+    is_made_anew: AtomicBool,
+}
+
+impl Entry {
+    /// Whether a visitor is shown the page at an age, and need not make it anew.
+    fn is_shown(&self, age: Duration) -> bool {
+        let others_make_it = || self.is_made_anew.swap(true, Ordering::AcqRel);
+        age < self.most_age || (age < self.most_age + MAKING && others_make_it())
+    }
+}
+
+/// What a page is made of: while none of it changes the page may be kept for a moment.
+#[derive(Debug, Default)]
+pub enum MadeOf {
+    /// Nobody knows: it is not kept.
+    #[default]
+    Unknown,
+    /// What has these names in the change log (`repository:…`, `did:…`).
+    These(Vec<String>),
+    /// Whatever the change log tells of.
+    Anything,
+}
 
 /// A page as it is sent.
 pub struct Document {
@@ -61,8 +95,8 @@ impl Document {
 impl Kept {
     /// None yet.
     pub fn new(freshness: Arc<Freshness>) -> Self {
-        let weigh = |(_, address): &(Theme, String), page: &Arc<Document>| {
-            u32::try_from(page.html.len() * 2 + address.len() + 200).unwrap_or(u32::MAX)
+        let weigh = |(_, address): &(Theme, String), entry: &Arc<Entry>| {
+            u32::try_from(entry.page.html.len() * 2 + address.len() + 200).unwrap_or(u32::MAX)
         };
         Self(Cache::new(freshness, MOST, weigh))
     }
@@ -72,19 +106,29 @@ impl Kept {
         self.0.moment()
     }
 
-    /// A page that is still so.
+    /// A page that is still so. When it becomes too old, one visitor makes it anew, and those who come meanwhile are given it.
     pub fn get(&self, theme: Theme, address: &str) -> Option<Arc<Document>> {
         if address.len() > LONGEST_ADDRESS {
             return None;
         }
-        self.0.get(&(theme, address.to_owned())).filter(|page| page.made.elapsed() < AGE)
+        let entry = self.0.get(&(theme, address.to_owned()))?;
+        entry.is_shown(entry.page.made.elapsed()).then(|| entry.page.clone())
     }
 
-    /// Keeps a page that was made after a moment, of what is under some names in the change log.
-    pub fn put(&self, theme: Theme, address: &str, page: Arc<Document>, since: Moment, made_of: &[String]) {
-        if address.len() <= LONGEST_ADDRESS && !made_of.is_empty() {
-            let keys = made_of.iter().map(|name| Key::of(name)).collect();
-            self.0.put((theme, address.to_owned()), page, since, keys);
+    /// Keeps a page that was made after a moment.
+    pub fn put(&self, theme: Theme, address: &str, page: Arc<Document>, since: Moment, made_of: &MadeOf) {
+        if address.len() > LONGEST_ADDRESS {
+            return;
+        }
+        let entry = |most_age| Arc::new(Entry { page, most_age, is_made_anew: AtomicBool::new(false) });
+        let key = (theme, address.to_owned());
+        match made_of {
+            MadeOf::Unknown => {}
+            MadeOf::These(names) => {
+                let keys = names.iter().map(|name| Key::of(name)).collect();
+                self.0.put(key, entry(AGE), since, keys);
+            }
+            MadeOf::Anything => self.0.put_until_any(key, entry(AGE_OF_LISTS), since),
         }
     }
 }
@@ -95,5 +139,20 @@ fn pack(html: &[u8]) -> Bytes {
     match std::io::Write::write_all(&mut encoder, html).and_then(|()| encoder.finish()) {
         Ok(packed) => packed.into(),
         Err(_) => Bytes::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Arc, time::Duration};
+
+    use super::{Document, Entry};
+
+    #[test]
+    fn one_visitor_makes_an_old_page_anew() {
+        let page = Arc::new(Document::new(String::new()));
+        let entry = Entry { page, most_age: Duration::from_secs(2), is_made_anew: false.into() };
+        let shown = [0, 1_999, 2_000, 2_001, 2_999, 3_000].map(|age| entry.is_shown(Duration::from_millis(age)));
+        assert_eq!(shown, [true, true, false, true, true, false]);
     }
 }

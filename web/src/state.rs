@@ -3,11 +3,12 @@ use std::{sync::Arc, time::Duration};
 use chrono::{DateTime, Utc};
 use store::{
     Reader, StoreError,
+    freshness::Moment,
     queries::{BackfillView, SourceView, lag_ms},
 };
 use tokio::{
     sync::{Mutex, OnceCell},
-    time::Instant,
+    time::{Instant, timeout},
 };
 
 use crate::{
@@ -22,7 +23,9 @@ const SUMMARY_AGE: Duration = Duration::from_secs(2);
 /// A page waits for a summary that is older; meanwhile it takes the one that there is.
 const SUMMARY_LIMIT: Duration = Duration::from_secs(10);
 /// The fingerprint is a sum over all accounts: no more of the time than one part in this is spent on it.
-const FINGERPRINT_SHARE: u32 = 50;
+const FINGERPRINT_SHARE: u32 = 100;
+/// So long a page waits for it, and for none that takes longer.
+const FINGERPRINT_WAIT: Duration = Duration::from_millis(20);
 
 /// What every handler can reach. Cheap to clone.
 #[derive(Clone)]
@@ -37,23 +40,27 @@ struct Inner {
     kept: Kept,
     summary: Mutex<Option<(Instant, Arc<Summary>)>>,
     /// Held by whoever makes it anew.
-    making: Mutex<Option<Fingerprint>>,
+    making: Mutex<()>,
+    fingerprint: Mutex<Option<Fingerprint>>,
+    /// Held by whoever adds it up.
+    adding_up: Mutex<()>,
 }
 
 /// The index in one line, as the footer shows it.
 pub struct Summary {
     /// Milliseconds behind the network; `None` before the first event.
     pub lag_ms: Option<i64>,
-    /// The `records` fingerprint.
-    pub fingerprint: String,
-    /// How many records it covers.
-    pub covered: i64,
+    /// The `records` fingerprint; `None` until it was added up for the first time.
+    pub fingerprint: Option<String>,
     /// How far the reading of the whole network is.
     pub backfill: Option<BackfillView>,
 }
 
+#[derive(Clone)]
 struct Fingerprint {
+    /// With how many records it covers.
     value: (String, i64),
+    since: Moment,
     at: Instant,
     took: Duration,
 }
@@ -72,6 +79,8 @@ impl Web {
             signer: OnceCell::new(),
             summary: Mutex::default(),
             making: Mutex::default(),
+            fingerprint: Mutex::default(),
+            adding_up: Mutex::default(),
         }))
     }
 
@@ -114,44 +123,69 @@ impl Web {
                 let web = self.clone();
                 tokio::spawn(async move {
                     // Whoever makes it already does it for everyone; a failure is met again by who waits for it.
-                    if let Ok(fingerprint) = web.0.making.try_lock() {
-                        web.make_summary(fingerprint).await.ok();
+                    if let Ok(_making) = web.0.making.try_lock() {
+                        web.make_summary().await.ok();
                     }
                 });
                 Ok(summary)
             }
             _ => {
-                let fingerprint = self.0.making.lock().await;
+                let _making = self.0.making.lock().await;
                 // It may have been made while this one waited.
                 let made = self.0.summary.lock().await.clone().filter(|(at, _)| at.elapsed() < SUMMARY_AGE);
                 match made {
                     Some((_, summary)) => Ok(summary),
-                    None => self.make_summary(fingerprint).await,
+                    None => self.make_summary().await,
                 }
             }
         }
     }
 
-    async fn make_summary(
-        &self,
-        mut fingerprint: tokio::sync::MutexGuard<'_, Option<Fingerprint>>,
-    ) -> Result<Arc<Summary>, StoreError> {
+    async fn make_summary(&self) -> Result<Arc<Summary>, StoreError> {
         let sources = self.reader().sources().await?;
         let backfill = self.reader().backfill().await?;
-        let kept = fingerprint.take().filter(|known| known.at.elapsed() < known.took * FINGERPRINT_SHARE);
-        let known = match kept {
-            Some(known) => known,
-            None => {
-                let began = Instant::now();
-                let value = self.reader().records_fingerprint().await?;
-                Fingerprint { value, at: Instant::now(), took: began.elapsed() }
-            }
+        let fingerprint = match timeout(FINGERPRINT_WAIT, self.fingerprint()).await {
+            Ok(fingerprint) => Some(fingerprint?.0),
+            Err(_) => self.0.fingerprint.lock().await.as_ref().map(|known| known.value.0.clone()),
         };
-        let (value, covered) = fingerprint.insert(known).value.clone();
         let lag_ms = self.lag_ms(&sources, Utc::now());
-        let summary = Arc::new(Summary { lag_ms, fingerprint: value, covered, backfill });
+        let summary = Arc::new(Summary { lag_ms, fingerprint, backfill });
         *self.0.summary.lock().await = Some((Instant::now(), summary.clone()));
         Ok(summary)
+    }
+
+    /// The `records` fingerprint, and how many records it covers. One that takes long is added up beside, and the one before it
+    /// is told meanwhile.
+    pub async fn fingerprint(&self) -> Result<(String, i64), StoreError> {
+        let known = self.0.fingerprint.lock().await.clone();
+        if let Some(known) = known.as_ref().filter(|known| self.is_right(known)) {
+            return Ok(known.value.clone());
+        }
+        let web = self.clone();
+        // It goes on when nobody waits any more.
+        let sum = tokio::spawn(async move { web.add_up().await });
+        match known.filter(|known| known.took > FINGERPRINT_WAIT) {
+            Some(known) => Ok(known.value),
+            None => sum.await.map_err(|error| StoreError::Statement(Box::new(error)))?,
+        }
+    }
+
+    async fn add_up(&self) -> Result<(String, i64), StoreError> {
+        let _one = self.0.adding_up.lock().await;
+        let known = self.0.fingerprint.lock().await.clone();
+        if let Some(known) = known.filter(|known| self.is_right(known)) {
+            return Ok(known.value);
+        }
+        let (since, began) = (self.config().freshness.moment(), Instant::now());
+        let value = self.reader().records_fingerprint().await?;
+        let known = Fingerprint { value: value.clone(), since, at: Instant::now(), took: began.elapsed() };
+        *self.0.fingerprint.lock().await = Some(known);
+        Ok(value)
+    }
+
+    /// It is so young that it need not be added up again, or nothing has changed since.
+    fn is_right(&self, known: &Fingerprint) -> bool {
+        known.at.elapsed() < known.took * FINGERPRINT_SHARE || self.config().freshness.stands(known.since)
     }
 
     /// See [`lag_ms`].

@@ -13,12 +13,13 @@ const BENCHES: &[(&str, &[Tool])] = &[
     ("ingest", &[tools::POSTGRES]),
     ("pull", &[tools::POSTGRES, tools::WRK, tools::DOCKER_REGISTRY, tools::NGINX, tools::SKOPEO]),
     ("search", &[tools::POSTGRES]),
+    ("web", &[tools::POSTGRES, tools::WRK]),
 ];
 
 /// Arguments of `cargo xtask bench`.
 #[derive(Args)]
 pub struct BenchArgs {
-    /// Which one: ingest, pull, search (web and replay are still to come); all there are, if none is named
+    /// Which one: ingest, pull, search, web (replay is still to come); all there are, if none is named
     name: Option<String>,
 
     /// Print one JSON object a line

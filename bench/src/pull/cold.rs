@@ -6,11 +6,12 @@ use anyhow::{Result, ensure};
 use types::Digest;
 
 use super::{
-    http::Connection,
+    image::ACCEPT,
     seed::{COLD, Seed},
     servers,
 };
 use crate::{
+    http::Connection,
     load,
     report::{Measured, median, p99},
 };
@@ -23,7 +24,7 @@ const WARM_UP: usize = 100;
 pub async fn measure(crowsnest: &Path, seed: &Seed) -> Result<Measured> {
     // Fresh: nothing is at hand.
     let ours = servers::crowsnest(crowsnest, seed).await?;
-    let mut connection = Connection::open(&ours.host).await?;
+    let mut connection = Connection::open(&ours.host, &[ACCEPT]).await?;
     let select = seed.database.client.prepare("SELECT bytes FROM manifest_bytes WHERE digest = $1").await?;
     let (mut times, mut selects) = (Vec::new(), Vec::new());
     for (path, digest) in &seed.cold {

@@ -10,6 +10,8 @@ use crate::dice::Dice;
 
 /// The media type of an image's manifest.
 pub const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+/// What a client that asks for one sends.
+pub const ACCEPT: &str = "Accept: application/vnd.oci.image.manifest.v1+json";
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 const LAYERS: usize = 8;

@@ -4,12 +4,8 @@ use std::{fs, path::Path, time::Duration};
 
 use anyhow::{Context as _, Result};
 
-use super::{
-    seed::Seed,
-    servers::{self, Served},
-    wrk,
-};
-use crate::{load, report::Measured};
+use super::{image::ACCEPT, seed::Seed, servers};
+use crate::{load, process::Served, report::Measured, wrk};
 
 /// The bar, in megabytes (10^6 bytes): what an allocator may not give back.
 const GROWTH: f64 = 8.0;
@@ -53,11 +49,11 @@ fn figure(bench: &'static str, Growth { before, after, requests }: Growth, what:
 /// Asks so many times, after a while of the same.
 async fn grow(server: &Served, path: &str, script: Option<&Path>, requests: u64) -> Result<Growth> {
     let url = format!("http://{}{path}", server.host);
-    wrk::run(&url, WARM_UP, script).await?;
+    wrk::run(&url, &[ACCEPT], WARM_UP, script).await?;
     let before = memory(server.pid()?)?;
     let mut asked = 0;
     while asked < requests {
-        asked += wrk::run(&url, PART, script).await?.requests;
+        asked += wrk::run(&url, &[ACCEPT], PART, script).await?.requests;
     }
     Ok(Growth { before, after: memory(server.pid()?)?, requests: asked })
 }

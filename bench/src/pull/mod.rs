@@ -1,20 +1,15 @@
 //! `pull`: manifests a second by digest and by tag, how late they are, what a cold one takes, and memory.
 
-mod bare;
 mod cold;
-mod http;
 mod image;
 mod memory;
 mod rates;
 mod seed;
 mod servers;
-mod wrk;
 
 use std::{path::PathBuf, time::Duration};
 
 use anyhow::Result;
-
-pub use bare::{BareArgs, serve as serve_bare};
 
 use crate::{
     report::Measured,

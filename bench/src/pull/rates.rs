@@ -5,15 +5,13 @@ use std::{path::Path, time::Duration};
 
 use anyhow::Result;
 
-use super::{
-    seed::Seed,
-    servers::{self, Served},
-    wrk::{self, Run},
-};
+use super::{image::ACCEPT, seed::Seed, servers};
 use crate::{
     load,
+    process::Served,
     report::{Measured, median},
     server::process_seconds,
+    wrk::{self, Run},
 };
 
 /// The bars: shares of bare axum's rate, so many times docker-registry's, and milliseconds.
@@ -64,7 +62,8 @@ pub async fn measure(crowsnest: &Path, seed: &Seed, rounds: u32, each: Duration)
             let time = if round == 0 { Duration::from_secs(1) } else { each };
             let cpu = || subject.server.pid().map(|pid| process_seconds(pid).unwrap_or(f64::NAN));
             let before = cpu()?;
-            let run = wrk::run(&format!("http://{}{}", subject.server.host, subject.path), time, None).await?;
+            let run =
+                wrk::run(&format!("http://{}{}", subject.server.host, subject.path), &[ACCEPT], time, None).await?;
             let used = cpu()? - before;
             if round > 0 {
                 subject.runs.push(run);

@@ -1,101 +1,46 @@
 //! The servers that are compared, each a process of its own on loopback.
 
-use std::{env, fs, net::TcpListener, path::Path, process::Stdio, time::Duration};
+use std::{env, fs, path::Path, process::Stdio, time::Duration};
 
-use anyhow::{Context as _, Result, bail, ensure};
-use tempfile::TempDir;
+use anyhow::{Context as _, Result, ensure};
 use tokio::{
-    io::{AsyncBufReadExt as _, BufReader},
-    process::{Child, Command},
-    time::{Instant, sleep, timeout},
+    process::Command,
+    time::{Instant, sleep},
 };
 
-use super::{http::Connection, image::Image, seed::Seed};
+use super::{
+    image::{ACCEPT, MANIFEST},
+    seed::Seed,
+};
+use crate::process::{self, Served, folder, free_port, spawn};
 
+/// How long a server may take to accept an image.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Nobody listens there.
-const NOBODY: &str = "http://127.0.0.1:9/";
-
-/// A running server, killed with this value.
-pub struct Served {
-    child: Child,
-    /// `127.0.0.1:PORT`
-    pub host: String,
-    _beside: Vec<Child>,
-    _folder: TempDir,
-}
-
-impl Served {
-    /// The number of its process.
-    pub fn pid(&self) -> Result<u32> {
-        self.child.id().context("a server has ended")
-    }
-
-    /// Waits until it answers a path with the image.
-    async fn answers(self, path: &str, image: &Image) -> Result<Self> {
-        let began = Instant::now();
-        loop {
-            let asked = match Connection::open(&self.host).await {
-                Ok(mut connection) => connection.get(path).await,
-                Err(error) => Err(error),
-            };
-            match asked {
-                Ok((200, body)) if body == image.bytes => return Ok(self),
-                _ if began.elapsed() < PATIENCE => sleep(Duration::from_millis(50)).await,
-                Ok((status, body)) => bail!("{path}: {status}: {}", String::from_utf8_lossy(&body)),
-                Err(error) => return Err(error.context(path.to_owned())),
-            }
-        }
-    }
-}
-
-fn folder() -> Result<TempDir> {
-    Ok(tempfile::Builder::new().prefix("crowsnest-bench-").tempdir()?)
-}
-
-fn spawn(command: &mut Command) -> Result<Child> {
-    command.stdin(Stdio::null()).kill_on_drop(true);
-    let shown = format!("{:?}", command.as_std());
-    command.spawn().with_context(|| format!("cannot start {shown}"))
-}
-
-/// The first line that a process prints.
-async fn first_line(child: &mut Child) -> Result<String> {
-    let stdout = child.stdout.take().context("no standard output")?;
-    let mut lines = BufReader::new(stdout).lines();
-    let line = timeout(PATIENCE, lines.next_line()).await.context("a server does not start")??;
-    line.context("a server ended")
-}
-
-fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
-}
 
 /// crowsnest's registry, and the indexer without which it would believe nothing that it has at hand.
 pub async fn crowsnest(program: &Path, seed: &Seed) -> Result<Served> {
     let folder = folder()?;
-    let database = ["--database-url", &seed.database.url];
-    let network = ["--plc-url", NOBODY, "--relay-url", NOBODY, "--allow-private-network", "--log", "error"];
-    let mut indexer = Command::new(program);
-    indexer.arg("indexer").args(database).args(network).args(["--source", "ws://127.0.0.1:9/subscribe"]);
-    let beside = vec![spawn(indexer.stdout(Stdio::null()).stderr(Stdio::null()))?];
-    let mut registry = Command::new(program);
-    registry.arg("registry-api").args(database).args(network).args(["--listen", "127.0.0.1:0", "--data-dir"]);
-    let mut child = spawn(registry.arg(folder.path()).stdout(Stdio::piped()))?;
-    let ready = first_line(&mut child).await?;
-    let host = ready.strip_prefix("ready http://").with_context(|| format!("crowsnest says {ready}"))?.to_owned();
-    let served = Served { child, host, _beside: beside, _folder: folder };
-    served.answers(&seed.by_digest, &seed.hot).await
+    let data = folder.path().display().to_string();
+    let served =
+        process::crowsnest(program, "registry-api", &seed.database.url, &["--data-dir", &data], folder).await?;
+    answers(served, seed).await
 }
 
-/// Bare axum: this program, with another sub-command.
+/// Bare axum that answers with the manifest.
 pub async fn bare(seed: &Seed) -> Result<Served> {
-    let folder = folder()?;
-    let file = folder.path().join("manifest.json");
-    fs::write(&file, &seed.hot.bytes)?;
-    let mut child = spawn(Command::new(env::current_exe()?).arg("bare").arg(&file).stdout(Stdio::piped()))?;
-    let host = first_line(&mut child).await?;
-    Served { child, host, _beside: Vec::new(), _folder: folder }.answers(&seed.by_digest, &seed.hot).await
+    let digest = &seed.hot.digest;
+    let headers = [
+        format!("content-type: {MANIFEST}"),
+        format!("docker-content-digest: {digest}"),
+        format!("etag: \"{digest}\""),
+        "cache-control: public, max-age=31536000, immutable".to_owned(),
+    ];
+    answers(process::bare(&seed.hot.bytes, &headers).await?, seed).await
+}
+
+/// Waits until it answers with the image.
+async fn answers(served: Served, seed: &Seed) -> Result<Served> {
+    served.answers(&seed.by_digest, &[ACCEPT], |body| body == seed.hot.bytes).await
 }
 
 /// Debian's docker-registry with the manifest in it, at [`Seed::by_digest`].
@@ -113,9 +58,9 @@ pub async fn docker_registry(seed: &Seed) -> Result<Served> {
     let mut registry = Command::new("docker-registry");
     registry.arg("serve").arg(&config).stdout(Stdio::null()).stderr(Stdio::null());
     let child = spawn(&mut registry)?;
-    let served = Served { child, host, _beside: Vec::new(), _folder: folder };
+    let served = Served::new(child, host, folder);
     push(&served.host, &layout, seed).await?;
-    served.answers(&seed.by_digest, &seed.hot).await
+    answers(served, seed).await
 }
 
 async fn push(host: &str, layout: &Path, seed: &Seed) -> Result<()> {
@@ -169,5 +114,5 @@ pub async fn nginx(seed: &Seed) -> Result<Served> {
     nginx.arg("-c").arg(&config).arg("-e").arg(folder.path().join("error.log"));
     nginx.env("PATH", format!("{}:/usr/sbin", env::var("PATH").unwrap_or_default()));
     let child = spawn(nginx.stdout(Stdio::null()).stderr(Stdio::null()))?;
-    Served { child, host, _beside: Vec::new(), _folder: folder }.answers(&seed.by_digest, &seed.hot).await
+    answers(Served::new(child, host, folder), seed).await
 }

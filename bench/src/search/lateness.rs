@@ -22,9 +22,10 @@ const PAGE: usize = 25;
 const SCANS: usize = 5;
 
 /// A kind of query, and how one is made of a repository that there is.
-type Kind = (&'static str, Sort, fn(&Place) -> String);
+pub type Kind = (&'static str, Sort, fn(&Place) -> String);
 
-const KINDS: [Kind; 14] = [
+/// All of them.
+pub const KINDS: [Kind; 14] = [
     ("name", Sort::Relevance, |place| place.name.clone()),
     ("prefix", Sort::Relevance, |place| place.name.chars().take(4).collect()),
     ("one letter", Sort::Relevance, |place| place.name.chars().take(1).collect()),

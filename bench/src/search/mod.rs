@@ -7,6 +7,7 @@ mod relevance;
 use std::path::PathBuf;
 
 use anyhow::Result;
+pub use lateness::KINDS;
 use store::{Reader, search};
 
 use crate::{

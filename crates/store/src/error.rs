@@ -66,6 +66,22 @@ impl From<sea_orm::DbErr> for StoreError {
     }
 }
 
+impl From<sea_orm::sqlx::Error> for StoreError {
+    fn from(error: sea_orm::sqlx::Error) -> Self {
+        use sea_orm::sqlx::Error;
+        let is_there = match &error {
+            // As above; a statement that took too long is at fault itself.
+            Error::Database(said) => {
+                let class = said.code().map(|code| code.chars().take(2).collect::<String>());
+                !matches!(class.as_deref(), Some("08" | "53" | "57")) || said.code().as_deref() == Some("57014")
+            }
+            Error::Io(_) | Error::Tls(_) | Error::Protocol(_) | Error::WorkerCrashed | Error::PoolClosed => false,
+            _ => true,
+        };
+        if is_there { Self::Statement(Box::new(error)) } else { Self::Unavailable(Box::new(error)) }
+    }
+}
+
 impl StoreError {
     /// Whether the same call may succeed later without anyone's doing.
     pub fn is_transient(&self) -> bool {

@@ -47,7 +47,7 @@ pub async fn get(State(web): State<Web>) -> Result<Json<Status>, WebError> {
         counts: status.counts,
         gaps: status.gaps,
         backfill: status.backfill,
-        fingerprint: web.summary().await?.fingerprint.clone(),
+        fingerprint: web.fingerprint().await?.0,
         rejects: web.reader().rejects_by_reason().await?,
     }))
 }

@@ -5,12 +5,15 @@ use axum::{
 use store::queries::{RepositoryItem, UserView};
 
 use super::List;
-use crate::{error::WebError, owner, pages::user::LIST_SIZE, state::Web};
+use crate::{error::WebError, owner, state::Web};
+
+/// Rows in one answer.
+const LIST_SIZE: i64 = 200;
 
 /// `GET /api/v1/users/{owner}`
 pub async fn get(State(web): State<Web>, Path(owner): Path<String>) -> Result<Json<UserView>, WebError> {
     let account = owner::find(web.reader(), &owner).await?;
-    let repositories = web.reader().repositories_of(&account.did, LIST_SIZE).await?;
+    let repositories = web.reader().repositories_of(&account.did, None, LIST_SIZE).await?;
     let starred = web.reader().starred_count(&account.did).await?;
     Ok(Json(UserView { owner: account.owner, repositories, starred }))
 }
@@ -18,6 +21,6 @@ pub async fn get(State(web): State<Web>, Path(owner): Path<String>) -> Result<Js
 /// `GET /api/v1/users/{owner}/stars`
 pub async fn stars(State(web): State<Web>, Path(owner): Path<String>) -> Result<Json<List<RepositoryItem>>, WebError> {
     let account = owner::find(web.reader(), &owner).await?;
-    let items = web.reader().starred_by(&account.did, LIST_SIZE).await?;
-    Ok(Json(List { items, next: None }))
+    let items = web.reader().starred_by(&account.did, None, LIST_SIZE).await?;
+    Ok(Json(List { items: items.into_iter().map(|(_, item)| item).collect(), next: None }))
 }

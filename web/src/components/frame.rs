@@ -85,9 +85,9 @@ fn footer(summary: Option<Arc<Summary>>, guest: &Guest) -> AnyView {
         Some(None) => "The index has heard nothing from the network yet".to_owned(),
         None => "The index cannot be read at the moment".to_owned(),
     };
-    let fingerprint = summary.map(|summary| {
-        let short: String = summary.fingerprint.chars().take(12).collect();
-        view! { <li>"Fingerprint " <code title=summary.fingerprint.clone()>{short}</code></li> }
+    let fingerprint = summary.and_then(|summary| summary.fingerprint.clone()).map(|fingerprint| {
+        let short: String = fingerprint.chars().take(12).collect();
+        view! { <li>"Fingerprint " <code title=fingerprint>{short}</code></li> }
     });
     view! {
         <footer class="bottom">

@@ -105,8 +105,7 @@ pub fn described(layer: &LayerView, made_by: Option<&Instruction>) -> String {
 /// The colour that a layer has in the bar.
 pub fn swatch(index: usize) -> AnyView {
     let class = format!("swatch {}", fill(index));
-    view! { <svg class=class viewBox="0 0 10 10" width="10" height="10" aria-hidden="true"><path d="M0 0h10v10H0z"></path></svg> }
-        .into_any()
+    view! { <i class=class aria-hidden="true"></i> }.into_any()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "two digits are shown")]

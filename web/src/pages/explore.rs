@@ -5,6 +5,7 @@ use crate::{
     address,
     app::{Answer, Page, Visit},
     error::WebError,
+    kept::MadeOf,
 };
 
 /// Rows of each list.
@@ -58,5 +59,6 @@ pub async fn page(visit: Visit) -> Result<Answer, WebError> {
     };
     let mut page = Page::new("Explore", "/explore", body);
     page.description = Some("Featured and most starred container images on the AT Protocol.".to_owned());
+    page.made_of = MadeOf::Anything;
     Ok(page.into())
 }

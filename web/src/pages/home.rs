@@ -7,6 +7,7 @@ use crate::{
     app::{Answer, Page, Visit},
     components::{icon::Icon, row::rows, words},
     error::WebError,
+    kept::MadeOf,
 };
 
 /// Rows of each list.
@@ -45,7 +46,7 @@ pub async fn page(visit: Visit) -> Result<Answer, WebError> {
         </div>
         {how(reference)}
     };
-    Ok(Page::new("", "/", body).into())
+    Ok(Page { made_of: MadeOf::Anything, ..Page::new("", "/", body) }.into())
 }
 
 fn hero(featured: &[RepositoryItem]) -> impl IntoView + use<> {

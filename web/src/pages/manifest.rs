@@ -35,7 +35,7 @@ pub async fn page(visit: &Visit, repository: &Repository, digest: &str) -> Resul
     let platforms = reader.platforms(did, &manifest.rkey, &manifest.digest).await?;
     let referrers = reader.referrers(did, &repository.name, &parsed, MOST_REFERRERS).await?;
     let scan = reader.scan(did, &parsed).await?;
-    let hold = repository::hold(visit, manifest.hold.as_deref()).await?;
+    let hold = repository.hold_of(visit, manifest.hold.as_deref()).await?;
     let config = ImageConfig::parse(manifest.config.as_deref().unwrap_or_default());
     let history = config.instructions();
     let body = view! {

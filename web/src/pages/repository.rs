@@ -16,10 +16,14 @@ use crate::{
         words,
     },
     error::WebError,
+    kept::MadeOf,
     owner::{self, Account},
     pictures::Signer,
     text::{artifact::Kind, format, history::ImageConfig, markdown},
 };
+
+/// Bytes of a README that are shown unless all of it is asked for: pages must stay light.
+const MOST_README: usize = 22_000;
 
 /// A repository as its pages need it.
 pub struct Repository {
@@ -48,6 +52,11 @@ impl Repository {
         Ok(Self { account, name, view, hold, signer })
     }
 
+    /// What is known of a hold that one of its manifests names.
+    pub async fn hold_of(&self, visit: &Visit, did: Option<&str>) -> Result<Option<HoldView>, WebError> {
+        if did == self.view.hold.as_deref() { Ok(self.hold.clone()) } else { hold(visit, did).await }
+    }
+
     /// Its page.
     pub fn path(&self) -> String {
         address::repository(self.account.owner.name(), self.name.as_str())
@@ -63,14 +72,14 @@ impl Repository {
     }
 
     /// Its parts, by their names in the change log. What manifests say is fetched once and told under the repository.
-    pub fn made_of(&self) -> Vec<String> {
+    pub fn made_of(&self) -> MadeOf {
         let hold = self
             .view
             .hold
             .iter()
             .flat_map(|hold| [format!("hold:{hold}"), format!("captain:{hold}"), format!("did:{hold}")]);
         let own = [format!("repository:{}/{}", self.account.did, self.name), format!("did:{}", self.account.did)];
-        own.into_iter().chain(hold).collect()
+        MadeOf::These(own.into_iter().chain(hold).collect())
     }
 
     /// `owner/name`, to be shown.
@@ -143,8 +152,7 @@ impl Shown {
             }
         }
         let named = manifest.as_ref().and_then(|manifest| manifest.hold.as_deref());
-        let hold =
-            if named == repository.view.hold.as_deref() { repository.hold.clone() } else { hold(visit, named).await? };
+        let hold = repository.hold_of(visit, named).await?;
         Ok(Self { tag, is_chosen, manifest, record, platforms, hold })
     }
 }
@@ -271,12 +279,26 @@ async fn overview(visit: &Visit, repository: &Repository) -> Result<AnyView, Web
     if let Some(readme) = repository.view.readme.as_deref() {
         let source = repository.view.source.as_deref().and_then(markdown::Source::parse);
         let base = markdown::Base { source, pictures: repository.signer.clone() };
-        let html = markdown::to_html(readme, &base);
-        return Ok(view! { <article class="readme" dir="auto" inner_html=html></article> }.into_any());
+        let (html, is_whole) = readme_html(readme, &base, visit.query("readme") == "whole");
+        let whole = (!is_whole).then(|| {
+            let href = address::with_query(&repository.path(), &[("readme", "whole")]);
+            view! { <p class="more"><a href=href rel="nofollow">"Show the whole README"</a></p> }
+        });
+        return Ok(view! { <article class="readme" dir="auto" inner_html=html></article> {whole} }.into_any());
     }
     let tags = tags::section(visit, repository).await?;
     Ok(view! { <p class="muted no-readme">"The owner has not written a README; these are the tags."</p> {tags} }
         .into_any())
+}
+
+/// A README, or the beginning of one that is long; and whether that is all of it.
+fn readme_html(readme: &str, base: &markdown::Base, whole: bool) -> (String, bool) {
+    let html = markdown::to_html(readme, base);
+    if whole || html.len() <= MOST_README {
+        return (html, true);
+    }
+    let beginning = markdown::beginning(readme, readme.len() * MOST_README / html.len());
+    (markdown::to_html(&beginning, base), false)
 }
 
 fn pull_command(visit: &Visit, repository: &Repository, shown: &Shown) -> Option<AnyView> {

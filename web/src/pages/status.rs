@@ -17,8 +17,7 @@ const GAPS: usize = 5;
 pub async fn page(visit: Visit) -> Result<Answer, WebError> {
     let web = &visit.web;
     let status = web.reader().status().await?;
-    let summary = web.summary().await?;
-    let (fingerprint, covered) = (summary.fingerprint.clone(), summary.covered);
+    let (fingerprint, covered) = web.fingerprint().await?;
     let (lags, rejects) = (web.reader().lag_of_a_day().await?, web.reader().rejects_by_reason().await?);
     let now = Utc::now();
     let lag = web.lag_ms(&status.sources, now).map_or_else(

@@ -13,7 +13,17 @@ pub struct Cache<K, V> {
 struct Entry<V> {
     value: V,
     since: Moment,
-    keys: Vec<Key>,
+    /// `None`: on everything.
+    keys: Option<Vec<Key>>,
+}
+
+impl<V> Entry<V> {
+    fn holds(&self, freshness: &Freshness) -> bool {
+        match &self.keys {
+            Some(keys) => freshness.holds(self.since, keys),
+            None => freshness.stands(self.since),
+        }
+    }
 }
 
 impl<K, V> Cache<K, V>
@@ -37,7 +47,7 @@ where
         Q: Hash + Eq + ?Sized,
     {
         let entry = self.entries.get(key)?;
-        self.freshness.holds(entry.since, &entry.keys).then(|| entry.value.clone())
+        entry.holds(&self.freshness).then(|| entry.value.clone())
     }
 
     /// Now, to be taken before a value is read.
@@ -47,8 +57,17 @@ where
 
     /// Keeps a value that was read after a moment and depends on what is under some keys.
     pub fn put(&self, key: K, value: V, since: Moment, keys: Vec<Key>) {
-        if self.freshness.holds(since, &keys) {
-            self.entries.insert(key, Arc::new(Entry { value, since, keys }));
+        self.put_entry(key, Entry { value, since, keys: Some(keys) });
+    }
+
+    /// Keeps a value that was read after a moment until anything changes, whatever it is.
+    pub fn put_until_any(&self, key: K, value: V, since: Moment) {
+        self.put_entry(key, Entry { value, since, keys: None });
+    }
+
+    fn put_entry(&self, key: K, entry: Entry<V>) {
+        if entry.holds(&self.freshness) {
+            self.entries.insert(key, Arc::new(entry));
         }
     }
 }

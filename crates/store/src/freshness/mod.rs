@@ -73,6 +73,11 @@ impl Freshness {
         self.is_told() && self.stamps.holds(since, keys)
     }
 
+    /// Whether nothing at all has changed since a moment, and we would have heard of it.
+    pub fn stands(&self, since: Moment) -> bool {
+        self.is_told() && self.stamps.stands(since)
+    }
+
     /// Whether the writer is heard.
     pub fn is_told(&self) -> bool {
         let heard = self.heard.load(Ordering::Acquire);

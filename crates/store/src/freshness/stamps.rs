@@ -57,6 +57,11 @@ impl Stamps {
         self.floor.fetch_max(now, Ordering::SeqCst);
     }
 
+    /// Whether nothing at all changed since.
+    pub fn stands(&self, since: Moment) -> bool {
+        self.moment() == since
+    }
+
     pub fn holds(&self, Moment(since): Moment, keys: &[Key]) -> bool {
         let changed = |key: &Key| self.slots[usize::from(key.0)].load(Ordering::SeqCst);
         since >= self.floor.load(Ordering::SeqCst) && keys.iter().all(|key| changed(key) <= since)

@@ -14,6 +14,9 @@ const CANDIDATES: i64 = 200;
 /// After so many days a repository's stars count half.
 const HALF_LIFE: f64 = 90.0;
 
+/// What stands for a time that nobody knows, in places: nothing was pushed before it.
+pub(super) const NO_TIME: &str = "0001-01-01T00:00:00Z";
+
 /// A place in the list of the newest repositories. It stays where it is, whatever comes and goes around it.
 #[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
 pub struct Place {
@@ -28,13 +31,20 @@ pub struct Place {
 impl Place {
     /// The place of a repository; `None` for one that nobody knows the time of.
     pub fn of(item: &RepositoryItem) -> Option<Self> {
-        Some(Self { at: item.updated_at?, did: item.owner.did.clone(), name: item.name.clone() })
+        Some(Self::at(Some(item.updated_at?), item))
+    }
+
+    /// The place of a repository in a list by another time than its own; those of no known time are at the end.
+    pub fn at(time: Option<DateTime<Utc>>, item: &RepositoryItem) -> Self {
+        let at = time.or_else(|| NO_TIME.parse().ok()).unwrap_or_default();
+        Self { at, did: item.owner.did.clone(), name: item.name.clone() }
     }
 }
 
 /// The newest first; whoever says that a push is of tomorrow has to wait for it ([`SOON`]).
 const ORDER: &str = "r.updated_at DESC NULLS LAST, r.did, r.name";
 
+// How many there are to be is written out: of a parameter Postgres fears the worst, and plans anew each time.
 impl Reader {
     /// The repositories that were pushed to last, or those after a place.
     ///
@@ -42,15 +52,16 @@ impl Reader {
     /// When Postgres refuses, or is not there.
     pub async fn newest(&self, after: Option<&Place>, limit: i64) -> Result<Vec<RepositoryItem>, StoreError> {
         let Some(Place { at, did, name }) = after else {
-            let sql = format!("SELECT {ITEM} FROM {LISTED} WHERE r.updated_at <= {SOON} ORDER BY {ORDER} LIMIT $1");
-            return self.all(&sql, vec![limit.into()]).await;
+            let sql =
+                format!("SELECT {ITEM} FROM {LISTED} WHERE r.updated_at <= {SOON} ORDER BY {ORDER} LIMIT {limit}");
+            return self.all(&sql, vec![]).await;
         };
         let sql = format!(
             "SELECT {ITEM} FROM {LISTED}
-             WHERE r.updated_at <= {SOON} AND r.updated_at <= $2 AND (r.updated_at < $2 OR (r.did, r.name) > ($3, $4))
-             ORDER BY {ORDER} LIMIT $1"
+             WHERE r.updated_at <= {SOON} AND r.updated_at <= $1 AND (r.updated_at < $1 OR (r.did, r.name) > ($2, $3))
+             ORDER BY {ORDER} LIMIT {limit}"
         );
-        self.all(&sql, vec![limit.into(), (*at).into(), did.as_str().into(), name.as_str().into()]).await
+        self.all(&sql, vec![(*at).into(), did.as_str().into(), name.as_str().into()]).await
     }
 
     /// Where the newest are.
@@ -59,9 +70,9 @@ impl Reader {
     /// When Postgres refuses, or is not there.
     pub async fn newest_places(&self, limit: i64) -> Result<Vec<Place>, StoreError> {
         let sql = format!(
-            "SELECT r.updated_at AS at, r.did, r.name FROM {LISTED} WHERE r.updated_at <= {SOON} ORDER BY {ORDER} LIMIT $1"
+            "SELECT r.updated_at AS at, r.did, r.name FROM {LISTED} WHERE r.updated_at <= {SOON} ORDER BY {ORDER} LIMIT {limit}"
         );
-        self.all(&sql, vec![limit.into()]).await
+        self.all(&sql, vec![]).await
     }
 
     /// The repositories that were pushed to after a place, the newest first; if there are more than `limit`, the newest of them.
@@ -71,10 +82,10 @@ impl Reader {
     pub async fn newer(&self, than: &Place, limit: i64) -> Result<Vec<RepositoryItem>, StoreError> {
         let sql = format!(
             "SELECT {ITEM} FROM {LISTED}
-             WHERE r.updated_at <= {SOON} AND r.updated_at >= $2 AND (r.updated_at > $2 OR (r.did, r.name) < ($3, $4))
-             ORDER BY {ORDER} LIMIT $1"
+             WHERE r.updated_at <= {SOON} AND r.updated_at >= $1 AND (r.updated_at > $1 OR (r.did, r.name) < ($2, $3))
+             ORDER BY {ORDER} LIMIT {limit}"
         );
-        let values = vec![limit.into(), than.at.into(), than.did.as_str().into(), than.name.as_str().into()];
+        let values = vec![than.at.into(), than.did.as_str().into(), than.name.as_str().into()];
         self.all(&sql, values).await
     }
 
@@ -85,16 +96,18 @@ impl Reader {
     pub async fn featured(&self, limit: i64) -> Result<Vec<RepositoryItem>, StoreError> {
         let sql = format!(
             "WITH starred AS MATERIALIZED (
-                 SELECT r.did, r.name, r.stars, r.updated_at FROM {LISTED} ORDER BY r.stars DESC, r.did, r.name
-                 LIMIT {CANDIDATES}),
+                 SELECT r.did, r.name, r.stars, r.updated_at FROM repository r
+                 WHERE r.manifests > 0 AND NOT EXISTS (SELECT FROM actor a WHERE a.did = r.did AND NOT a.active)
+                 ORDER BY r.stars DESC, r.did, r.name LIMIT {CANDIDATES}),
              best AS MATERIALIZED (
-                 SELECT did, name, (stars + 0.5)
-                        * 0.5 ^ (extract(epoch FROM greatest(now() - updated_at, interval '0')) / 86400 / {HALF_LIFE}) AS score
-                 FROM starred ORDER BY score DESC NULLS LAST, did, name LIMIT $1)
+                 -- As floats: Postgres takes long to raise a numeric.
+                 SELECT did, name, (stars + 0.5::float8)
+                        * 0.5::float8 ^ (extract(epoch FROM greatest(now() - updated_at, interval '0'))::float8 / 86400 / {HALF_LIFE}) AS score
+                 FROM starred ORDER BY score DESC NULLS LAST, did, name LIMIT {limit})
              SELECT {ITEM} FROM best JOIN repository r USING (did, name) JOIN actor a ON a.did = r.did
              ORDER BY best.score DESC NULLS LAST, r.did, r.name"
         );
-        self.all(&sql, vec![limit.into()]).await
+        self.all(&sql, vec![]).await
     }
 
     /// The repositories with the most stars, whatever their age.
@@ -102,7 +115,7 @@ impl Reader {
     /// # Errors
     /// When Postgres refuses, or is not there.
     pub async fn most_starred(&self, limit: i64) -> Result<Vec<RepositoryItem>, StoreError> {
-        let sql = format!("SELECT {ITEM} FROM {LISTED} ORDER BY r.stars DESC, r.did, r.name LIMIT $1");
-        self.all(&sql, vec![limit.into()]).await
+        let sql = format!("SELECT {ITEM} FROM {LISTED} ORDER BY r.stars DESC, r.did, r.name LIMIT {limit}");
+        self.all(&sql, vec![]).await
     }
 }

@@ -6,6 +6,7 @@ mod hold;
 mod manifest;
 mod permission;
 mod picture;
+mod pool;
 mod record;
 mod registry;
 mod repository;
@@ -13,9 +14,8 @@ mod search;
 mod status;
 mod tag;
 
-use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, FromQueryResult, Statement, Value,
-};
+use pool::Pool;
+use sea_orm::{FromQueryResult, Value};
 
 pub use actor::{ActorView, UserView};
 pub use feed::Place;
@@ -29,30 +29,22 @@ pub use search::{Asked as SearchAsked, BrokenCursor, Correction, Cursor, Facet, 
 pub use status::{BackfillView, Counts, GapView, LagView, RejectsView, SourceView, StatusView, lag_ms};
 pub use tag::{Before, NoCursor, TagCursor, TagHistoryView, TagOrder, TagPage, TagView, TagsAsked};
 
-use crate::{StoreError, connect::search_path};
+use crate::StoreError;
 
-/// Reads one generation of the index, through a pool whose connections see that generation and no other.
+/// Reads one generation of the index, through connections that see that generation and no other.
 #[derive(Clone, Debug)]
 pub struct Reader {
-    db: DatabaseConnection,
+    pool: Pool,
     generation: i32,
 }
 
 impl Reader {
-    /// Opens the pool.
+    /// Opens the first connection.
     ///
     /// # Errors
     /// When Postgres is not there.
     pub async fn connect(url: &str, generation: i32) -> Result<Self, StoreError> {
-        let mut options = ConnectOptions::new(url);
-        options
-            .max_connections(16)
-            .acquire_timeout(std::time::Duration::from_secs(5))
-            .set_schema_search_path(search_path(Some(generation)))
-            // No page and no pull is worth more; a search that strays ends here.
-            .map_sqlx_postgres_opts(|options| options.options([("statement_timeout", "10s")]))
-            .sqlx_logging(false);
-        Ok(Self { db: Database::connect(options).await?, generation })
+        Ok(Self { pool: Pool::connect(url, generation).await?, generation })
     }
 
     /// The generation that is read.
@@ -65,21 +57,20 @@ impl Reader {
     /// # Errors
     /// When it does not.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        Ok(self.db.ping().await?)
+        self.exists("SELECT 1 AS one", vec![]).await.map(drop)
     }
 
     async fn all<T: FromQueryResult>(&self, sql: &str, values: Vec<Value>) -> Result<Vec<T>, StoreError> {
-        let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, values);
-        Ok(T::find_by_statement(statement).all(&self.db).await?)
+        let rows = self.pool.rows(sql, values).await?;
+        Ok(rows.iter().map(|row| T::from_query_result(row, "")).collect::<Result<_, _>>()?)
     }
 
     async fn one<T: FromQueryResult>(&self, sql: &str, values: Vec<Value>) -> Result<Option<T>, StoreError> {
-        let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, values);
-        Ok(T::find_by_statement(statement).one(&self.db).await?)
+        let rows = self.pool.rows(sql, values).await?;
+        Ok(rows.first().map(|row| T::from_query_result(row, "")).transpose()?)
     }
 
     async fn exists(&self, sql: &str, values: Vec<Value>) -> Result<bool, StoreError> {
-        let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, values);
-        Ok(self.db.query_one_raw(statement).await?.is_some())
+        Ok(!self.pool.rows(sql, values).await?.is_empty())
     }
 }

@@ -1,9 +1,9 @@
 use chrono::{DateTime, Utc};
-use sea_orm::{FromJsonQueryResult, FromQueryResult};
+use sea_orm::{FromJsonQueryResult, FromQueryResult, Value};
 use serde::{Deserialize, Serialize};
 use types::{Did, RepositoryName};
 
-use super::{Reader, tag::SIZE};
+use super::{Place, Reader, actor::Number, feed::NO_TIME, tag::SIZE};
 use crate::StoreError;
 
 /// Whose something is.
@@ -158,28 +158,71 @@ impl Reader {
         self.one(&sql, vec![did.as_str().into(), name.as_str().into()]).await
     }
 
-    /// An owner's repositories, the newest first.
+    /// An owner's repositories, the newest first, then those that nobody knows the time of; only those after a place.
     ///
     /// # Errors
     /// When Postgres refuses, or is not there.
-    pub async fn repositories_of(&self, did: &Did, limit: i64) -> Result<Vec<RepositoryItem>, StoreError> {
-        let sql =
-            format!("SELECT {ITEM} FROM {LISTED} WHERE r.did = $1 ORDER BY {UPDATED} DESC NULLS LAST, r.name LIMIT $2");
-        self.all(&sql, vec![did.as_str().into(), limit.into()]).await
+    pub async fn repositories_of(
+        &self,
+        did: &Did,
+        after: Option<&Place>,
+        limit: i64,
+    ) -> Result<Vec<RepositoryItem>, StoreError> {
+        let (condition, mut values) = after_place(&format!("coalesce({UPDATED}, '-infinity')"), after);
+        values.insert(0, did.as_str().into());
+        let sql = format!(
+            "SELECT {ITEM} FROM {LISTED} WHERE r.did = $1 AND {condition}
+             ORDER BY {UPDATED} DESC NULLS LAST, r.name LIMIT {limit}"
+        );
+        self.all(&sql, values).await
     }
 
-    /// What an account stars, the newest star first.
+    /// How many repositories an owner has; more than a limit are not counted.
     ///
     /// # Errors
     /// When Postgres refuses, or is not there.
-    pub async fn starred_by(&self, did: &Did, limit: i64) -> Result<Vec<RepositoryItem>, StoreError> {
+    pub async fn repository_count(&self, did: &Did, limit: i64) -> Result<i64, StoreError> {
+        let sql = format!("SELECT count(*) AS n FROM (SELECT FROM {LISTED} WHERE r.did = $1 LIMIT {limit}) few");
+        let count = self.one::<Number>(&sql, vec![did.as_str().into()]).await?;
+        Ok(count.map_or(0, |number| number.n))
+    }
+
+    /// What an account stars, each with its place in this list: the newest star first, then those of no known time; only those
+    /// after a place.
+    ///
+    /// # Errors
+    /// When Postgres refuses, or is not there.
+    pub async fn starred_by(
+        &self,
+        did: &Did,
+        after: Option<&Place>,
+        limit: i64,
+    ) -> Result<Vec<(Place, RepositoryItem)>, StoreError> {
+        #[derive(FromQueryResult)]
+        struct Row {
+            given_at: Option<DateTime<Utc>>,
+            #[sea_orm(nested)]
+            item: RepositoryItem,
+        }
+        let (condition, mut values) = after_place("coalesce(given.at, '-infinity')", after);
+        values.insert(0, did.as_str().into());
         let sql = format!(
-            "SELECT {ITEM} FROM star_edge e JOIN repository r ON r.did = e.owner AND r.name = e.repository
+            "SELECT {ITEM}, given.at AS given_at
+             FROM star_edge e JOIN repository r ON r.did = e.owner AND r.name = e.repository
              JOIN actor a ON a.did = r.did AND a.active AND r.manifests > 0
              LEFT JOIN (SELECT owner, repository, max(created_at) AS at FROM star WHERE did = $1 GROUP BY owner, repository)
                        given ON given.owner = e.owner AND given.repository = e.repository
-             WHERE e.did = $1 ORDER BY given.at DESC NULLS LAST, r.did, r.name LIMIT $2"
+             WHERE e.did = $1 AND {condition} ORDER BY given.at DESC NULLS LAST, r.did, r.name LIMIT {limit}"
         );
-        self.all(&sql, vec![did.as_str().into(), limit.into()]).await
+        let rows: Vec<Row> = self.all(&sql, values).await?;
+        Ok(rows.into_iter().map(|Row { given_at, item }| (Place::at(given_at, &item), item)).collect())
     }
+}
+
+/// That a repository `r` comes after a place ($2 to $4): its time is earlier, or the same and its name later.
+fn after_place(at: &str, after: Option<&Place>) -> (String, Vec<Value>) {
+    let Some(Place { at: place, did, name }) = after else { return ("true".to_owned(), Vec::new()) };
+    let there = format!("(CASE WHEN $2 <= '{NO_TIME}'::timestamptz THEN '-infinity' ELSE $2 END)");
+    let condition = format!("({at} < {there} OR ({at} = {there} AND (r.did, r.name) > ($3, $4)))");
+    (condition, vec![(*place).into(), did.as_str().into(), name.as_str().into()])
 }

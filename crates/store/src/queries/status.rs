@@ -269,15 +269,29 @@ impl Reader {
     pub async fn records_fingerprint(&self) -> Result<(String, i64), StoreError> {
         #[derive(FromQueryResult)]
         struct Row {
-            sum: Vec<u8>,
+            parts: Vec<i64>,
             live: i64,
         }
-        let rows: Vec<Row> = self
-            .all(
-                "SELECT f.sum, f.live FROM fingerprint f JOIN actor a ON a.did = f.did AND a.active WHERE f.live > 0",
-                vec![],
-            )
-            .await?;
-        Ok(crate::apply::fingerprint::total(rows.iter().map(|row| (row.sum.as_slice(), row.live))))
+        // Postgres adds up eight parts of 32 bits each, the least significant first: there may be a million accounts.
+        let byte = |n: usize| format!("get_byte(f.sum, {n})::bigint");
+        let part = |part: usize| {
+            let bytes = [0, 1, 2, 3].map(|n| format!("({} << {})", byte(4 * part + n), 8 * n));
+            format!("coalesce(sum({}), 0)::bigint", bytes.join(" | "))
+        };
+        let parts: Vec<String> = (0..8).map(part).collect();
+        let sql = format!(
+            "SELECT ARRAY[{}] AS parts, coalesce(sum(f.live), 0)::bigint AS live
+             FROM fingerprint f JOIN actor a ON a.did = f.did AND a.active WHERE f.live > 0",
+            parts.join(", ")
+        );
+        let row: Option<Row> = self.one(&sql, vec![]).await?;
+        let Row { parts, live } = row.ok_or_else(|| StoreError::Statement("no sum".into()))?;
+        let (mut sum, mut carry) = (Vec::with_capacity(32), 0);
+        for part in parts {
+            carry += part;
+            sum.extend_from_slice(&(carry as u32).to_le_bytes());
+            carry >>= 32;
+        }
+        Ok(crate::apply::fingerprint::total(std::iter::once((sum.as_slice(), live))))
     }
 }

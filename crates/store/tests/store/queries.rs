@@ -1,4 +1,4 @@
-use store::queries::{TagCursor, TagOrder, TagsAsked};
+use store::queries::{Place, TagCursor, TagOrder, TagsAsked};
 use types::Collection;
 
 use crate::harness::{ALICE, BOB, Index, id, manifest, put, star, tag};
@@ -24,20 +24,81 @@ async fn seeded() -> Index {
     index
 }
 
+/// Lists that are read page by page are those that are read at once.
+#[tokio::test]
+async fn an_owner_s_lists_are_paged() {
+    let index = seeded().await;
+    let many = "INSERT INTO repository (did, name, pullable, manifests, tags, updated_at)
+                SELECT $1, 'app-' || n, true, 1, 0, CASE WHEN n % 3 > 0 THEN timestamptz '2026-01-01' + n / 4 * interval '1 hour' END
+                FROM generate_series(1, 40) n";
+    index.client.execute(many, &[&ALICE]).await.unwrap();
+    let edges = "INSERT INTO star_edge (owner, repository, did, records)
+                 SELECT did, name, $1, 1 FROM repository WHERE did = $2 AND name LIKE 'app-%'";
+    index.client.execute(edges, &[&BOB, &ALICE]).await.unwrap();
+    let stars = "INSERT INTO star (did, rkey, owner, repository, created_at)
+                 SELECT $1, name, did, name, updated_at FROM repository WHERE did = $2 AND name LIKE 'app-%'";
+    index.client.execute(stars, &[&BOB, &ALICE]).await.unwrap();
+    let (alice, bob, reader) = (ALICE.parse().unwrap(), BOB.parse().unwrap(), &index.reader);
+    let published = reader.repositories_of(&alice, None, 100).await.unwrap();
+    let all: Vec<String> = published.into_iter().map(|item| item.name).collect();
+    assert_eq!((all.len(), reader.repository_count(&alice, 100).await.unwrap()), (45, 45));
+    assert_eq!(reader.repository_count(&alice, 9).await.unwrap(), 9);
+    let (mut names, mut after) = (Vec::new(), None);
+    loop {
+        let page = reader.repositories_of(&alice, after.as_ref(), 4).await.unwrap();
+        let Some(last) = page.last() else { break };
+        after = Some(Place::at(last.updated_at, last));
+        names.extend(page.into_iter().map(|item| item.name));
+    }
+    assert_eq!(names, all);
+    let at_once = reader.starred_by(&bob, None, 100).await.unwrap();
+    let all: Vec<String> = at_once.into_iter().map(|(_, item)| item.name).collect();
+    assert_eq!(all.len(), 41);
+    let (mut names, mut after) = (Vec::new(), None);
+    loop {
+        let page = reader.starred_by(&bob, after.as_ref(), 4).await.unwrap();
+        let Some((last, _)) = page.last() else { break };
+        after = Some(last.clone());
+        names.extend(page.into_iter().map(|(_, item)| item.name));
+    }
+    assert_eq!(names, all);
+}
+
+/// The fingerprint is a sum modulo 2^256, whoever adds it up.
+#[tokio::test]
+async fn sums_are_carried_over() {
+    let index = Index::new().await;
+    let sums: [(&str, [u8; 32]); 3] =
+        [("did:plc:x", [0xff; 32]), ("did:plc:y", [0xff; 32]), ("did:plc:z", std::array::from_fn(|n| n as u8))];
+    for (did, sum) in &sums {
+        let account = "INSERT INTO actor (did, active, status) VALUES ($1, true, 'active')";
+        index.client.execute(account, &[did]).await.unwrap();
+        let row = "INSERT INTO fingerprint (did, sum, live) VALUES ($1, $2, 2)";
+        index.client.execute(row, &[did, &&sum[..]]).await.unwrap();
+    }
+    // Twice minus one, and the bytes 0 to 31, the least significant first.
+    let mut expected: Vec<u8> = (0..32).collect();
+    (expected[0], expected[1]) = (0xfe, 0);
+    let hex: String = expected.iter().rev().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(index.reader.records_fingerprint().await.unwrap(), (hex, 6));
+    index.client.execute("UPDATE actor SET active = false", &[]).await.unwrap();
+    assert_eq!(index.reader.records_fingerprint().await.unwrap(), ("0".repeat(64), 0));
+}
+
 /// A clock that is years ahead, or an owner who wants to stay on top.
 #[tokio::test]
 async fn a_time_to_come_is_none_until_it_has_come() {
     let mut index = seeded().await;
     let alice = ALICE.parse().unwrap();
     let hers = async |index: &Index| -> Vec<String> {
-        index.reader.repositories_of(&alice, 20).await.unwrap().into_iter().map(|item| item.name).collect()
+        index.reader.repositories_of(&alice, None, 20).await.unwrap().into_iter().map(|item| item.name).collect()
     };
     let others: Vec<String> = hers(&index).await.into_iter().filter(|name| name != "helo").collect();
     let mut ahead = tag(ALICE, "helo", "next", "m3", 1);
     ahead["updatedAt"] = "2199-01-01T00:00:00Z".into();
     index.apply(vec![put(2, id(ALICE, Collection::Tag, "ahead"), &ahead)]).await;
     assert_eq!(hers(&index).await, [&others[..], &["helo".to_owned()]].concat());
-    let last = index.reader.repositories_of(&alice, 20).await.unwrap().pop().unwrap();
+    let last = index.reader.repositories_of(&alice, None, 20).await.unwrap().pop().unwrap();
     assert_eq!(last.updated_at, None);
     assert!(index.reader.newest(None, 20).await.unwrap().iter().all(|item| item.name != "helo"));
     // The index keeps what the record says; only who looks judges.

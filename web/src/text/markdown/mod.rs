@@ -4,6 +4,7 @@
 
 mod autolink;
 mod base;
+mod beginning;
 mod sanitise;
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,7 @@ use pulldown_cmark::{
 };
 
 pub use base::{Base, Source};
+pub use beginning::beginning;
 
 use super::format::is_deceptive;
 

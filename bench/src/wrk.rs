@@ -5,8 +5,6 @@ use std::{path::Path, time::Duration};
 use anyhow::{Context as _, Result, bail};
 use tokio::process::Command;
 
-use super::image::MANIFEST;
-
 /// What wrk counted.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Run {
@@ -17,12 +15,14 @@ pub struct Run {
     pub p99: f64,
 }
 
-/// Asks a URL for some time, or what a script asks for.
-pub async fn run(url: &str, time: Duration, script: Option<&Path>) -> Result<Run> {
+/// Asks a URL for some time, or what a script asks for, with these headers.
+pub async fn run(url: &str, headers: &[&str], time: Duration, script: Option<&Path>) -> Result<Run> {
     let mut wrk = Command::new("wrk");
     // With one thread it would be wrk that is measured.
     wrk.args(["--threads", "2", "--connections", "64", "--latency", "--timeout", "10s"]);
-    wrk.arg("--header").arg(format!("Accept: {MANIFEST}"));
+    for header in headers {
+        wrk.arg("--header").arg(header);
+    }
     wrk.arg("--duration").arg(format!("{}s", time.as_secs()));
     if let Some(script) = script {
         wrk.arg("--script").arg(script);

@@ -1,0 +1,221 @@
+//! Connections for reading, each lent to one statement at a time.
+//!
+//! SQLx's own pool asks a connection whether it is alive before it lends it, and again when it comes back: with each statement
+//! Postgres is asked three times. Here the statement itself finds out: what fails on a connection that had stood idle is asked
+//! once more on a new one. Nothing that is only read changes by that.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use sea_orm::{
+    QueryResult, Value,
+    sea_query::Values,
+    sqlx::{
+        self, AssertSqlSafe, ConnectOptions as _, Connection as _, Error,
+        postgres::{PgConnectOptions, PgConnection},
+    },
+};
+use sea_query_sqlx::SqlxValues;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
+};
+
+use crate::{StoreError, connect::search_path};
+
+/// Connections at once, for each core: with more of them each finds less of what it needs at hand, and a statement takes twice
+/// the time of the machine. At least so many, since some wait for a disk.
+const FOR_EACH_CORE: usize = 4;
+const LEAST: usize = 8;
+/// How long a statement waits for one of them.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Then a connection is closed: what Postgres keeps for it grows.
+const MOST_AGE: Duration = Duration::from_secs(1_800);
+
+/// The connections, all of which see one generation.
+#[derive(Clone)]
+pub(super) struct Pool(Arc<Inner>);
+
+struct Inner {
+    options: PgConnectOptions,
+    idle: Mutex<Vec<Idle>>,
+    permits: Arc<Semaphore>,
+}
+
+struct Idle {
+    connection: PgConnection,
+    opened: Instant,
+}
+
+impl std::fmt::Debug for Pool {
+    // The options hold a password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pool").finish_non_exhaustive()
+    }
+}
+
+impl Pool {
+    /// Opens the first connection.
+    pub async fn connect(url: &str, generation: i32) -> Result<Self, StoreError> {
+        let options: PgConnectOptions = url.parse().map_err(|error: Error| StoreError::Url(error.to_string()))?;
+        let options = options
+            .application_name("crowsnest")
+            .options([
+                ("search_path", search_path(Some(generation)).as_str()),
+                // No page and no pull is worth more; a search that strays ends here.
+                ("statement_timeout", "10s"),
+            ])
+            .disable_statement_logging();
+        let permits = Arc::new(Semaphore::new(most()));
+        let pool = Self(Arc::new(Inner { options, idle: Mutex::default(), permits }));
+        let first = pool.open().await?;
+        pool.idle().push(first);
+        Ok(pool)
+    }
+
+    /// The rows of a statement that changes nothing.
+    pub async fn rows(&self, sql: &str, values: Vec<Value>) -> Result<Vec<QueryResult>, StoreError> {
+        let permit = timeout(PATIENCE, self.0.permits.clone().acquire_owned());
+        let permit = permit.await.map_err(unavailable)?.map_err(unavailable)?;
+        let stood = self.idle().pop();
+        let has_stood = stood.is_some();
+        let connection = match stood {
+            Some(stood) => stood,
+            None => self.open().await?,
+        };
+        let mut lent = Lent { connection: Some(connection), pool: self.clone(), permit: Some(permit) };
+        let mut asked = lent.ask(sql, values.clone()).await;
+        if has_stood && asked.as_ref().is_err_and(is_broken) {
+            // The others have stood there too while Postgres went away.
+            self.idle().clear();
+            lent.connection = Some(self.open().await?);
+            asked = lent.ask(sql, values).await;
+        }
+        lent.end(asked.as_ref().err());
+        Ok(asked?.into_iter().map(QueryResult::from).collect())
+    }
+
+    async fn open(&self) -> Result<Idle, StoreError> {
+        let connection = timeout(PATIENCE, self.0.options.connect()).await.map_err(unavailable)??;
+        Ok(Idle { connection, opened: Instant::now() })
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Idle>> {
+        self.0.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A connection in use. Dropped before its end, as when a visitor goes away, it is put in order first.
+struct Lent {
+    connection: Option<Idle>,
+    pool: Pool,
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Lent {
+    async fn ask(&mut self, sql: &str, values: Vec<Value>) -> Result<Vec<sqlx::postgres::PgRow>, Error> {
+        let Some(lent) = &mut self.connection else { return Err(Error::PoolClosed) };
+        let query = sqlx::query_with(AssertSqlSafe(sql), SqlxValues(Values(values)));
+        query.fetch_all(&mut lent.connection).await
+    }
+
+    fn end(&mut self, error: Option<&Error>) {
+        let lent = self.connection.take().filter(|lent| lent.opened.elapsed() < MOST_AGE);
+        if let Some(lent) = lent.filter(|_| !error.is_some_and(is_broken)) {
+            self.pool.idle().push(lent);
+        }
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        let (Some(mut lent), Ok(runtime)) = (self.connection.take(), tokio::runtime::Handle::try_current()) else {
+            return;
+        };
+        let (pool, permit) = (self.pool.clone(), self.permit.take());
+        runtime.spawn(async move {
+            // It waits for the rest of the answer.
+            if lent.connection.ping().await.is_ok() {
+                pool.idle().push(lent);
+            }
+            drop(permit);
+        });
+    }
+}
+
+fn most() -> usize {
+    std::thread::available_parallelism().map_or(0, |cores| cores.get() * FOR_EACH_CORE).max(LEAST)
+}
+
+fn unavailable(error: impl std::error::Error + Send + Sync + 'static) -> StoreError {
+    StoreError::Unavailable(Box::new(error))
+}
+
+/// Whether the connection is of no more use.
+fn is_broken(error: &Error) -> bool {
+    match error {
+        // Connection exceptions, and a server that stops or starts.
+        Error::Database(error) => {
+            error.code().is_some_and(|code| code.starts_with("08") || ["57P01", "57P02", "57P03"].contains(&&*code))
+        }
+        Error::Io(_) | Error::Tls(_) | Error::Protocol(_) | Error::WorkerCrashed | Error::PoolClosed => true,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use service::postgres::testing::TestDatabase;
+    use tokio::time::timeout;
+
+    use super::{Pool, most};
+
+    async fn opened() -> (TestDatabase, Pool) {
+        let database = TestDatabase::create().await.unwrap();
+        let generation = crate::prepare(database.url()).await.unwrap();
+        let pool = Pool::connect(database.url(), generation).await.unwrap();
+        (database, pool)
+    }
+
+    #[tokio::test]
+    async fn postgres_may_have_been_away() {
+        let (database, pool) = opened().await;
+        let many: Vec<_> = (0..most()).map(|_| pool.rows("SELECT pg_sleep(0.05)", vec![])).collect();
+        futures::future::try_join_all(many).await.unwrap();
+        assert!(pool.idle().len() > 1, "one connection is not many");
+        let admin = crate::connect(database.url(), None).await.unwrap().client;
+        let all = "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity
+                   WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        admin.execute(all, &[]).await.unwrap();
+        for _ in 0..3 {
+            assert_eq!(pool.rows("SELECT 1", vec![]).await.unwrap().len(), 1);
+        }
+    }
+
+    #[tokio::test]
+    async fn who_goes_away_leaves_a_connection_in_order() {
+        let (_database, pool) = opened().await;
+        for _ in 0..2 * most() {
+            let slow = pool.rows("SELECT generate_series(1, 1000), pg_sleep(0.001)", vec![]);
+            assert!(timeout(Duration::from_millis(5), slow).await.is_err());
+        }
+        for n in 1..=most() {
+            let sql = format!("SELECT generate_series(1, {n})");
+            assert_eq!(timeout(Duration::from_secs(20), pool.rows(&sql, vec![])).await.unwrap().unwrap().len(), n);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_statement_that_fails_costs_no_connection() {
+        let (_database, pool) = opened().await;
+        for _ in 0..2 * most() {
+            assert!(pool.rows("SELECT 1 / 0", vec![]).await.is_err());
+        }
+        assert_eq!(pool.idle().len(), 1);
+        assert_eq!(pool.rows("SELECT current_schemas(false)::text", vec![]).await.unwrap().len(), 1);
+    }
+}
