@@ -4,24 +4,21 @@
 //! Postgres is asked three times. Here the statement itself finds out: what fails on a connection that had stood idle is asked
 //! once more on a new one. Nothing that is only read changes by that.
 
-use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
-};
+use std::time::Duration;
 
+use deadpool::{
+    Runtime,
+    managed::{self, Metrics, Object, PoolError, RecycleError, RecycleResult},
+};
 use sea_orm::{
     QueryResult, Value,
     sea_query::Values,
     sqlx::{
-        self, AssertSqlSafe, ConnectOptions as _, Connection as _, Error,
-        postgres::{PgConnectOptions, PgConnection},
+        self, AssertSqlSafe, ConnectOptions as _, Error,
+        postgres::{PgConnectOptions, PgConnection, PgRow},
     },
 };
 use sea_query_sqlx::SqlxValues;
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::timeout,
-};
 
 use crate::{StoreError, connect::search_path};
 
@@ -34,25 +31,40 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Then a connection is closed: what Postgres keeps for it grows.
 const MOST_AGE: Duration = Duration::from_secs(1_800);
 
-/// The connections, all of which see one generation.
+/// Opens connections, all of which see one generation.
+struct Opening(PgConnectOptions);
+
+impl managed::Manager for Opening {
+    type Type = PgConnection;
+    type Error = Error;
+
+    async fn create(&self) -> Result<PgConnection, Error> {
+        self.0.connect().await
+    }
+
+    async fn recycle(&self, _: &mut PgConnection, metrics: &Metrics) -> RecycleResult<Error> {
+        if metrics.age() < MOST_AGE { Ok(()) } else { Err(RecycleError::message("it is old")) }
+    }
+}
+
+/// The connections.
 #[derive(Clone)]
-pub(super) struct Pool(Arc<Inner>);
-
-struct Inner {
-    options: PgConnectOptions,
-    idle: Mutex<Vec<Idle>>,
-    permits: Arc<Semaphore>,
-}
-
-struct Idle {
-    connection: PgConnection,
-    opened: Instant,
-}
+pub(super) struct Pool(managed::Pool<Opening>);
 
 impl std::fmt::Debug for Pool {
     // The options hold a password.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Pool").finish_non_exhaustive()
+    }
+}
+
+/// A connection in use. Dropped before the answer is there, as when a visitor goes away, it is closed: the rest of the answer
+/// would be the next one's.
+struct Lent(Option<Object<Opening>>);
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        self.0.take().map(Object::take);
     }
 }
 
@@ -68,89 +80,53 @@ impl Pool {
                 ("statement_timeout", "10s"),
             ])
             .disable_statement_logging();
-        let permits = Arc::new(Semaphore::new(most()));
-        let pool = Self(Arc::new(Inner { options, idle: Mutex::default(), permits }));
-        let first = pool.open().await?;
-        pool.idle().push(first);
+        let pool = managed::Pool::builder(Opening(options))
+            .max_size(most())
+            .wait_timeout(Some(PATIENCE))
+            .create_timeout(Some(PATIENCE))
+            .runtime(Runtime::Tokio1)
+            .build()
+            .map_err(|error| StoreError::Unavailable(Box::new(error)))?;
+        let pool = Self(pool);
+        drop(pool.lend().await?);
         Ok(pool)
     }
 
     /// The rows of a statement that changes nothing.
     pub async fn rows(&self, sql: &str, values: Vec<Value>) -> Result<Vec<QueryResult>, StoreError> {
-        let permit = timeout(PATIENCE, self.0.permits.clone().acquire_owned());
-        let permit = permit.await.map_err(unavailable)?.map_err(unavailable)?;
-        let stood = self.idle().pop();
-        let has_stood = stood.is_some();
-        let connection = match stood {
-            Some(stood) => stood,
-            None => self.open().await?,
-        };
-        let mut lent = Lent { connection: Some(connection), pool: self.clone(), permit: Some(permit) };
-        let mut asked = lent.ask(sql, values.clone()).await;
+        let lent = self.lend().await?;
+        let has_stood = Object::metrics(&lent).recycle_count > 0;
+        let mut asked = ask(lent, sql, values.clone()).await;
         if has_stood && asked.as_ref().is_err_and(is_broken) {
             // The others have stood there too while Postgres went away.
-            self.idle().clear();
-            lent.connection = Some(self.open().await?);
-            asked = lent.ask(sql, values).await;
+            self.0.retain(|_, _| false);
+            asked = ask(self.lend().await?, sql, values).await;
         }
-        lent.end(asked.as_ref().err());
         Ok(asked?.into_iter().map(QueryResult::from).collect())
     }
 
-    async fn open(&self) -> Result<Idle, StoreError> {
-        let connection = timeout(PATIENCE, self.0.options.connect()).await.map_err(unavailable)??;
-        Ok(Idle { connection, opened: Instant::now() })
-    }
-
-    fn idle(&self) -> MutexGuard<'_, Vec<Idle>> {
-        self.0.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    async fn lend(&self) -> Result<Object<Opening>, StoreError> {
+        self.0.get().await.map_err(|error| match error {
+            PoolError::Backend(error) => error.into(),
+            error => StoreError::Unavailable(Box::new(error)),
+        })
     }
 }
 
-/// A connection in use. Dropped before its end, as when a visitor goes away, it is put in order first.
-struct Lent {
-    connection: Option<Idle>,
-    pool: Pool,
-    permit: Option<OwnedSemaphorePermit>,
-}
-
-impl Lent {
-    async fn ask(&mut self, sql: &str, values: Vec<Value>) -> Result<Vec<sqlx::postgres::PgRow>, Error> {
-        let Some(lent) = &mut self.connection else { return Err(Error::PoolClosed) };
-        let query = sqlx::query_with(AssertSqlSafe(sql), SqlxValues(Values(values)));
-        query.fetch_all(&mut lent.connection).await
+async fn ask(lent: Object<Opening>, sql: &str, values: Vec<Value>) -> Result<Vec<PgRow>, Error> {
+    let mut lent = Lent(Some(lent));
+    let Some(connection) = lent.0.as_deref_mut() else { return Err(Error::PoolClosed) };
+    let query = sqlx::query_with(AssertSqlSafe(sql), SqlxValues(Values(values)));
+    let asked = query.fetch_all(connection).await;
+    if !asked.as_ref().is_err_and(is_broken) {
+        // It goes back.
+        drop(lent.0.take());
     }
-
-    fn end(&mut self, error: Option<&Error>) {
-        let lent = self.connection.take().filter(|lent| lent.opened.elapsed() < MOST_AGE);
-        if let Some(lent) = lent.filter(|_| !error.is_some_and(is_broken)) {
-            self.pool.idle().push(lent);
-        }
-    }
-}
-
-impl Drop for Lent {
-    fn drop(&mut self) {
-        let (Some(mut lent), Ok(runtime)) = (self.connection.take(), tokio::runtime::Handle::try_current()) else {
-            return;
-        };
-        let (pool, permit) = (self.pool.clone(), self.permit.take());
-        runtime.spawn(async move {
-            // It waits for the rest of the answer.
-            if lent.connection.ping().await.is_ok() {
-                pool.idle().push(lent);
-            }
-            drop(permit);
-        });
-    }
+    asked
 }
 
 fn most() -> usize {
     std::thread::available_parallelism().map_or(0, |cores| cores.get() * FOR_EACH_CORE).max(LEAST)
-}
-
-fn unavailable(error: impl std::error::Error + Send + Sync + 'static) -> StoreError {
-    StoreError::Unavailable(Box::new(error))
 }
 
 /// Whether the connection is of no more use.
@@ -186,7 +162,7 @@ mod tests {
         let (database, pool) = opened().await;
         let many: Vec<_> = (0..most()).map(|_| pool.rows("SELECT pg_sleep(0.05)", vec![])).collect();
         futures::future::try_join_all(many).await.unwrap();
-        assert!(pool.idle().len() > 1, "one connection is not many");
+        assert!(pool.0.status().available > 1, "one connection is not many");
         let admin = crate::connect(database.url(), None).await.unwrap().client;
         let all = "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity
                    WHERE datname = current_database() AND pid <> pg_backend_pid()";
@@ -197,7 +173,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_goes_away_leaves_a_connection_in_order() {
+    async fn who_goes_away_leaves_no_answer_behind() {
         let (_database, pool) = opened().await;
         for _ in 0..2 * most() {
             let slow = pool.rows("SELECT generate_series(1, 1000), pg_sleep(0.001)", vec![]);
@@ -215,7 +191,7 @@ mod tests {
         for _ in 0..2 * most() {
             assert!(pool.rows("SELECT 1 / 0", vec![]).await.is_err());
         }
-        assert_eq!(pool.idle().len(), 1);
+        assert_eq!(pool.0.status().size, 1);
         assert_eq!(pool.rows("SELECT current_schemas(false)::text", vec![]).await.unwrap().len(), 1);
     }
 }
