@@ -73,7 +73,7 @@ pub fn bar(layers: &[LayerView], class: impl Fn(usize) -> &'static str) -> AnyVi
         let at = x;
         x += width;
         view! {
-            <rect class=class(index) x=at y="0" width=width height="28">
+            <rect class=class(index) x=at width=width>
                 <title>{format!("Layer {}: {}", index + 1, format::size(layer.size))}</title>
             </rect>
         }
@@ -99,7 +99,7 @@ pub fn described(layer: &LayerView, made_by: Option<&Instruction>) -> String {
     let text = made_by.map(|step| step.text.as_str()).filter(|text| !text.is_empty());
     let text = text.or(layer.title.as_deref()).unwrap_or(&layer.media_type);
     let line = text.replace(" \\\n ", "").replace('\n', " ");
-    format::shown_lines(&line, 120)
+    format::shown_lines(&line, 100)
 }
 
 /// The colour that a layer has in the bar.

@@ -6,6 +6,9 @@ use store::queries::RepositoryItem;
 use super::{facets::kind_name, facts, flag::flag, icon::Icon, words};
 use crate::{address, text::format};
 
+/// Characters of a description: two lines are shown, and lists must stay light.
+const MOST_ABOUT: usize = 220;
+
 /// Repositories, one below the other; what matches `query` is marked.
 pub fn rows(items: &[RepositoryItem], query: &str) -> AnyView {
     view! { <ol class="rows">{items.iter().map(|item| row(item, query)).collect_view()}</ol> }.into_any()
@@ -15,7 +18,7 @@ pub fn rows(items: &[RepositoryItem], query: &str) -> AnyView {
 pub fn row(item: &RepositoryItem, query: &str) -> impl IntoView + use<> {
     let owner = item.owner.name();
     let href = address::repository(owner, &item.name);
-    let description = item.description.as_deref().map(format::shown);
+    let description = item.description.as_deref().map(|text| format::shown_lines(text, MOST_ABOUT));
     let tag = item.latest_tag.clone();
     // What nearly everything is needs no word.
     let kind = item.kind.as_deref().filter(|kind| *kind != "image").map(|kind| kind_name(kind).to_owned());
