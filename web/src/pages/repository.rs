@@ -2,7 +2,7 @@ use leptos::prelude::*;
 use store::queries::{HoldView, ManifestView, PlatformView, RecordView, RepositoryView, TagView};
 use types::{Collection, RecordId, RepositoryName, Rkey, Tag};
 
-use super::{compare, manifest, tags};
+use super::{activity, compare, manifest, tags};
 use crate::{
     address,
     app::{Answer, Page, Visit},
@@ -11,7 +11,7 @@ use crate::{
         facts,
         icon::Icon,
         notice,
-        provenance::provenance,
+        provenance::{self, provenance},
         pull::{self, Subject},
         words,
     },
@@ -151,21 +151,25 @@ impl Shown {
 
 async fn show(visit: &Visit, repository: &Repository) -> Result<Answer, WebError> {
     let shown = Shown::load(visit, repository).await?;
-    let on_tags = visit.query("tab") == "tags";
-    let main = if on_tags { tags::section(visit, repository).await? } else { overview(visit, repository).await? };
-    let hashed = shown.manifest.as_ref().is_some_and(|manifest| manifest.bytes.is_some());
+    let tab = Tab::of(visit);
+    let main = match tab {
+        Tab::Tags => tags::section(visit, repository).await?,
+        Tab::Activity => activity::section(visit, repository).await?,
+        _ => overview(visit, repository).await?,
+    };
+    let fetched = shown.manifest.as_ref().and_then(|manifest| manifest.fetched_at);
     let body = view! {
-        <div class="repo" class:wide=on_tags>
+        <div class="repo" class:wide=tab == Tab::Tags>
             {head(repository, shown.hold.as_ref())}
             <div class="repo-pull">{pull_command(visit, repository, &shown)}</div>
             <div class="repo-main">
-                {tabs(visit, repository)}
+                {tabs(repository, tab)}
                 {main}
             </div>
             <aside class="repo-side" aria-label="Facts">
-                {side(repository, &shown)}
+                {facts::folded(side(repository, &shown))}
                 {labels(&shown)}
-                {provenance(shown.record.as_ref(), repository.account.pds.as_deref(), hashed)}
+                {provenance(shown.record.as_ref(), repository.account.pds.as_deref(), fetched)}
             </aside>
         </div>
     };
@@ -250,18 +254,45 @@ pub fn head(repository: &Repository, hold: Option<&HoldView>) -> AnyView {
     .into_any()
 }
 
-fn tabs(visit: &Visit, repository: &Repository) -> impl IntoView + use<> {
+/// The tabs of a repository.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tab {
+    /// The README.
+    Overview,
+    /// Its tags.
+    Tags,
+    /// What happened to its tags.
+    Activity,
+    /// Two of its tags side by side.
+    Compare,
+    /// A page below them.
+    None,
+}
+
+impl Tab {
+    fn of(visit: &Visit) -> Self {
+        match visit.query("tab") {
+            "tags" => Self::Tags,
+            "activity" => Self::Activity,
+            _ => Self::Overview,
+        }
+    }
+}
+
+/// The way from each part of a repository to the others.
+pub fn tabs(repository: &Repository, current: Tab) -> impl IntoView + use<> {
     let path = repository.path();
-    let on_tags = visit.query("tab") == "tags";
-    let tags = address::with_query(&path, &[("tab", "tags")]);
+    let [tags, activity] = ["tags", "activity"].map(|tab| address::with_query(&path, &[("tab", tab)]));
+    let is = |tab| (tab == current).then_some("page");
     let compare = address::compare(repository.account.owner.name(), repository.name.as_str(), "", "");
     view! {
         <nav class="tabs" aria-label="Tabs">
-            <a href=path aria-current=(!on_tags).then_some("page")>"Overview"</a>
-            <a href=tags aria-current=on_tags.then_some("page")>
+            <a href=path aria-current=is(Tab::Overview)>"Overview"</a>
+            <a href=tags aria-current=is(Tab::Tags)>
                 "Tags " <span class="muted">{words::count(repository.view.tags.into())}</span>
             </a>
-            <a href=compare rel="nofollow">"Compare"</a>
+            <a href=activity aria-current=is(Tab::Activity)>"Activity"</a>
+            <a href=compare rel="nofollow" aria-current=is(Tab::Compare)>"Compare"</a>
         </nav>
     }
 }
@@ -274,9 +305,30 @@ async fn overview(visit: &Visit, repository: &Repository) -> Result<AnyView, Web
         let html = markdown::to_html(readme, &base);
         return Ok(view! { <article class="readme" dir="auto" inner_html=html></article> }.into_any());
     }
+    let why = match long_readme(visit, repository).await? {
+        Some(why) => why,
+        None => "The owner has not written a README; these are the tags.".into_any(),
+    };
     let tags = tags::section(visit, repository).await?;
-    Ok(view! { <p class="muted no-readme">"The owner has not written a README; these are the tags."</p> {tags} }
-        .into_any())
+    Ok(view! { <p class="muted no-readme">{why}</p> {tags} }.into_any())
+}
+
+/// What is said of a README that is longer than the index takes; `None` if that is not why there is none.
+async fn long_readme(visit: &Visit, repository: &Repository) -> Result<Option<AnyView>, WebError> {
+    let Some(rkey) = repository.view.page_rkey.as_deref() else { return Ok(None) };
+    let rkey: Rkey = rkey.parse().map_err(store::StoreError::Row)?;
+    let id = RecordId { did: repository.account.did.clone(), collection: Collection::Page, rkey };
+    let Some(record) = visit.web.reader().record(&id).await? else { return Ok(None) };
+    let raw = record.raw.as_deref().unwrap_or_default();
+    let Some(length) = serde_json::from_slice(raw).ok().and_then(|record: serde_json::Value| {
+        record.get("description")?.as_str().filter(|text| !text.trim().is_empty()).map(str::len)
+    }) else {
+        return Ok(None);
+    };
+    let there = repository.account.pds.as_deref().and_then(|pds| provenance::address_of(pds, &record.uri));
+    let there = there.map(|url| view! { <a href=url rel="nofollow noopener">"Read it in its record"</a> ". " });
+    let size = format::size(i64::try_from(length).unwrap_or(i64::MAX));
+    Ok(Some(view! { "The README is too long to be shown here: " {size} ". " {there} "These are the tags." }.into_any()))
 }
 
 fn pull_command(visit: &Visit, repository: &Repository, shown: &Shown) -> Option<AnyView> {
@@ -295,7 +347,15 @@ fn side(repository: &Repository, shown: &Shown) -> AnyView {
     let (owner, name) = (repository.account.owner.name(), repository.name.as_str());
     let tag = shown.tag.as_ref();
     let digest = tag.and_then(|tag| tag.digest.as_deref()).or(view.latest_digest.as_deref());
-    let updated = tag.map_or(view.item.updated_at, |tag| tag.updated_at);
+    let is_newest = |pushed: &str| tag.is_some_and(|tag| tag.tag == pushed);
+    let updated = view.item.updated_at.map(|time| {
+        // Of the tag that is shown this is said once.
+        let by = view.item.updated_tag.clone().filter(|tag| !is_newest(tag)).map(|tag| {
+            let href = address::with_query(&repository.path(), &[("tag", &tag)]);
+            view! { " " <span class="muted">"as "</span> <a class="wrap" href=href>{tag}</a> }
+        });
+        facts::fact("Updated", view! { {words::age(time)} {by} })
+    });
     let size = tag.map_or(view.size, |tag| tag.size);
     let platforms = tag.map_or(&view.item.platforms, |tag| &tag.platforms);
     let label = if shown.is_chosen { "Tag" } else { "Latest tag" };
@@ -311,9 +371,11 @@ fn side(repository: &Repository, shown: &Shown) -> AnyView {
     };
     let hold = shown.manifest.as_ref().and_then(|manifest| manifest.hold.as_deref()).or(view.hold.as_deref());
     view! {
-        <dl class="facts">
-            {tag.map(|tag| facts::fact(label, view! { {Icon::Tag.draw()} " " {tag.tag.clone()} }))}
-            {updated.map(|time| facts::fact("Updated", words::age(time)))}
+            {tag.map(|tag| {
+                let pushed = tag.updated_at.filter(|_| view.item.updated_tag.as_deref().is_none_or(|tag| !is_newest(tag))).map(|time| view! { <span class="muted">", pushed " {words::age(time)}</span> });
+                facts::fact(label, view! { {Icon::Tag.draw()} " " <span class="wrap">{tag.tag.clone()}</span> {pushed} })
+            })}
+            {updated}
             {digest.map(|digest| facts::fact("Digest", to_manifest(digest)))}
             {sizes}
             {tag.and_then(|tag| tag.scan.as_ref()).map(facts::scan)}
@@ -322,7 +384,6 @@ fn side(repository: &Repository, shown: &Shown) -> AnyView {
             {hold.map(|did| facts::hold(did, shown.hold.as_ref()))}
             {facts::fact("Stars", view! { <span class="stars">{Icon::Star.draw()}</span> " " {words::count(view.item.stars.into())} })}
             {facts::fact("Pulls", facts::pulls(view.item.pulls, view.item.claimed_pulls))}
-        </dl>
     }
     .into_any()
 }
