@@ -84,6 +84,9 @@ fn escaped(text: &str) -> String {
 mod tests {
     #[test]
     fn texts_of_strangers_are_no_markup() {
-        assert_eq!(super::escaped("<a b=\"c\">&\u{0}\u{202e}\u{ffff}"), "&lt;a b=&quot;c&quot;&gt;&amp;\u{fffd}\u{fffd}\u{fffd}");
+        assert_eq!(
+            super::escaped("<a b=\"c\">&\u{0}\u{202e}\u{ffff}"),
+            "&lt;a b=&quot;c&quot;&gt;&amp;\u{fffd}\u{fffd}\u{fffd}"
+        );
     }
 }

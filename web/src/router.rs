@@ -12,7 +12,9 @@ use leptos_axum::generate_route_list;
 use store::Reader;
 use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer, set_header::SetResponseHeaderLayer};
 
-use crate::{WebConfig, address, api, app, app::Guest, assets, error::WebError, feed, live, pictures, state::Web, theme};
+use crate::{
+    WebConfig, address, api, app, app::Guest, assets, error::WebError, feed, live, pictures, state::Web, theme,
+};
 
 /// What our own pages may load: nothing inline, nothing from elsewhere.
 const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \

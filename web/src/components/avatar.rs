@@ -10,7 +10,8 @@ pub fn small(did: &str, cid: Option<&str>) -> AnyView {
     match use_context::<Signer>().zip(cid) {
         Some((signer, cid)) => {
             let src = signer.path(&blob(did, cid));
-            view! { <img class="avatar" src=src alt="" width="32" height="32" loading="lazy" decoding="async"/> }.into_any()
+            view! { <img class="avatar" src=src alt="" width="32" height="32" loading="lazy" decoding="async"/> }
+                .into_any()
         }
         None => flag(did).into_any(),
     }

@@ -17,7 +17,8 @@ pub fn fact(name: &'static str, value: impl IntoAny) -> AnyView {
 
 /// Facts that fold on a phone; beside a page there is nothing to fold.
 pub fn folded(facts: impl IntoAny) -> AnyView {
-    view! { <details class="fold"><summary>"Facts"</summary><dl class="facts">{facts.into_any()}</dl></details> }.into_any()
+    view! { <details class="fold"><summary>"Facts"</summary><dl class="facts">{facts.into_any()}</dl></details> }
+        .into_any()
 }
 
 /// Where the blobs are, and whether it answers.

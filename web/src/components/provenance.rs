@@ -16,9 +16,11 @@ pub fn provenance(record: Option<&RecordView>, pds: Option<&str>, fetched: Optio
         Some(time) => {
             view! { "The manifest's bytes were fetched " {words::age(time)} " and hash to its digest." }.into_any()
         }
-        None => "As the record declares it. The manifest's bytes are not here: they were not fetched yet, or what came did \
+        None => {
+            "As the record declares it. The manifest's bytes are not here: they were not fetched yet, or what came did \
                  not hash to the digest."
-            .into_any(),
+                .into_any()
+        }
     };
     let look = pds.and_then(|pds| address_of(pds, &record.uri)).map(|url| {
         view! { " " <a href=url rel="nofollow noopener">"Read it there"</a> }

@@ -56,9 +56,7 @@ const WAYS: [&str; 3] = ["The newest", "Newer", "Older"];
 fn row(repository: &Repository, event: &TagEvent) -> AnyView {
     let (owner, name) = (repository.account.owner.name(), repository.name.as_str());
     let link = |digest: &Option<String>| match digest {
-        Some(digest) => {
-            view! { <a href=address::manifest(owner, name, digest)>{words::digest(digest)}</a> }.into_any()
-        }
+        Some(digest) => view! { <a href=address::manifest(owner, name, digest)>{words::digest(digest)}</a> }.into_any(),
         None => view! { <span class="muted">"a manifest that is not known"</span> }.into_any(),
     };
     let moved = event.was.as_ref().filter(|was| event.digest.as_ref() != Some(was)).zip(event.digest.as_ref());

@@ -82,7 +82,8 @@ pub async fn page(visit: &Visit, repository: &Repository) -> Result<Answer, WebE
 
 /// What cannot be compared, one line for each.
 fn said(errors: &[WebError]) -> AnyView {
-    let line = |error: &WebError| view! { <p class="notice warn wrap"><bdi>{format::shown(&error.to_string())}</bdi></p> };
+    let line =
+        |error: &WebError| view! { <p class="notice warn wrap"><bdi>{format::shown(&error.to_string())}</bdi></p> };
     view! { <div role="alert">{errors.iter().map(line).collect_view()}</div> }.into_any()
 }
 

@@ -10,6 +10,7 @@ pub mod home;
 pub mod install;
 pub mod manifest;
 pub mod new;
+pub mod overview;
 pub mod repository;
 pub mod search;
 pub mod status;

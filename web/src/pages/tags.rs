@@ -88,9 +88,8 @@ pub async fn section(visit: &Visit, repository: &Repository) -> Result<AnyView, 
         previous: page.previous.as_ref().map(|previous| to(&[("before", &previous.to_string())])),
         next: page.next.as_ref().map(|next| to(&[("cursor", &next.to_string())])),
     };
-    let here = |tag: &str| {
-        to(&[("cursor", visit.short("cursor")), ("before", visit.short("before")), ("history", tag)])
-    };
+    let here =
+        |tag: &str| to(&[("cursor", visit.short("cursor")), ("before", visit.short("before")), ("history", tag)]);
     let list = match (page.items.is_empty(), is_first) {
         (true, false) => view! { <p class="empty">"There are no tags after these."</p> }.into_any(),
         (true, true) => nothing(&asked.filter, &path),

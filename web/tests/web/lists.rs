@@ -31,7 +31,7 @@ async fn what_is_new_is_turned_forwards_and_back() {
             if pages.len() > 1 {
                 assert_eq!(&names(&back.body), before);
             } else {
-                assert_eq!(names(&back.body), *before, "the first page is whole");
+                assert_eq!((back.status.as_u16(), back.location()), (307, "/new"), "there it is live");
             }
         } else {
             assert_eq!(link(&page, "prev"), None);
@@ -65,7 +65,7 @@ async fn repositories_of_a_hold_are_turned_back() {
             _ => assert_eq!(Some(&names(&back.body)), pages.last()),
         }
     }
-    assert!(pages.len() >= 3, "{pages:?}");
+    assert!(pages.len() >= 2, "{pages:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -99,7 +99,10 @@ async fn what_is_new_is_a_feed() {
 async fn machines_may_read_pages() {
     let seeded = Seeded::new().await;
     let robots = get(&seeded, "/robots.txt").await;
-    assert_eq!((robots.status.as_u16(), robots.headers["content-type"].to_str().unwrap()), (200, "text/plain; charset=utf-8"));
+    assert_eq!(
+        (robots.status.as_u16(), robots.headers["content-type"].to_str().unwrap()),
+        (200, "text/plain; charset=utf-8")
+    );
     for line in ["User-agent: *", "Disallow: /search?", "Disallow: /api/"] {
         assert!(robots.body.lines().any(|said| said == line), "{line} in {}", robots.body);
     }
@@ -111,6 +114,9 @@ async fn a_hold_is_called_by_its_host() {
     let seeded = Seeded::new().await;
     let page = get(&seeded, "/r/dave.test/legacy").await.body;
     let told = text(&page);
-    assert!(told.contains("The hold down.test has not answered") && told.contains("Holddown.test does not answer"), "{told}");
+    assert!(
+        told.contains("The hold down.test has not answered") && told.contains("Holddown.test does not answer"),
+        "{told}"
+    );
     assert!(page.contains("title=\"did:web:down.test\""), "{page}");
 }

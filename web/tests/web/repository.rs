@@ -74,7 +74,9 @@ async fn compare_asks_and_says_what_is_not_there() {
         assert!(text(&answer.body).contains(says), "{path}: {}", text(&answer.body));
     }
     let unknown = get(&seeded, "/r/alice.test/hello/-/compare?from=v1&to=v9").await.body;
-    for kept in ["name=\"from\" value=\"v1\"", "name=\"to\" value=\"v9\"", "aria-invalid=\"true\"", "aria-label=\"Tabs\""] {
+    for kept in
+        ["name=\"from\" value=\"v1\"", "name=\"to\" value=\"v9\"", "aria-invalid=\"true\"", "aria-label=\"Tabs\""]
+    {
         assert!(unknown.contains(kept), "{kept} in {unknown}");
     }
     assert_eq!(unknown.matches("aria-invalid").count(), 1);
@@ -129,7 +131,10 @@ async fn a_tag_moved_three_times_shows_the_three_in_its_place() {
     assert_eq!(before.matches("<li>").count(), 3, "{before}");
     assert_eq!(page.body.matches("<tr class=\"before\">").count(), 1, "only of the tag that moved");
     let told = text(before);
-    assert!(told.starts_with("What it pointed at before: 3333333333333 from ") && told.contains(" ago until "), "{told}");
+    assert!(
+        told.starts_with("What it pointed at before: 3333333333333 from ") && told.contains(" ago until "),
+        "{told}"
+    );
     for exact in ["title=\"2026-01-04 00:00:00 UTC\"", "datetime=\"2026-01-02T00:00:00+00:00\""] {
         assert!(before.contains(exact), "{exact} in {before}");
     }
@@ -346,7 +351,9 @@ async fn activity_tells_what_happened_to_tags() {
     assert!(all.iter().any(|row| row.ends_with("old removed, it was 000000000000")), "{all:?}");
     assert!(all.iter().any(|row| row.ends_with("old moved to 000000000000 from 999999999999 compare")), "{all:?}");
     assert!(all.iter().any(|row| row.contains("latest pushed, ")), "{all:?}");
-    for (query, status) in [("&cursor=x", 400), ("&before=x", 400), ("&cursor=1~0~~v1~x", 200), ("&before=1~0~~v1~x", 200)] {
+    for (query, status) in
+        [("&cursor=x", 400), ("&before=x", 400), ("&cursor=1~0~~v1~x", 200), ("&before=1~0~~v1~x", 200)]
+    {
         assert_eq!(get(&seeded, &format!("{path}{query}")).await.status.as_u16(), status, "{query}");
     }
 }
@@ -370,6 +377,9 @@ async fn updated_means_the_newest_push_and_says_of_what() {
         assert!(!facts.contains("latest"), "{path}: {facts}");
     }
     let told = text(&get(&seeded, "/r/alice.test/hello").await.body);
-    assert!(told.contains("Latest tag latest, pushed 4 mo ago") || told.contains("Latest taglatest, pushed 4 mo ago"), "{told}");
+    assert!(
+        told.contains("Latest tag latest, pushed 4 mo ago") || told.contains("Latest taglatest, pushed 4 mo ago"),
+        "{told}"
+    );
     assert!(told.contains("Updatedjust now as dev") || told.contains("Updated just now as dev"), "{told}");
 }

@@ -46,7 +46,11 @@ async fn the_newest_are_paged_by_place_whatever_comes_meanwhile() {
     assert_eq!(newer(at("r3"), 100).await, ["new2", "new4", "new5", "r1", "r2"]);
     assert_eq!(newer(at("r5"), 2).await, ["new2", "new4"], "the newest of them");
     let before = index.reader.newest_before(at("r5"), 3).await.unwrap();
-    assert_eq!(before.iter().map(|item| item.name.as_str()).collect::<Vec<_>>(), ["r2", "r3", "r4"], "the next of them");
+    assert_eq!(
+        before.iter().map(|item| item.name.as_str()).collect::<Vec<_>>(),
+        ["r2", "r3", "r4"],
+        "the next of them"
+    );
 }
 
 #[tokio::test]

@@ -225,12 +225,19 @@ async fn what_happened_to_tags_is_told_by_time_and_pages_meet() {
     let ask = async |asked: ActivityAsked| index.reader.activity(&alice, &hello, &asked).await.unwrap();
     let all = ask(ActivityAsked { limit: 9, ..ActivityAsked::default() }).await;
     assert!(all.next.is_none() && all.previous.is_none());
-    let mut told: Vec<_> =
-        all.items.iter().map(|event| (event.tag.as_str(), event.digest.clone(), event.was.clone(), event.removed)).collect();
+    let mut told: Vec<_> = all
+        .items
+        .iter()
+        .map(|event| (event.tag.as_str(), event.digest.clone(), event.was.clone(), event.removed))
+        .collect();
     let digest = |n| Some(crate::harness::digest(n));
     // Pushed and removed at times of one clock each: which of the two tags comes first is not what is tested here.
     told.sort_by_key(|(tag, ..)| *tag == "v1");
-    let latest = [("latest", digest(3), digest(2), false), ("latest", digest(2), digest(1), false), ("latest", digest(1), None, false)];
+    let latest = [
+        ("latest", digest(3), digest(2), false),
+        ("latest", digest(2), digest(1), false),
+        ("latest", digest(1), None, false),
+    ];
     assert_eq!(told[..3], latest);
     let mut removals: Vec<bool> = told[3..].iter().map(|event| event.3).collect();
     removals.sort_unstable();
@@ -239,7 +246,9 @@ async fn what_happened_to_tags_is_told_by_time_and_pages_meet() {
     let (mut after, mut pages) = (None, Vec::new());
     loop {
         let page = ask(ActivityAsked { after, limit: 2, ..ActivityAsked::default() }).await;
-        let tell = |page: &store::queries::ActivityPage| page.items.iter().map(|event| format!("{event:?}")).collect::<Vec<_>>();
+        let tell = |page: &store::queries::ActivityPage| {
+            page.items.iter().map(|event| format!("{event:?}")).collect::<Vec<_>>()
+        };
         if let Some(previous) = page.previous.clone() {
             let previous = previous.to_string().parse().unwrap();
             let back = ask(ActivityAsked { before: Some(previous), limit: 2, ..ActivityAsked::default() }).await;

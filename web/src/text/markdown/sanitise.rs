@@ -71,7 +71,7 @@ fn picture(tag: &str) -> Cow<'_, str> {
     let value = |name: &str| tag.split_once(name).and_then(|(_, rest)| rest.split('"').next());
     match (value(" src=\""), value(" alt=\"")) {
         (Some(_), Some(_)) => Cow::Borrowed(tag),
-        (Some(_), None) => Cow::Owned(tag.replacen("<img", "<img alt=\"\"", 1)),
+        (Some(_), None) => Cow::Owned(format!("{} alt=\"\">", tag.trim_end_matches('>'))),
         (None, alt) => Cow::Owned(alt.unwrap_or_default().replace('<', "&lt;").replace('>', "&gt;")),
     }
 }
