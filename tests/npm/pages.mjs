@@ -26,6 +26,10 @@ const visit = async (browser, { path, status }, javaScriptEnabled) => {
     if (!response.headers()[name]) wrong(`no ${name}`)
   }
   if ((await context.cookies()).length > 0) wrong('a cookie was set')
+  // What is folded is part of the page too.
+  if (javaScriptEnabled) {
+    await page.evaluate(() => document.querySelectorAll('details').forEach((details) => (details.open = true)))
+  }
   for (const viewport of [DESKTOP, PHONE]) {
     await page.setViewportSize(viewport)
     for (const colorScheme of ['light', 'dark']) {

@@ -140,6 +140,8 @@ pub struct Page {
     pub query: String,
     /// What is in `<main>`.
     pub body: AnyView,
+    /// How it is answered: with what it says all the same.
+    pub status: StatusCode,
     /// What it is made of.
     pub made_of: MadeOf,
 }
@@ -149,7 +151,8 @@ impl Page {
     pub fn new(title: impl Into<String>, canonical: impl Into<String>, body: impl IntoAny) -> Self {
         let (title, canonical) = (title.into(), canonical.into());
         let body = body.into_any();
-        Self { title, description: None, canonical, query: String::new(), body, made_of: MadeOf::Unknown }
+        let (query, made_of) = (String::new(), MadeOf::Unknown);
+        Self { title, description: None, canonical, query, body, status: StatusCode::OK, made_of }
     }
 }
 
@@ -183,7 +186,12 @@ where
         let Rendering { visit, head, made_of } = rendering?;
         let (web, guest) = (visit.web.clone(), visit.guest.clone());
         let mut page = match load(visit).await {
-            Ok(Answer::Page(page)) => *page,
+            Ok(Answer::Page(page)) => {
+                if page.status != StatusCode::OK {
+                    head.get_or_init(|| Head::Status(page.status));
+                }
+                *page
+            }
             Ok(Answer::Redirect(to)) => {
                 head.get_or_init(|| Head::Redirect(to));
                 return None;
@@ -209,6 +217,7 @@ pub async fn render(State(web): State<Web>, request: Request) -> Response {
     let rendering = Rendering { visit, head: head.clone(), made_of: made_of.clone() };
     // The host is nobody's: Leptos wants an absolute URL to take the path from.
     let url = format!("http://crowsnest.invalid{}", request.uri());
+    let signer = web.signer().await;
     let owner = Owner::new_root(None);
     let html = Sandboxed::new({
         let owner = owner.clone();
@@ -216,6 +225,9 @@ pub async fn render(State(web): State<Web>, request: Request) -> Response {
             let stream = owner.with(|| {
                 provide_context(RequestUrl::new(&url));
                 provide_context(rendering);
+                if let Some(signer) = signer {
+                    provide_context(signer);
+                }
                 routes().to_html_stream_in_order()
             });
             stream.collect::<String>().await

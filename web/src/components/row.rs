@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use store::queries::RepositoryItem;
 
-use super::{facets::kind_name, facts, flag::flag, icon::Icon, words};
+use super::{avatar, facets::kind_name, facts, icon::Icon, words};
 use crate::{address, text::format};
 
 /// Characters of a description: two lines are shown, and lists must stay light.
@@ -19,7 +19,12 @@ pub fn row(item: &RepositoryItem, query: &str) -> impl IntoView + use<> {
     let owner = item.owner.name();
     let href = address::repository(owner, &item.name);
     let description = item.description.as_deref().map(|text| format::shown_lines(text, MOST_ABOUT));
-    let tag = item.latest_tag.clone();
+    // What cosign tags after an image is for machines.
+    let tag = item.updated_tag.clone().filter(|tag| !tag.starts_with("sha256-"));
+    let pushed = item.updated_at.map(|time| {
+        let tag = tag.map(|tag| view! { {Icon::Tag.draw()} <span class="pushed">{tag}</span> });
+        view! { <li>{tag} {words::age(time)}</li> }
+    });
     // What nearly everything is needs no word.
     let kind = item.kind.as_deref().filter(|kind| *kind != "image").map(|kind| kind_name(kind).to_owned());
     let (pulls, whose) = match item.pulls {
@@ -28,7 +33,7 @@ pub fn row(item: &RepositoryItem, query: &str) -> impl IntoView + use<> {
     };
     view! {
         <li class="row">
-            {flag(&item.owner.did)}
+            {avatar::small(&item.owner.did, item.avatar_cid.as_deref())}
             <div class="row-text">
                 <h3 class="row-name">
                     <a href=href>
@@ -41,7 +46,7 @@ pub fn row(item: &RepositoryItem, query: &str) -> impl IntoView + use<> {
                 <ul class="row-facts">
                     {(!item.pullable).then(|| view! { <li class="warn">"not pullable"</li> })}
                     {kind.map(|kind| view! { <li>{kind}</li> })}
-                    {tag.map(|tag| view! { <li>{Icon::Tag.draw()} {tag}</li> })}
+                    {pushed}
                     {(!item.platforms.0.is_empty()).then(|| view! { <li>{facts::platforms(&item.platforms.0)}</li> })}
                     {(item.stars > 0).then(|| view! {
                         <li class="stars">{Icon::Star.draw()} {words::count(item.stars.into())} <span class="hidden">" stars"</span></li>
@@ -49,7 +54,6 @@ pub fn row(item: &RepositoryItem, query: &str) -> impl IntoView + use<> {
                     {(pulls > 0).then(|| view! {
                         <li title=whose>{Icon::Pull.draw()} {words::count(pulls)} <span class="hidden">" pulls"</span></li>
                     })}
-                    {item.updated_at.map(|time| view! { <li>{words::age(time)}</li> })}
                 </ul>
             </div>
         </li>
