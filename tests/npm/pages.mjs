@@ -51,6 +51,11 @@ const shoot = async (browser, { folder, pages }) => {
   for (const [name, path] of Object.entries(pages)) {
     const { context, page } = await open(browser, origin, { colorScheme: 'light' })
     await page.goto(path)
+    const pictures = () => Promise.all([...document.images].map((image) => {
+      image.loading = 'eager'
+      return image.decode().catch(() => {})
+    }))
+    await page.evaluate(pictures)
     await page.screenshot({ path: join(folder, `${name}.png`) })
     await context.close()
   }

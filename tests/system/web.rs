@@ -97,7 +97,7 @@ async fn rough(demo: &Demo) -> Result<&'static str> {
 async fn pages(demo: &Demo) -> Result<Vec<Value>> {
     let page = |name: &str, path: &str| json!({"name": name, "path": path, "status": 200});
     let (_, hello) = demo.published("alice.test", "hello", "latest").await?;
-    let (_, first) = demo.published("alice.test", "hello", "v1").await?;
+    demo.published("alice.test", "hello", "v1").await?;
     let (_, multi) = demo.published("alice.test", "multi", "latest").await?;
     let holds = http::json(&demo.crowsnest.url("/api/v1/holds")).await?;
     let hold = holds["items"][0]["did"].as_str().unwrap_or_default().to_owned();
@@ -139,6 +139,6 @@ async fn pages(demo: &Demo) -> Result<Vec<Value>> {
     }
     let rough = rough(demo).await?;
     pages.extend([page("rough", &format!("/r/{rough}")), page("moved", &format!("/r/{rough}?tab=tags"))]);
-    pages.push(page("compare", &format!("/r/alice.test/hello/-/compare?from={first}&to={hello}")));
+    pages.push(page("compare", "/r/alice.test/hello/-/compare?from=v1&to=latest"));
     Ok(pages)
 }

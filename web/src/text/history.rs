@@ -226,4 +226,12 @@ mod tests {
             assert!(ImageConfig::parse(odd.as_bytes()).instructions().is_empty(), "{odd}");
         }
     }
+
+    #[test]
+    fn a_platform_that_nobody_set_is_none() {
+        let of = |config: &str| ImageConfig::parse(config.as_bytes()).platform();
+        assert_eq!(of(r#"{"os":"","architecture":""}"#), None);
+        assert_eq!(of(r#"{"os":"linux"}"#), None);
+        assert_eq!(of(r#"{"os":"linux","architecture":"arm","variant":""}"#).as_deref(), Some("linux/arm"));
+    }
 }
