@@ -28,7 +28,7 @@ impl Base {
         }
         match Url::parse(address) {
             Ok(url) => matches!(url.scheme(), "http" | "https" | "mailto").then(|| url.to_string()),
-            Err(_) => resolve(&self.source.as_ref()?.files, address).map(Into::into),
+            Err(_) => self.source.as_ref()?.resolve(&self.source.as_ref()?.files, address).map(Into::into),
         }
     }
 
@@ -36,7 +36,7 @@ impl Base {
     pub fn picture_address(&self, address: &str) -> Option<Url> {
         match Url::parse(address) {
             Ok(url) => matches!(url.scheme(), "http" | "https").then_some(url),
-            Err(_) => resolve(&self.source.as_ref()?.raw, address),
+            Err(_) => self.source.as_ref()?.resolve(&self.source.as_ref()?.raw, address),
         }
     }
 
@@ -59,6 +59,7 @@ impl Base {
 /// A source repository: where its files are read, and where they are as they are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
+    project: Url,
     files: Url,
     raw: Url,
 }
@@ -81,7 +82,24 @@ impl Source {
             url.set_path(&format!("{project}/{folder}"));
             url
         };
-        Some(Self { files: below(files), raw: below(raw) })
+        Some(Self { project: below(""), files: below(files), raw: below(raw) })
+    }
+
+    /// A relative address below a folder; one that begins with a slash is below it too, as forges have it. One that leads out of
+    /// the files, as from a README that lies deeper than its owner says, leads nowhere; but up to the project's other pages
+    /// (`../../issues`) people do link.
+    fn resolve(&self, folder: &Url, address: &str) -> Option<Url> {
+        if address.starts_with("//") {
+            return folder.join(address).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+        }
+        let url = folder.join(address.trim_start_matches('/')).ok()?;
+        if url.path().starts_with(folder.path()) {
+            return Some(url);
+        }
+        let inside = |base: &Url, url: &Url| url.path().strip_prefix(base.path()).map(str::to_owned);
+        let first = |path: &str| path.split('/').next().unwrap_or_default().to_owned();
+        let (own, other) = (inside(&self.project, folder)?, inside(&self.project, &url)?);
+        (first(&own) != first(&other) && !other.is_empty()).then_some(url)
     }
 }
 
@@ -99,12 +117,6 @@ fn forge<'a>(host: &str, path: &'a str) -> (&'static str, &'static str, &'a str)
         }
         _ => ("", "", path),
     }
-}
-
-/// A relative address below a folder; one that begins with a slash is below it too, as forges have it.
-fn resolve(folder: &Url, address: &str) -> Option<Url> {
-    let address = if address.starts_with("//") { address } else { address.trim_start_matches('/') };
-    folder.join(address).ok().filter(|url| matches!(url.scheme(), "http" | "https"))
 }
 
 #[cfg(test)]
@@ -126,6 +138,12 @@ mod tests {
             ("https://codeberg.org/o/r", "a", "https://codeberg.org/o/r/src/commit/HEAD/a"),
             ("https://example.com/source", "a", "https://example.com/source/a"),
             ("https://example.com", "../../a", "https://example.com/a"),
+            ("https://github.com/o/r", "../x.md", ""),
+            ("https://github.com/o/r", "docs/../x.md", "https://github.com/o/r/blob/HEAD/x.md"),
+            ("https://github.com/o/r", "../../issues", "https://github.com/o/r/issues"),
+            ("https://github.com/o/r", "../../../other", ""),
+            ("https://gitlab.com/g/r", "../x.md", ""),
+            ("https://example.com/source", "../x.md", ""),
             ("", "a", ""),
             ("javascript:alert(1)", "a", ""),
             ("https://github.com/o/r", "javascript:alert(1)", ""),

@@ -38,7 +38,9 @@ pub fn to_html(markdown: &str, base: &Base) -> String {
     name_headings(&mut events);
     let mut unsafe_html = String::new();
     html::push_html(&mut unsafe_html, events.into_iter());
-    sanitise::clean(&aligned(&unsafe_html), base)
+    let html = sanitise::clean(&aligned(&unsafe_html), base);
+    // What was written as an entity is a character by now.
+    html.chars().filter(|c| matches!(c, '\n' | '\t') || !is_deceptive(*c)).collect()
 }
 
 /// Blocks and spans within each other, at most; the sanitiser's time grows with the square of this.
@@ -114,6 +116,8 @@ impl<'a> Rewriter<'a, '_> {
                 self.out.push(event);
                 self.out.push(Event::Html(CowStr::Borrowed(alert(kind))));
             }
+            Event::Html(html) => self.out.push(Event::Html(lowered(&html).map_or(html, Into::into))),
+            Event::InlineHtml(html) => self.out.push(Event::InlineHtml(lowered(&html).map_or(html, Into::into))),
             Event::TaskListMarker(done) => self.out.push(Event::Text(if done { "☑ " } else { "☐ " }.into())),
             Event::Text(text) if self.links == 0 && self.verbatim == 0 => autolink::push(text, &mut self.out),
             other => self.out.push(other),
@@ -150,6 +154,21 @@ fn heading<'a>(level: HeadingLevel, id: Option<CowStr<'a>>) -> Tag<'a> {
 
 fn lower(level: HeadingLevel) -> HeadingLevel {
     HeadingLevel::try_from(level as usize + 1).unwrap_or(HeadingLevel::H6)
+}
+
+/// Raw HTML with each heading a level lower, as Markdown's are; `None` if it has none.
+fn lowered(html: &str) -> Option<String> {
+    let bytes = html.as_bytes();
+    let level = |at: usize| {
+        let name = if bytes.get(at + 1) == Some(&b'/') { at + 2 } else { at + 1 };
+        let is_heading = bytes.get(name).is_some_and(|c| c.eq_ignore_ascii_case(&b'h'))
+            && bytes.get(name + 1).is_some_and(|c| (b'1'..b'6').contains(c))
+            && bytes.get(name + 2).is_none_or(|c| !c.is_ascii_alphanumeric());
+        is_heading.then_some(name + 1)
+    };
+    let levels: Vec<usize> = html.match_indices('<').filter_map(|(at, _)| level(at)).collect();
+    let lower = |(at, c): (usize, char)| if levels.binary_search(&at).is_ok() { (c as u8 + 1) as char } else { c };
+    (!levels.is_empty()).then(|| html.char_indices().map(lower).collect())
 }
 
 fn alert(kind: BlockQuoteKind) -> &'static str {

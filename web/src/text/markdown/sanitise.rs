@@ -45,7 +45,35 @@ pub fn clean(html: &str, base: &Base) -> String {
     builder.add_allowed_classes("div", ["footnote-definition"]);
     let base = base.clone();
     builder.attribute_filter(move |tag, attribute, value| attribute_of(&base, tag, attribute, value));
-    builder.clean(html).to_string()
+    described(&builder.clean(html).to_string())
+}
+
+/// A picture that nobody described is decoration; of one that may not be shown its description is left. In what the sanitiser
+/// writes, `<` begins a tag wherever no quoted value is around it.
+fn described(html: &str) -> String {
+    let (mut out, mut rest) = (String::with_capacity(html.len()), html);
+    while let Some((text, from_tag)) = rest.find('<').map(|at| rest.split_at(at)) {
+        let mut quoted = false;
+        let end = from_tag.find(|c| {
+            quoted ^= c == '"';
+            c == '>' && !quoted
+        });
+        let (tag, after) = from_tag.split_at(end.map_or(from_tag.len(), |end| end + 1));
+        out.push_str(text);
+        out.push_str(&if tag.starts_with("<img ") || tag == "<img>" { picture(tag) } else { Cow::Borrowed(tag) });
+        rest = after;
+    }
+    out.push_str(rest);
+    out
+}
+
+fn picture(tag: &str) -> Cow<'_, str> {
+    let value = |name: &str| tag.split_once(name).and_then(|(_, rest)| rest.split('"').next());
+    match (value(" src=\""), value(" alt=\"")) {
+        (Some(_), Some(_)) => Cow::Borrowed(tag),
+        (Some(_), None) => Cow::Owned(format!("{} alt=\"\">", tag.trim_end_matches('>'))),
+        (None, alt) => Cow::Owned(alt.unwrap_or_default().replace('<', "&lt;").replace('>', "&gt;")),
+    }
 }
 
 fn attribute_of<'v>(base: &Base, tag: &str, attribute: &str, value: &'v str) -> Option<Cow<'v, str>> {

@@ -43,6 +43,8 @@ fn githubs_markdown_is_understood() {
         ("a[^1]\n\n[^1]: b", "<div class=\"footnote-definition\" id=\"readme-1\">"),
         ("a[^1]\n\n[^1]: b", "<a href=\"#readme-1\""),
         ("<p align=\"center\">x</p>", "<p align=\"center\">x</p>"),
+        ("<h1 align=\"center\">x</h1>", "<h2 align=\"center\">x</h2>"),
+        ("a <H5>x</H5> <hr> <h6>y</h6>", "<h6>x</h6> <hr> <h6>y</h6>"),
         ("<details><summary>more</summary>x</details>", "<details><summary>more</summary>x</details>"),
     ] {
         let html = to_html(markdown);
@@ -93,6 +95,15 @@ fn nothing_hostile_survives() {
             assert_harmless(&html);
         }
     }
+    // A picture that may not be shown leaves its description, and one that nobody described is decoration.
+    let html = with_base("<img src=\"javascript:x\" alt=\"a <b>boat\"> <img> <img src=a.png>");
+    assert!(
+        html.contains("a &lt;b&gt;boat") && html.contains("<img src=\"/img/") && html.contains(" alt=\"\">"),
+        "{html}"
+    );
+    assert_eq!(html.matches("<img").count(), 1, "{html}");
+    let html = with_base("<a title=\"<img x\">y src=\"z\" onclick=1</a><img src=a.png>");
+    assert_harmless(&html.replace("title=\"<img", "title=\"&lt;img"));
     assert!(!to_html("<style>body{display:none}</style>").contains("display"));
 }
 
@@ -188,6 +199,8 @@ fn relative_links_lead_nowhere_or_to_the_source() {
 fn text_cannot_be_turned_or_hidden() {
     let html = to_html("safe\u{202e}elif\u{202c} zero\u{200b}width <bdo dir=rtl>x</bdo>");
     assert!(html.contains("safeelif zerowidth") && !html.contains("bdo"), "{html}");
+    let html = to_html("safe&#x202e;elif <b title=\"&#8238;x\">&#x200B;y</b>\n\n<p>&#x202e;z</p>");
+    assert!(!html.contains(['\u{202e}', '\u{200b}']) && html.contains("safeelif"), "{html}");
 }
 
 #[test]
