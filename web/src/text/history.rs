@@ -104,8 +104,9 @@ impl ImageConfig {
 
     /// `os/architecture[/variant]`
     pub fn platform(&self) -> Option<String> {
-        let parts = [Some(self.os.as_ref()?), Some(self.architecture.as_ref()?), self.variant.as_ref()];
-        Some(parts.into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join("/"))
+        let said = |part: &Option<String>| part.clone().filter(|part| !part.trim().is_empty());
+        let parts = [Some(said(&self.os)?), Some(said(&self.architecture)?), said(&self.variant)];
+        Some(parts.into_iter().flatten().collect::<Vec<_>>().join("/"))
     }
 
     /// The history from the first step to the last.
@@ -224,5 +225,13 @@ mod tests {
         for odd in ["", "null", "[]", "{\"history\":3}", "{\"config\":null,\"history\":null}"] {
             assert!(ImageConfig::parse(odd.as_bytes()).instructions().is_empty(), "{odd}");
         }
+    }
+
+    #[test]
+    fn a_platform_that_nobody_set_is_none() {
+        let of = |config: &str| ImageConfig::parse(config.as_bytes()).platform();
+        assert_eq!(of(r#"{"os":"","architecture":""}"#), None);
+        assert_eq!(of(r#"{"os":"linux"}"#), None);
+        assert_eq!(of(r#"{"os":"linux","architecture":"arm","variant":""}"#).as_deref(), Some("linux/arm"));
     }
 }
