@@ -116,7 +116,19 @@ const live = async () => {
   await context.close()
 }
 
-for (const step of [skip, keys, () => theme(true), () => theme(false), motion, live]) {
+// What was pushed a moment ago is older after two days, on a page that stayed open.
+const ages = async () => {
+  const { context, page } = await open(browser, origin, {})
+  await page.clock.install()
+  await page.goto('/new')
+  const newest = page.locator('[data-live] time').first()
+  same('the newest is new', /just now| s ago| min ago/.test(await newest.innerText()), true)
+  await page.clock.fastForward('48:00:00')
+  await until('ages go on', async () => /^2 d ago$/.test(await newest.innerText()))
+  await context.close()
+}
+
+for (const step of [skip, keys, () => theme(true), () => theme(false), motion, live, ages]) {
   try {
     await step()
   } catch (error) {

@@ -26,6 +26,10 @@ const visit = async (browser, { path, status }, javaScriptEnabled) => {
     if (!response.headers()[name]) wrong(`no ${name}`)
   }
   if ((await context.cookies()).length > 0) wrong('a cookie was set')
+  // What is folded is part of the page too.
+  if (javaScriptEnabled) {
+    await page.evaluate(() => document.querySelectorAll('details').forEach((details) => (details.open = true)))
+  }
   for (const viewport of [DESKTOP, PHONE]) {
     await page.setViewportSize(viewport)
     for (const colorScheme of ['light', 'dark']) {
@@ -47,6 +51,11 @@ const shoot = async (browser, { folder, pages }) => {
   for (const [name, path] of Object.entries(pages)) {
     const { context, page } = await open(browser, origin, { colorScheme: 'light' })
     await page.goto(path)
+    const pictures = () => Promise.all([...document.images].map((image) => {
+      image.loading = 'eager'
+      return image.decode().catch(() => {})
+    }))
+    await page.evaluate(pictures)
     await page.screenshot({ path: join(folder, `${name}.png`) })
     await context.close()
   }

@@ -72,11 +72,32 @@ async fn keys_the_theme_and_the_live_feed() -> Result<()> {
     passed()
 }
 
+/// A repository whose tag was moved, and whose README has raw HTML of every sort.
+async fn rough(demo: &Demo) -> Result<&'static str> {
+    let alice = demo.account("alice.test").await?;
+    let hold = Hold::start(&alice.did).await?;
+    for saying in ["one", "another"] {
+        publish::push(&alice, &hold, "rough", "v1", &Image::saying(saying)?).await?;
+    }
+    let readme = "<h1 align=center>Rough</h1>\n\n# Again\n\n<img src=javascript:x> <img>\n\n\
+                  [nowhere](javascript:alert(1)) [out](../x.md)\n\n<details><summary>more</summary><h2>x</h2></details>\n";
+    let page = json!({"$type": "io.atcr.repo.page", "repository": "rough", "description": readme,
+                      "createdAt": "2026-01-10T12:00:00Z", "updatedAt": "2026-01-10T12:00:00Z"});
+    alice.put_record("io.atcr.repo.page", "rough", &page).await?;
+    for (path, says) in
+        [("/r/alice.test/rough", "Again"), ("/r/alice.test/rough?tab=tags", "What it pointed at before")]
+    {
+        let told = async || Ok(http::get(&demo.crowsnest.url(path)).await?.text().await?.contains(says).then_some(()));
+        eventually(path, PATIENCE, told).await?;
+    }
+    Ok("alice.test/rough")
+}
+
 /// Every kind of page, with the status that it should have.
 async fn pages(demo: &Demo) -> Result<Vec<Value>> {
     let page = |name: &str, path: &str| json!({"name": name, "path": path, "status": 200});
     let (_, hello) = demo.published("alice.test", "hello", "latest").await?;
-    let (_, first) = demo.published("alice.test", "hello", "v1").await?;
+    demo.published("alice.test", "hello", "v1").await?;
     let (_, multi) = demo.published("alice.test", "multi", "latest").await?;
     let holds = http::json(&demo.crowsnest.url("/api/v1/holds")).await?;
     let hold = holds["items"][0]["did"].as_str().unwrap_or_default().to_owned();
@@ -86,11 +107,14 @@ async fn pages(demo: &Demo) -> Result<Vec<Value>> {
         page("home", "/"),
         page("new", "/new"),
         page("explore", "/explore"),
-        page("search", "/search?q=hello"),
+        page("search", "/search?q=image+platform%3Alinux%2Farm64"),
+        page("found", "/search?q=hello"),
         page("all", "/search"),
         page("nothing", "/search?q=zzzznothingzzzz"),
         page("repository", "/r/alice.test/hello"),
         page("tags", "/r/alice.test/hello?tab=tags"),
+        page("activity", "/r/alice.test/hello?tab=activity"),
+        json!({"name": "unknown", "path": "/r/alice.test/hello/-/compare?from=v1&to=nope", "status": 404}),
         page("manifest", &format!("/r/alice.test/hello/-/manifests/{hello}")),
         page("index", &format!("/r/alice.test/multi/-/manifests/{multi}")),
         page("nested", "/r/erin.test/team/app"),
@@ -113,6 +137,8 @@ async fn pages(demo: &Demo) -> Result<Vec<Value>> {
         let ask = async || Ok(http::get(&demo.crowsnest.url(path)).await?.status().is_success().then_some(()));
         eventually(path, PATIENCE, ask).await?;
     }
-    pages.push(page("compare", &format!("/r/alice.test/hello/-/compare?from={first}&to={hello}")));
+    let rough = rough(demo).await?;
+    pages.extend([page("rough", &format!("/r/{rough}")), page("moved", &format!("/r/{rough}?tab=tags"))]);
+    pages.push(page("compare", "/r/alice.test/hello/-/compare?from=v1&to=latest"));
     Ok(pages)
 }
