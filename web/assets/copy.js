@@ -15,6 +15,10 @@
   };
   const all = (within) => {
     if (!navigator.clipboard) return; // only over https or on loopback
+    // Long tables come without their buttons, to be light.
+    for (const digest of within.querySelectorAll("[data-copies] .digest")) {
+      digest.insertAdjacentHTML("afterend", '<button class="copy" data-copy="" aria-label="Copy the digest" hidden>Copy</button>');
+    }
     for (const button of within.querySelectorAll("[data-copy][hidden]")) copy(button);
   };
   all(document);

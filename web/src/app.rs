@@ -133,6 +133,8 @@ pub struct Page {
     pub query: String,
     /// What is in `<main>`.
     pub body: AnyView,
+    /// How it is answered: with what it says all the same.
+    pub status: StatusCode,
     /// Everything that it is made of, by its name in the change log (`repository:…`, `did:…`): while none of it changes the page
     /// may be kept for a moment. Empty: it is not.
     pub made_of: Vec<String>,
@@ -143,7 +145,8 @@ impl Page {
     pub fn new(title: impl Into<String>, canonical: impl Into<String>, body: impl IntoAny) -> Self {
         let (title, canonical) = (title.into(), canonical.into());
         let body = body.into_any();
-        Self { title, description: None, canonical, query: String::new(), body, made_of: Vec::new() }
+        let (query, made_of) = (String::new(), Vec::new());
+        Self { title, description: None, canonical, query, body, status: StatusCode::OK, made_of }
     }
 }
 
@@ -177,7 +180,12 @@ where
         let Rendering { visit, head, made_of } = rendering?;
         let (web, guest) = (visit.web.clone(), visit.guest.clone());
         let mut page = match load(visit).await {
-            Ok(Answer::Page(page)) => *page,
+            Ok(Answer::Page(page)) => {
+                if page.status != StatusCode::OK {
+                    head.get_or_init(|| Head::Status(page.status));
+                }
+                *page
+            }
             Ok(Answer::Redirect(to)) => {
                 head.get_or_init(|| Head::Redirect(to));
                 return None;
@@ -203,6 +211,7 @@ pub async fn render(State(web): State<Web>, request: Request) -> Response {
     let rendering = Rendering { visit, head: head.clone(), made_of: made_of.clone() };
     // The host is nobody's: Leptos wants an absolute URL to take the path from.
     let url = format!("http://crowsnest.invalid{}", request.uri());
+    let signer = web.signer().await;
     let owner = Owner::new_root(None);
     let html = Sandboxed::new({
         let owner = owner.clone();
@@ -210,6 +219,9 @@ pub async fn render(State(web): State<Web>, request: Request) -> Response {
             let stream = owner.with(|| {
                 provide_context(RequestUrl::new(&url));
                 provide_context(rendering);
+                if let Some(signer) = signer {
+                    provide_context(signer);
+                }
                 routes().to_html_stream_in_order()
             });
             stream.collect::<String>().await

@@ -43,6 +43,8 @@ const SCRIPT: &str = concat!(
     "}\n{\n",
     include_str!("../assets/live.js"),
     "}\n{\n",
+    include_str!("../assets/ages.js"),
+    "}\n{\n",
     include_str!("../assets/typeahead.js"),
     "}\n",
 );

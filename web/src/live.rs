@@ -30,7 +30,7 @@ use tokio::{
     time::sleep,
 };
 
-use crate::{components::row, error::WebError, place, state::Web};
+use crate::{components::row, error::WebError, pictures::Signer, place, state::Web};
 
 /// How many listeners there may be; more are asked to come back.
 const LISTENERS: usize = 512;
@@ -148,7 +148,7 @@ async fn answer(
     if let Some(after) = after {
         listener.catch_up(&after).await?;
     }
-    let sse = Sse::new(listener.stream(form)).keep_alive(KeepAlive::new().interval(HEARTBEAT));
+    let sse = Sse::new(listener.stream(form, web.signer().await)).keep_alive(KeepAlive::new().interval(HEARTBEAT));
     let mut response = sse.into_response();
     // nginx would wait for more before it passes anything on.
     response.headers_mut().insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
@@ -188,22 +188,27 @@ impl Listener {
         }
     }
 
-    fn stream(self, form: Form) -> impl Stream<Item = Result<Event, Infallible>> {
+    fn stream(self, form: Form, signer: Option<Signer>) -> impl Stream<Item = Result<Event, Infallible>> {
         let greeting = Event::default().retry(RETRY).comment("what is new, as it comes");
-        let events = stream::unfold(self, move |mut listener| async move {
+        let events = stream::unfold((self, signer), move |(mut listener, signer)| async move {
             let pushed = listener.next().await?;
-            Some((Ok(event(&pushed, form)), listener))
+            Some((Ok(event(&pushed, form, signer.as_ref())), (listener, signer)))
         });
         futures::StreamExt::chain(stream::iter([Ok(greeting)]), events)
     }
 }
 
-fn event(pushed: &Pushed, form: Form) -> Event {
+fn event(pushed: &Pushed, form: Form, signer: Option<&Signer>) -> Event {
     let data = match form {
         Form::Json => serde_json::to_string(&pushed.item).unwrap_or_default(),
         Form::Row => {
             let owner = Owner::new_root(None);
-            let html = owner.with(|| row::row(&pushed.item, "").to_html());
+            let html = owner.with(|| {
+                if let Some(signer) = signer {
+                    provide_context(signer.clone());
+                }
+                row::row(&pushed.item, "").to_html()
+            });
             owner.unset_with_forced_cleanup();
             html
         }

@@ -12,11 +12,18 @@ use leptos_axum::generate_route_list;
 use store::Reader;
 use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer, set_header::SetResponseHeaderLayer};
 
-use crate::{WebConfig, address, api, app, app::Guest, assets, error::WebError, live, pictures, state::Web, theme};
+use crate::{
+    WebConfig, address, api, app, app::Guest, assets, error::WebError, feed, live, pictures, state::Web, theme,
+};
 
 /// What our own pages may load: nothing inline, nothing from elsewhere.
 const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
                               form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// Machines may read every page; what they would ask for without end, facets and orders of searches, is not for them, nor is
+/// what is made for clients.
+const ROBOTS: &str = "User-agent: *\nDisallow: /search?\nDisallow: /api/\nDisallow: /v2/\nDisallow: /new/events\n\
+                      Disallow: /*/-/compare\nDisallow: /*?*filter=\nDisallow: /*?*client=\n";
 
 /// Everything that people read: pages, assets and `/api/v1`. It owns the fallback (a pull reference pasted into a browser,
 /// or else a 404 page), so that what it is merged with must have none.
@@ -31,6 +38,8 @@ pub fn router(config: WebConfig, reader: Reader) -> Router {
         .merge(assets::router())
         .route("/theme", post(theme::choose))
         .route("/new/events", get(live::rows))
+        .route("/new.atom", get(feed::atom))
+        .route("/robots.txt", get(async || ROBOTS))
         .nest("/api/v1", api::router())
         // A nest leaves its own address with a slash to the pages' fallback.
         .route("/api/v1/", any(api::unknown))

@@ -15,6 +15,12 @@ pub fn fact(name: &'static str, value: impl IntoAny) -> AnyView {
     view! { <div class="fact"><dt>{name}</dt><dd>{value.into_any()}</dd></div> }.into_any()
 }
 
+/// Facts that fold on a phone; beside a page there is nothing to fold.
+pub fn folded(facts: impl IntoAny) -> AnyView {
+    view! { <details class="fold"><summary>"Facts"</summary><dl class="facts">{facts.into_any()}</dl></details> }
+        .into_any()
+}
+
 /// Where the blobs are, and whether it answers.
 pub fn hold(did: &str, hold: Option<&HoldView>) -> AnyView {
     let state = match hold.map(|hold| (hold.reachable, hold.public)) {
@@ -23,7 +29,7 @@ pub fn hold(did: &str, hold: Option<&HoldView>) -> AnyView {
         Some((Some(true), _)) => view! { <span class="good">"answers"</span> }.into_any(),
         _ => view! { <span class="muted">"not asked yet"</span> }.into_any(),
     };
-    let link = view! { <a class="wrap" href=address::hold(did)>{format::shown(did)}</a> };
+    let link = view! { <a class="wrap" href=address::hold(did) title=format::shown(did)>{format::hold(did)}</a> };
     fact("Hold", view! { {link} " " {state} })
 }
 

@@ -19,6 +19,8 @@ pub async fn document(web: &Web, guest: &Guest, page: Page) -> AnyView {
     let canonical = web.config().public_url.join(&page.canonical).ok().filter(|_| !page.canonical.is_empty());
     let title = if page.title.is_empty() { "crowsnest".to_owned() } else { format!("{} – crowsnest", page.title) };
     let description = page.description.unwrap_or_else(|| "Container images published on the AT Protocol.".to_owned());
+    // The first page has a larger box of its own.
+    let has_search = page.canonical != "/";
     let (theme, address) = (guest.theme, canonical.as_ref().map(ToString::to_string));
     view! {
         <html lang="en" data-theme=theme.forced()>
@@ -34,13 +36,14 @@ pub async fn document(web: &Web, guest: &Guest, page: Page) -> AnyView {
                 {open_graph("og:site_name", "crowsnest".to_owned())}
                 {address.map(|address| open_graph("og:url", address))}
                 {canonical.map(|url| view! { <link rel="canonical" href=url.to_string()/> })}
+                <link rel="alternate" type="application/atom+xml" title="What’s new" href="/new.atom"/>
                 <link rel="stylesheet" href=assets::CSS.path.as_str()/>
                 <link rel="icon" type="image/svg+xml" href=assets::ICON.path.as_str()/>
                 <script type="module" src=assets::JS.path.as_str()></script>
             </head>
             <body>
                 <a class="skip" href="#main">"Skip to content"</a>
-                {header(page.query)}
+                {header(has_search.then_some(page.query))}
                 <main id="main">
                     {notice::filling(summary.as_ref().and_then(|summary| summary.backfill.as_ref()))}
                     {page.body}
@@ -57,17 +60,22 @@ fn open_graph(property: &'static str, content: String) -> impl IntoView {
     leptos::html::meta().attr("property", property).attr("content", content)
 }
 
-fn header(query: String) -> AnyView {
+fn header(query: Option<String>) -> AnyView {
+    let search = query.map(|query| {
+        view! {
+            <form class="search" role="search" aria-label="Site" action="/search">
+                <label class="hidden" for="q">"Search images"</label>
+                {Icon::Search.draw()}
+                <input id="q" type="search" name="q" value=query placeholder="Search images" maxlength="200" autocomplete="off" spellcheck="false"/>
+                <kbd aria-hidden="true" hidden=true>"/"</kbd>
+            </form>
+        }
+    });
     view! {
         <header class="top">
             <div class="top-in">
                 <a class="wordmark" href="/">{Icon::Mark.draw()} <span>"crowsnest"</span></a>
-                <form class="search" role="search" aria-label="Site" action="/search">
-                    <label class="hidden" for="q">"Search images"</label>
-                    {Icon::Search.draw()}
-                    <input id="q" type="search" name="q" value=query placeholder="Search images" maxlength="200" autocomplete="off" spellcheck="false"/>
-                    <kbd aria-hidden="true" hidden=true>"/"</kbd>
-                </form>
+                {search}
                 <nav aria-label="Main">
                     <a href="/explore">"Explore"</a>
                     <a href="/holds">"Holds"</a>
@@ -100,6 +108,7 @@ fn footer(summary: Option<Arc<Summary>>, guest: &Guest) -> AnyView {
                 <ul>
                     <li><a href="/about">"About"</a></li>
                     <li><a href="/about#api">"API"</a></li>
+                    <li><a href="/new.atom" type="application/atom+xml">"Feed"</a></li>
                     <li><a href="https://github.com/crowsnest-index/crowsnest" rel="noopener">"Source"</a></li>
                     <li><a href="/privacy">"Privacy"</a></li>
                     <li><a href="/terms">"Terms"</a></li>

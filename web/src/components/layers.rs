@@ -35,8 +35,8 @@ pub fn section(layers: &[LayerView], history: &[Instruction]) -> Option<AnyView>
     let view = view! {
         <section aria-labelledby="layers">
             <h3 id="layers">"Layers"<span class="muted">" " {summary}</span></h3>
-            {bar(layers, fill)}
-            <table class="cards layers">
+            {bar(layers, fill, units(layers, total), total)}
+            <table class="cards layers" data-copies="">
                 <thead>
                     <tr>
                         <th scope="col">"Made by"</th>
@@ -62,14 +62,23 @@ fn total(layers: &[LayerView]) -> i64 {
     layers.iter().map(|layer| layer.size.max(0)).fold(0_i64, i64::saturating_add)
 }
 
-/// The bar alone, each layer in the class that it is given.
-pub fn bar(layers: &[LayerView], class: impl Fn(usize) -> &'static str) -> AnyView {
-    let total = total(layers).max(1);
+/// How wide a layer is drawn where `whole` bytes are as wide as the bar: two units at least, so that an empty one is seen too.
+fn width(layer: &LayerView, whole: i64) -> i64 {
+    let share = i128::from(layer.size.max(0)) * i128::from(WIDTH) / i128::from(whole.max(1));
+    i64::try_from(share).unwrap_or(WIDTH).max(2)
+}
+
+/// How wide all layers are drawn on such a scale.
+pub fn units(layers: &[LayerView], whole: i64) -> i64 {
+    layers.iter().map(|layer| width(layer, whole)).sum()
+}
+
+/// The bar alone, each layer in the class that it is given, `whole` bytes as wide as the bar's `units`.
+pub fn bar(layers: &[LayerView], class: impl Fn(usize) -> &'static str, units: i64, whole: i64) -> AnyView {
+    let total = total(layers);
     let mut x = 0;
     let rectangles = layers.iter().enumerate().map(|(index, layer)| {
-        // Two units at least, so that an empty layer is seen too.
-        let share = i128::from(layer.size.max(0)) * i128::from(WIDTH) / i128::from(total);
-        let width = i64::try_from(share).unwrap_or(WIDTH).max(2);
+        let width = width(layer, whole);
         let at = x;
         x += width;
         view! {
@@ -81,7 +90,7 @@ pub fn bar(layers: &[LayerView], class: impl Fn(usize) -> &'static str) -> AnyVi
     let rectangles = rectangles.collect_view();
     let label = format!("{}, {} in all", many(layers.len()), format::size(total));
     view! {
-        <svg class="bar" viewBox=format!("0 0 {} 28", x.max(1)) preserveAspectRatio="none" role="img" aria-label=label>
+        <svg class="bar" viewBox=format!("0 0 {} 28", units.max(1)) preserveAspectRatio="none" role="img" aria-label=label>
             {rectangles}
         </svg>
     }
@@ -109,15 +118,22 @@ pub fn swatch(index: usize) -> AnyView {
         .into_any()
 }
 
+/// A layer's part of the whole: `38 %`, and of what is there but hardly, `<1 %`.
 #[expect(clippy::cast_precision_loss, reason = "two digits are shown")]
+fn share(size: i64, total: i64) -> String {
+    match size.max(0) as f64 * 100.0 / total.max(1) as f64 {
+        share if share > 0.0 && share < 1.0 => "<1 %".to_owned(),
+        share => format!("{share:.0} %"),
+    }
+}
+
 fn row(index: usize, layer: &LayerView, made_by: Option<&Instruction>, total: i64) -> AnyView {
-    let share = layer.size.max(0) as f64 * 100.0 / total.max(1) as f64;
     view! {
         <tr>
             <td data-label="Made by">{swatch(index)} <code class="wrap">{described(layer, made_by)}</code></td>
             <td data-label="Digest">{words::digest(&layer.digest)}</td>
             <td data-label="Size" class="number">{words::size(layer.size)}</td>
-            <td data-label="Share" class="number">{format!("{share:.0} %")}</td>
+            <td data-label="Share" class="number">{share(layer.size, total)}</td>
         </tr>
     }
     .into_any()
@@ -148,4 +164,18 @@ pub fn dockerfile(layers: &[LayerView], history: &[Instruction]) -> Option<AnyVi
         </section>
     };
     Some(view.into_any())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::share;
+
+    #[test]
+    fn what_is_there_is_never_nothing() {
+        let shares = [(0, 1_000), (1, 1_000), (9, 1_000), (10, 1_000), (385, 1_000), (5, 5), (0, 0)];
+        assert_eq!(
+            shares.map(|(size, total)| share(size, total)),
+            ["0 %", "<1 %", "<1 %", "1 %", "38 %", "100 %", "0 %"]
+        );
+    }
 }

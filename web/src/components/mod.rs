@@ -12,4 +12,5 @@ pub mod notice;
 pub mod provenance;
 pub mod pull;
 pub mod row;
+pub mod ways;
 pub mod words;

@@ -31,7 +31,7 @@ pub fn hold_down(hold: Option<&HoldView>) -> Option<AnyView> {
     let since = hold.since.map(|since| format!(" for {}", format::duration(since, Utc::now())));
     let view = view! {
         <p class="notice bad" role="status">
-            "The hold " <a href=address::hold(&hold.did)><code>{format::shown(&hold.did)}</code></a> " has not answered" {since}
+            "The hold " <a href=address::hold(&hold.did) title=format::shown(&hold.did)>{format::hold(&hold.did)}</a> " has not answered" {since}
             ". Manifests can be read; pulls of its layers will fail until it is back."
         </p>
     };

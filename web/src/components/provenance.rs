@@ -1,5 +1,6 @@
 //! “Where this comes from”: the record behind a page.
 
+use chrono::{DateTime, Utc};
 use leptos::prelude::*;
 use store::queries::RecordView;
 use url::Url;
@@ -7,15 +8,19 @@ use url::Url;
 use super::words;
 use crate::text::format;
 
-/// The record's address, hash and revision, and how it was checked.
-pub fn provenance(record: Option<&RecordView>, pds: Option<&str>, hashed: bool) -> Option<AnyView> {
+/// The record's address, hash and revision, and how it was checked; and when the bytes that it names were, if they were.
+pub fn provenance(record: Option<&RecordView>, pds: Option<&str>, fetched: Option<DateTime<Utc>>) -> Option<AnyView> {
     let record = record?;
     let cid = record.cid.map(|cid| cid.to_string());
-    let checked = if hashed {
-        "The manifest's bytes were fetched and hash to its digest."
-    } else {
-        "As the record declares it. The manifest's bytes are not here: they were not fetched yet, or what came did not hash to \
-         the digest."
+    let checked = match fetched {
+        Some(time) => {
+            view! { "The manifest's bytes were fetched " {words::age(time)} " and hash to its digest." }.into_any()
+        }
+        None => {
+            "As the record declares it. The manifest's bytes are not here: they were not fetched yet, or what came did \
+                 not hash to the digest."
+                .into_any()
+        }
     };
     let look = pds.and_then(|pds| address_of(pds, &record.uri)).map(|url| {
         view! { " " <a href=url rel="nofollow noopener">"Read it there"</a> }
@@ -41,7 +46,7 @@ pub fn provenance(record: Option<&RecordView>, pds: Option<&str>, hashed: bool) 
 }
 
 /// Where a record (`at://did/collection/rkey`) can be read on its PDS.
-fn address_of(pds: &str, uri: &str) -> Option<String> {
+pub fn address_of(pds: &str, uri: &str) -> Option<String> {
     let mut url = Url::parse(pds).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
     let mut parts = uri.strip_prefix("at://")?.splitn(3, '/');
     let (repo, collection, rkey) = (parts.next()?, parts.next()?, parts.next()?);

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use store::queries::RepositoryItem;
 
-use super::{facets::kind_name, facts, flag::flag, icon::Icon, words};
+use super::{avatar, facets::kind_name, facts, icon::Icon, words};
 use crate::{address, text::format};
 
 /// Repositories, one below the other; what matches `query` is marked.
@@ -16,7 +16,12 @@ pub fn row(item: &RepositoryItem, query: &str) -> impl IntoView + use<> {
     let owner = item.owner.name();
     let href = address::repository(owner, &item.name);
     let description = item.description.as_deref().map(format::shown);
-    let tag = item.latest_tag.clone();
+    // What cosign tags after an image is for machines.
+    let tag = item.updated_tag.clone().filter(|tag| !tag.starts_with("sha256-"));
+    let pushed = item.updated_at.map(|time| {
+        let tag = tag.map(|tag| view! { {Icon::Tag.draw()} <span class="pushed">{tag}</span> });
+        view! { <li>{tag} {words::age(time)}</li> }
+    });
     // What nearly everything is needs no word.
     let kind = item.kind.as_deref().filter(|kind| *kind != "image").map(|kind| kind_name(kind).to_owned());
     let (pulls, whose) = match item.pulls {
@@ -25,7 +30,7 @@ pub fn row(item: &RepositoryItem, query: &str) -> impl IntoView + use<> {
     };
     view! {
         <li class="row">
-            {flag(&item.owner.did)}
+            {avatar::small(&item.owner.did, item.avatar_cid.as_deref())}
             <div class="row-text">
                 <h3 class="row-name">
                     <a href=href>
@@ -38,7 +43,7 @@ pub fn row(item: &RepositoryItem, query: &str) -> impl IntoView + use<> {
                 <ul class="row-facts">
                     {(!item.pullable).then(|| view! { <li class="warn">"not pullable"</li> })}
                     {kind.map(|kind| view! { <li>{kind}</li> })}
-                    {tag.map(|tag| view! { <li>{Icon::Tag.draw()} {tag}</li> })}
+                    {pushed}
                     {(!item.platforms.0.is_empty()).then(|| view! { <li>{facts::platforms(&item.platforms.0)}</li> })}
                     {(item.stars > 0).then(|| view! {
                         <li class="stars">{Icon::Star.draw()} {words::count(item.stars.into())} <span class="hidden">" stars"</span></li>
@@ -46,7 +51,6 @@ pub fn row(item: &RepositoryItem, query: &str) -> impl IntoView + use<> {
                     {(pulls > 0).then(|| view! {
                         <li title=whose>{Icon::Pull.draw()} {words::count(pulls)} <span class="hidden">" pulls"</span></li>
                     })}
-                    {item.updated_at.map(|time| view! { <li>{words::age(time)}</li> })}
                 </ul>
             </div>
         </li>

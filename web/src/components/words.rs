@@ -14,13 +14,6 @@ pub fn age(time: DateTime<Utc>) -> impl IntoView {
     }
 }
 
-/// “4 May 2026”, with the exact time in the title.
-pub fn day(time: DateTime<Utc>) -> impl IntoView {
-    view! {
-        <time datetime=time.to_rfc3339() title=format::exact(time)>{time.format("%-d %b %Y").to_string()}</time>
-    }
-}
-
 /// [`age`], or a dash when nobody said when.
 pub fn age_or_dash(time: Option<DateTime<Utc>>) -> AnyView {
     time.map_or_else(|| "–".into_any(), |time| age(time).into_any())

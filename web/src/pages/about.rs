@@ -39,6 +39,7 @@ pub async fn page(_: Visit) -> Result<Answer, WebError> {
                 {api("/api/v1/users/{owner}", "What an owner publishes; /stars: what they star.")}
                 {api("/api/v1/holds", "Every hold, and whether it answers; one by its DID below it.")}
                 {api("/api/v1/events", "What is new, as it comes: server-sent events, which go on where they were cut by Last-Event-ID.")}
+                {api("/new.atom", "The same as a feed.")}
                 {api("/api/v1/status", "How fresh the index is, what it reads, its fingerprint.")}
                 {api("/v2/", "The pull side of the OCI distribution specification 1.1.")}
             </dl>

@@ -1,9 +1,10 @@
+use http::StatusCode;
 use leptos::prelude::*;
 use store::queries::{LayerView, ManifestView, PlatformView, TagsAsked};
 
 use super::{
     manifest,
-    repository::{self, Repository},
+    repository::{self, Repository, Tab},
 };
 use crate::{
     address,
@@ -41,26 +42,49 @@ struct Image {
 /// Two tags or digests side by side; before both are chosen, the form that asks.
 pub async fn page(visit: &Visit, repository: &Repository) -> Result<Answer, WebError> {
     let [from, to] = ["from", "to"].map(|name| visit.query(name).trim());
-    let form = form(visit, repository, from, to).await?;
+    let (mut status, mut unknown) = (StatusCode::OK, [false, false]);
     let compared = if from.is_empty() || to.is_empty() {
         view! { <p class="empty">"Choose two tags, or two digests, of this repository."</p> }.into_any()
     } else {
-        let (from, to) = (side(visit, repository, from).await?, side(visit, repository, to).await?);
-        compared(visit, repository, &from, &to).await?
+        match (side(visit, repository, from).await, side(visit, repository, to).await) {
+            (Ok(from), Ok(to)) => compared(visit, repository, &from, &to).await?,
+            (from, to) => {
+                let errors = [from.err(), to.err()];
+                unknown = [errors[0].is_some(), errors[1].is_some()];
+                let errors: Vec<WebError> = errors.into_iter().flatten().collect();
+                if let Some(at) = errors.iter().position(|error| matches!(error, WebError::Store(_))) {
+                    return Err(errors.into_iter().nth(at).unwrap_or(WebError::Busy));
+                }
+                status = errors.first().map_or(StatusCode::OK, WebError::status);
+                said(&errors)
+            }
+        }
     };
+    let form = form(visit, repository, [from, to], unknown).await?;
     let hold = repository::hold(visit, repository.view.hold.as_deref()).await?;
     let body = view! {
         <div class="repo wide">
             {repository::head(repository, hold.as_ref())}
             <div class="repo-main compare">
+                {repository::tabs(repository, Tab::Compare)}
                 <h2>"Compare"</h2>
                 {form}
                 {compared}
             </div>
         </div>
     };
+    let [from, to] = ["from", "to"].map(|name| visit.short(name).trim());
     let path = address::compare(repository.account.owner.name(), repository.name.as_str(), from, to);
-    Ok(Page::new(format!("Compare in {}", repository.title()), path, body).into())
+    let mut page = Page::new(format!("Compare in {}", repository.title()), path, body);
+    page.status = status;
+    Ok(page.into())
+}
+
+/// What cannot be compared, one line for each.
+fn said(errors: &[WebError]) -> AnyView {
+    let line =
+        |error: &WebError| view! { <p class="notice warn wrap"><bdi>{format::shown(&error.to_string())}</bdi></p> };
+    view! { <div role="alert">{errors.iter().map(line).collect_view()}</div> }.into_any()
 }
 
 async fn side(visit: &Visit, repository: &Repository, asked: &str) -> Result<Side, WebError> {
@@ -139,6 +163,9 @@ async fn compared(visit: &Visit, repository: &Repository, from: &Side, to: &Side
 fn both(before: &Image, after: &Image) -> AnyView {
     let size = |image: &Image| image.layers.iter().map(|layer| layer.size.max(0)).fold(0, i64::saturating_add);
     let (old, new) = (size(before), size(after));
+    // On one scale, so that the smaller one is the shorter one.
+    let whole = old.max(new);
+    let units = layers::units(&before.layers, whole).max(layers::units(&after.layers, whole));
     let shared = compare::layers(&before.layers, &after.layers);
     let count = |within| shared.iter().filter(|(place, ..)| *place == within).count();
     let words = format!(
@@ -167,8 +194,8 @@ fn both(before: &Image, after: &Image) -> AnyView {
         <section aria-labelledby="layers">
             <h3 id="layers">"Layers"</h3>
             <p>{words}</p>
-            {layers::bar(&before.layers, |index| class(In::From, index))}
-            {layers::bar(&after.layers, |index| class(In::To, index))}
+            {layers::bar(&before.layers, |index| class(In::From, index), units, whole)}
+            {layers::bar(&after.layers, |index| class(In::To, index), units, whole)}
             {layer_table(before, after, &shared)}
         </section>
         <section aria-labelledby="configuration">
@@ -307,22 +334,27 @@ fn platforms(visit: &Visit, from: &Side, to: &Side, common: &[&str], chosen: &st
     Some(view.into_any())
 }
 
-async fn form(visit: &Visit, repository: &Repository, from: &str, to: &str) -> Result<AnyView, WebError> {
+async fn form(
+    visit: &Visit,
+    repository: &Repository,
+    [from, to]: [&str; 2],
+    unknown: [bool; 2],
+) -> Result<AnyView, WebError> {
     let asked = TagsAsked { limit: 100, ..TagsAsked::default() };
     let tags = visit.web.reader().tags(&repository.account.did, &repository.name, &asked).await?.items;
     let options = tags.iter().map(|tag| view! { <option value=tag.tag.clone()></option> }).collect_view();
-    let field = |name: &'static str, label: &'static str, value: &str| {
+    let field = |name: &'static str, label: &'static str, value: &str, is_unknown: bool| {
         let value: String = value.chars().take(200).collect();
         view! {
             <label for=name>{label}</label>
-            <input id=name type="search" name=name value=value list="tags" maxlength="200" autocomplete="off" spellcheck="false" placeholder="tag or digest"/>
+            <input id=name type="search" name=name value=value list="tags" maxlength="200" autocomplete="off" spellcheck="false" placeholder="tag or digest" aria-invalid=is_unknown.then_some("true")/>
         }
     };
     let owner = repository.account.owner.name();
     let view = view! {
         <form class="filter" action=address::compare(owner, repository.name.as_str(), "", "")>
-            {field("from", "From", from)}
-            {field("to", "To", to)}
+            {field("from", "From", from, unknown[0])}
+            {field("to", "To", to, unknown[1])}
             <datalist id="tags">{options}</datalist>
             <button type="submit">"Compare"</button>
         </form>

@@ -1,12 +1,13 @@
 use chrono::Utc;
 use leptos::prelude::*;
 use store::queries::{CrewView, HoldItem, HoldView, MOST_COUNTED, Reliance, RepositoryItem};
+use types::Did;
 
 use super::offset;
 use crate::{
     address,
     app::{Answer, Page, Visit},
-    components::{facts::fact, flag::flag, notice, row::rows, words},
+    components::{facts::fact, flag::flag, notice, row::rows, ways::Ways, words},
     error::WebError,
     owner,
     text::format,
@@ -25,9 +26,15 @@ pub async fn list(visit: Visit) -> Result<Answer, WebError> {
     let mut holds = visit.web.reader().holds(PAGE_SIZE + 1, begin).await?;
     let has_more = i64::try_from(holds.len()).is_ok_and(|n| n > PAGE_SIZE);
     holds.truncate(usize::try_from(PAGE_SIZE).unwrap_or_default());
-    let link = |at: i64| address::with_query("/holds", &[("cursor", &at.to_string())]);
-    let first = (begin > 0).then(|| view! { <a href="/holds" rel="prev">"First page"</a> });
-    let next = has_more.then(|| view! { <a href=link(begin + PAGE_SIZE) rel="next">"Next page"</a> });
+    let link = |at: i64| match at {
+        ..=0 => "/holds".to_owned(),
+        at => address::with_query("/holds", &[("cursor", &at.to_string())]),
+    };
+    let ways = Ways {
+        first: (begin > PAGE_SIZE).then(|| link(0)),
+        previous: (begin > 0).then(|| link(begin - PAGE_SIZE)),
+        next: has_more.then(|| link(begin + PAGE_SIZE)),
+    };
     let body = view! {
         <div class="page-head"><h1>"Holds"</h1></div>
         <p class="muted lead">
@@ -35,7 +42,7 @@ pub async fn list(visit: Visit) -> Result<Answer, WebError> {
             owners. When a hold is down, pages and manifests of what it keeps can be read here, and pulls of its layers fail."
         </p>
         {table(&holds)}
-        <nav class="pages" aria-label="Pages">{first} {next}</nav>
+        {ways.draw()}
     };
     let mut page = Page::new("Holds", "/holds", body);
     page.description =
@@ -51,7 +58,7 @@ fn table(holds: &[HoldItem]) -> AnyView {
         let hold = &item.hold;
         view! {
             <tr>
-                <th scope="row" data-label="Hold"><a href=address::hold(&hold.did)>{name(&hold.did)}</a></th>
+                <th scope="row" data-label="Hold"><a href=address::hold(&hold.did)>{format::hold(&hold.did)}</a></th>
                 <td data-label="Health">{health(hold)}</td>
                 <td data-label="Run by">{hold.owner.as_deref().map(|did| person(did, item.owner_handle.as_deref()))}</td>
                 <td data-label="Access">{access(hold)}</td>
@@ -91,16 +98,14 @@ pub async fn page(visit: Visit) -> Result<Answer, WebError> {
     };
     let (repositories, reliance) = reader.reliance(&did).await?;
     let crew = reader.crew(&did, CREW_SIZE).await?;
-    let after = visit.query("after");
-    let place = after_place(after)?;
-    let there = reader.repositories_on(&did, place, THERE + 1).await?;
     let path = address::hold(hold.did.as_str());
+    let Some(there) = There::find(&visit, &did).await? else { return Ok(Answer::Redirect(path)) };
     let handle = captain.filter(|actor| actor.active).and_then(|actor| actor.handle);
     let body = view! {
         <div class="owner-head">
             {flag(&hold.did)}
             <div>
-                <h1>{name(&hold.did)}</h1>
+                <h1>{format::hold(&hold.did)}</h1>
                 <p class="muted wrap"><code>{format::shown(&hold.did)}</code>{words::copy(hold.did.clone(), "the DID")}</p>
             </div>
         </div>
@@ -108,7 +113,7 @@ pub async fn page(visit: Visit) -> Result<Answer, WebError> {
         <div class="split">
             <section aria-labelledby="repositories">
                 <h2 id="repositories">"Repositories on it " <span class="muted">{counted(repositories)}</span></h2>
-                {repositories_there(&there, &path, after)}
+                {there.draw(&path)}
             </section>
             <div>
                 {facts(&hold, handle.as_deref(), &reliance)}
@@ -116,33 +121,60 @@ pub async fn page(visit: Visit) -> Result<Answer, WebError> {
             </div>
         </div>
     };
-    let mut page = Page::new(format!("Hold {}", name(&hold.did)), path, body);
-    page.description = Some(format!("What is kept on the hold {}, and whether it answers.", name(&hold.did)));
+    let mut page = Page::new(format!("Hold {}", format::hold(&hold.did)), path, body);
+    page.description = Some(format!("What is kept on the hold {}, and whether it answers.", format::hold(&hold.did)));
     Ok(page.into())
 }
 
-/// The owner and the name after which the page begins.
-fn after_place(after: &str) -> Result<(&str, &str), WebError> {
-    match after.split_once('/') {
-        Some(place) if after.len() <= 4_000 && !after.contains('\0') => Ok(place),
-        None if after.is_empty() => Ok(("", "")),
-        _ => Err(WebError::BadRequest("This page's address is broken: its cursor is not one of ours.".to_owned())),
+/// A page of the repositories on a hold, by owner and name.
+struct There {
+    items: Vec<RepositoryItem>,
+    is_first: bool,
+    has_more: bool,
+}
+
+impl There {
+    /// The page after or before the place in the address; `None` where the first page is before it.
+    async fn find(visit: &Visit, hold: &Did) -> Result<Option<Self>, WebError> {
+        let reader = visit.web.reader();
+        let size = usize::try_from(THERE).unwrap_or_default();
+        let (before, after) = (visit.query("before"), visit.query("after"));
+        if before.is_empty() {
+            let mut items = reader.repositories_on(hold, place(after)?, THERE + 1).await?;
+            let has_more = items.len() > size;
+            items.truncate(size);
+            return Ok(Some(Self { items, is_first: after.is_empty(), has_more }));
+        }
+        let mut items = reader.repositories_on_before(hold, place(before)?, THERE + 1).await?;
+        let is_whole = items.len() > size;
+        Ok(is_whole.then(|| Self { items: items.split_off(1), is_first: false, has_more: true }))
+    }
+
+    fn draw(&self, path: &str) -> AnyView {
+        if self.items.is_empty() {
+            let what =
+                if self.is_first { "No image that the index knows of is kept here." } else { "There are no more." };
+            return view! { <p class="empty">{what}</p> }.into_any();
+        }
+        let link = |way, item: Option<&RepositoryItem>| {
+            item.map(|item| address::with_query(path, &[(way, &format!("{}/{}", item.owner.did, item.name))]))
+        };
+        let ways = Ways {
+            first: (!self.is_first).then(|| path.to_owned()),
+            previous: link("before", self.items.first().filter(|_| !self.is_first)),
+            next: link("after", self.items.last().filter(|_| self.has_more)),
+        };
+        view! { {rows(&self.items, "")} {ways.draw()} }.into_any()
     }
 }
 
-fn repositories_there(items: &[RepositoryItem], path: &str, after: &str) -> AnyView {
-    if items.is_empty() {
-        let what =
-            if after.is_empty() { "No image that the index knows of is kept here." } else { "There are no more." };
-        return view! { <p class="empty">{what}</p> }.into_any();
+/// An owner and a name, as addresses carry them.
+fn place(text: &str) -> Result<(&str, &str), WebError> {
+    match text.split_once('/') {
+        Some(place) if text.len() <= 4_000 && !text.contains('\0') => Ok(place),
+        None if text.is_empty() => Ok(("", "")),
+        _ => Err(WebError::BadRequest("This page's address is broken: its cursor is not one of ours.".to_owned())),
     }
-    let first = (!after.is_empty()).then(|| view! { <a href=path.to_owned() rel="prev">"First page"</a> });
-    let (shown, rest) = items.split_at(items.len().min(usize::try_from(THERE).unwrap_or_default()));
-    let next = shown.last().filter(|_| !rest.is_empty()).map(|last| {
-        let href = address::with_query(path, &[("after", &format!("{}/{}", last.owner.did, last.name))]);
-        view! { <a href=href rel="next">"Next page"</a> }
-    });
-    view! { {rows(shown, "")} <nav class="pages" aria-label="Pages">{first} {next}</nav> }.into_any()
 }
 
 fn facts(hold: &HoldView, handle: Option<&str>, reliance: &Reliance) -> AnyView {
@@ -164,7 +196,7 @@ fn facts(hold: &HoldView, handle: Option<&str>, reliance: &Reliance) -> AnyView 
             {hold.region.as_deref().map(|region| fact("Region", format::shown(region)))}
             {hold.endpoint.as_deref().map(|url| fact("Endpoint", view! { <code class="wrap">{format::shown(url)}</code> }))}
             {hold.successor.as_deref().map(|did| {
-                fact("Successor", view! { <a href=address::hold(did)>{name(did)}</a> })
+                fact("Successor", view! { <a href=address::hold(did)>{format::hold(did)}</a> })
             })}
             {fact("Manifests", words::count(reliance.manifests))}
             {fact("Their bytes", words::size(reliance.bytes))}
@@ -196,12 +228,6 @@ fn crew_list(crew: &[CrewView], hold: &HoldView) -> AnyView {
         </section>
     }
     .into_any()
-}
-
-/// What people call a hold: the host of a `did:web`.
-fn name(did: &str) -> String {
-    let name = did.strip_prefix("did:web:").map(|host| host.replace("%3A", ":"));
-    format::shown(&name.unwrap_or_else(|| did.to_owned()))
 }
 
 fn person(did: &str, handle: Option<&str>) -> AnyView {

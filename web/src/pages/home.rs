@@ -16,7 +16,11 @@ const LIST_SIZE: i64 = 6;
 pub async fn page(visit: Visit) -> Result<Answer, WebError> {
     let reader = visit.web.reader();
     let newest = reader.newest(None, LIST_SIZE).await?;
-    let featured = reader.featured(LIST_SIZE).await?;
+    let mut featured = reader.featured(2 * LIST_SIZE).await?;
+    // What stands beside it is seen already.
+    let is_new = |item: &RepositoryItem| newest.iter().any(|new| new.owner == item.owner && new.name == item.name);
+    featured.retain(|item| !is_new(item));
+    featured.truncate(usize::try_from(LIST_SIZE).unwrap_or_default());
     let example = featured.iter().chain(&newest).find(|item| item.pullable);
     let host = visit.web.config().public_url.authority().to_owned();
     let reference = example.map_or_else(
@@ -62,7 +66,7 @@ fn hero(featured: &[RepositoryItem]) -> impl IntoView + use<> {
             <form class="hero-search" role="search" aria-label="Images" action="/search">
                 <label class="hidden" for="home-q">"Search images"</label>
                 {Icon::Search.draw()}
-                <input id="home-q" type="search" name="q" placeholder="Name, words or owner" maxlength="200" autocomplete="off" spellcheck="false"/>
+                <input id="home-q" type="search" name="q" placeholder="Name or words" maxlength="200" autocomplete="off" spellcheck="false"/>
                 <button type="submit">"Search"</button>
             </form>
             {(!names.is_empty()).then(|| view! { <div class="examples"><span>"Try"</span> <ul>{examples}</ul></div> })}

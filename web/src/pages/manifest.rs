@@ -2,7 +2,7 @@ use leptos::prelude::*;
 use store::queries::{HoldView, LayerView, ManifestView, PlatformView, Referrer, TagView};
 use types::Digest;
 
-use super::repository::{self, Repository};
+use super::repository::{self, Repository, Tab};
 use crate::{
     address,
     app::{Answer, Page, Visit},
@@ -43,6 +43,7 @@ pub async fn page(visit: &Visit, repository: &Repository, digest: &str) -> Resul
             {repository::head(repository, hold.as_ref())}
             <div class="repo-pull">{pull_command(visit, repository, &manifest, None, hold.as_ref())}</div>
             <div class="repo-main">
+                {repository::tabs(repository, Tab::None)}
                 <h2 class="wrap">{artifact::name(&manifest, &layers)} " " {words::digest(&manifest.digest)}</h2>
                 {platform_list(repository, &platforms)}
                 {layers::section(&layers, &history)}
@@ -56,12 +57,12 @@ pub async fn page(visit: &Visit, repository: &Repository, digest: &str) -> Resul
                 {raw(visit, repository, &manifest)}
             </div>
             <aside class="repo-side" aria-label="Facts">
-                <dl class="facts">
+                {facts::folded(view! {
                     {side(repository, &manifest, &layers, &config)}
                     {scan.as_ref().map(facts::scan)}
                     {manifest.hold.as_deref().map(|did| facts::hold(did, hold.as_ref()))}
-                </dl>
-                {provenance(record.as_ref(), repository.account.pds.as_deref(), manifest.bytes.is_some())}
+                })}
+                {provenance(record.as_ref(), repository.account.pds.as_deref(), manifest.fetched_at)}
             </aside>
         </div>
     };

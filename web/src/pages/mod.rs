@@ -1,6 +1,7 @@
 //! One file a page. Each loads what it shows, then shows it; none knows the frame.
 
 pub mod about;
+pub mod activity;
 pub mod compare;
 pub mod error;
 pub mod explore;
@@ -9,6 +10,7 @@ pub mod home;
 pub mod install;
 pub mod manifest;
 pub mod new;
+pub mod overview;
 pub mod repository;
 pub mod search;
 pub mod status;

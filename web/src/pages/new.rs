@@ -4,7 +4,7 @@ use store::queries::{Place, RepositoryItem};
 use crate::{
     address,
     app::{Answer, Page, Visit},
-    components::row::row,
+    components::{row::row, ways::Ways},
     error::WebError,
     place,
 };
@@ -14,15 +14,35 @@ const PAGE_SIZE: i64 = 20;
 
 /// What was pushed last, page by page; a page stays the same, whatever comes meanwhile.
 pub async fn page(visit: Visit) -> Result<Answer, WebError> {
-    let after = place::read(visit.query("after"))?;
-    let items = visit.web.reader().newest(after.as_ref(), PAGE_SIZE + 1).await?;
-    let (shown, rest) = items.split_at(items.len().min(usize::try_from(PAGE_SIZE).unwrap_or_default()));
-    let older = (!rest.is_empty()).then(|| shown.last().and_then(Place::of)).flatten().map(|last| {
-        let href = address::with_query("/new", &[("after", &place::write(&last))]);
-        view! { <a href=href rel="next">"Older"</a> }
-    });
-    let is_first = after.is_none();
-    let first = (!is_first).then(|| view! { <a href="/new" rel="prev">"The newest"</a> });
+    let reader = visit.web.reader();
+    let size = usize::try_from(PAGE_SIZE).unwrap_or_default();
+    let (before, after) = (place::read(visit.query("before"))?, place::read(visit.query("after"))?);
+    let is_first = before.is_none() && after.is_none();
+    let (shown, has_older) = match before {
+        Some(before) => {
+            let mut items = reader.newest_before(&before, PAGE_SIZE + 1).await?;
+            if items.len() <= size {
+                return Ok(Answer::Redirect("/new".to_owned()));
+            }
+            (items.split_off(1), true)
+        }
+        None => {
+            let mut items = reader.newest(after.as_ref(), PAGE_SIZE + 1).await?;
+            let has_older = items.len() > size;
+            items.truncate(size);
+            (items, has_older)
+        }
+    };
+    let shown = shown.as_slice();
+    let link = |way, item: Option<&RepositoryItem>| {
+        let place = item.and_then(Place::of)?;
+        Some(address::with_query("/new", &[(way, &place::write(&place))]))
+    };
+    let ways = Ways {
+        first: (!is_first).then(|| "/new".to_owned()),
+        previous: link("before", shown.first().filter(|_| !is_first)),
+        next: link("after", shown.last().filter(|_| has_older)),
+    };
     let list = match (is_first, shown.is_empty()) {
         (true, _) => live(shown, PAGE_SIZE).into_any(),
         (false, true) => view! { <p class="empty">"Nothing is older than that."</p> }.into_any(),
@@ -35,10 +55,13 @@ pub async fn page(visit: Visit) -> Result<Answer, WebError> {
             <h1>"What’s new"</h1>
             {is_first.then(switch)}
         </div>
-        <p class="muted lead">"Images in the order in which they were pushed or tagged, by their owners’ clocks."</p>
+        <p class="muted lead">
+            "Images in the order in which they were pushed or tagged, by their owners’ clocks. Also as "
+            <a href="/new.atom" type="application/atom+xml">"a feed"</a>"."
+        </p>
         <h2 class="hidden">"Repositories"</h2>
         {list}
-        <nav class="pages" aria-label="Pages">{first} {older}</nav>
+        {ways.draw_as(["The newest", "Newer", "Older"])}
     };
     let mut page = Page::new("What’s new", "/new", body);
     page.description = Some("Container images that were published on the AT Protocol a moment ago.".to_owned());

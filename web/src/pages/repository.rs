@@ -2,7 +2,7 @@ use leptos::prelude::*;
 use store::queries::{HoldView, ManifestView, PlatformView, RecordView, RepositoryView, TagView};
 use types::{Collection, RecordId, RepositoryName, Rkey, Tag};
 
-use super::{compare, manifest, tags};
+use super::{activity, compare, manifest, overview, tags};
 use crate::{
     address,
     app::{Answer, Page, Visit},
@@ -18,7 +18,7 @@ use crate::{
     error::WebError,
     owner::{self, Account},
     pictures::Signer,
-    text::{artifact::Kind, format, history::ImageConfig, markdown},
+    text::{artifact::Kind, format, history::ImageConfig},
 };
 
 /// A repository as its pages need it.
@@ -151,21 +151,25 @@ impl Shown {
 
 async fn show(visit: &Visit, repository: &Repository) -> Result<Answer, WebError> {
     let shown = Shown::load(visit, repository).await?;
-    let on_tags = visit.query("tab") == "tags";
-    let main = if on_tags { tags::section(visit, repository).await? } else { overview(visit, repository).await? };
-    let hashed = shown.manifest.as_ref().is_some_and(|manifest| manifest.bytes.is_some());
+    let tab = Tab::of(visit);
+    let main = match tab {
+        Tab::Tags => tags::section(visit, repository).await?,
+        Tab::Activity => activity::section(visit, repository).await?,
+        _ => overview::section(visit, repository).await?,
+    };
+    let fetched = shown.manifest.as_ref().and_then(|manifest| manifest.fetched_at);
     let body = view! {
-        <div class="repo" class:wide=on_tags>
+        <div class="repo" class:wide=tab == Tab::Tags>
             {head(repository, shown.hold.as_ref())}
             <div class="repo-pull">{pull_command(visit, repository, &shown)}</div>
             <div class="repo-main">
-                {tabs(visit, repository)}
+                {tabs(repository, tab)}
                 {main}
             </div>
             <aside class="repo-side" aria-label="Facts">
-                {side(repository, &shown)}
+                {facts::folded(side(repository, &shown))}
                 {labels(&shown)}
-                {provenance(shown.record.as_ref(), repository.account.pds.as_deref(), hashed)}
+                {provenance(shown.record.as_ref(), repository.account.pds.as_deref(), fetched)}
             </aside>
         </div>
     };
@@ -250,33 +254,47 @@ pub fn head(repository: &Repository, hold: Option<&HoldView>) -> AnyView {
     .into_any()
 }
 
-fn tabs(visit: &Visit, repository: &Repository) -> impl IntoView + use<> {
-    let path = repository.path();
-    let on_tags = visit.query("tab") == "tags";
-    let tags = address::with_query(&path, &[("tab", "tags")]);
-    let compare = address::compare(repository.account.owner.name(), repository.name.as_str(), "", "");
-    view! {
-        <nav class="tabs" aria-label="Tabs">
-            <a href=path aria-current=(!on_tags).then_some("page")>"Overview"</a>
-            <a href=tags aria-current=on_tags.then_some("page")>
-                "Tags " <span class="muted">{words::count(repository.view.tags.into())}</span>
-            </a>
-            <a href=compare rel="nofollow">"Compare"</a>
-        </nav>
+/// The tabs of a repository.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tab {
+    /// The README.
+    Overview,
+    /// Its tags.
+    Tags,
+    /// What happened to its tags.
+    Activity,
+    /// Two of its tags side by side.
+    Compare,
+    /// A page below them.
+    None,
+}
+
+impl Tab {
+    fn of(visit: &Visit) -> Self {
+        match visit.query("tab") {
+            "tags" => Self::Tags,
+            "activity" => Self::Activity,
+            _ => Self::Overview,
+        }
     }
 }
 
-/// The README, or else the tags.
-async fn overview(visit: &Visit, repository: &Repository) -> Result<AnyView, WebError> {
-    if let Some(readme) = repository.view.readme.as_deref() {
-        let source = repository.view.source.as_deref().and_then(markdown::Source::parse);
-        let base = markdown::Base { source, pictures: repository.signer.clone() };
-        let html = markdown::to_html(readme, &base);
-        return Ok(view! { <article class="readme" dir="auto" inner_html=html></article> }.into_any());
+/// The way from each part of a repository to the others.
+pub fn tabs(repository: &Repository, current: Tab) -> impl IntoView + use<> {
+    let path = repository.path();
+    let [tags, activity] = ["tags", "activity"].map(|tab| address::with_query(&path, &[("tab", tab)]));
+    let is = |tab| (tab == current).then_some("page");
+    let compare = address::compare(repository.account.owner.name(), repository.name.as_str(), "", "");
+    view! {
+        <nav class="tabs" aria-label="Tabs">
+            <a href=path aria-current=is(Tab::Overview)>"Overview"</a>
+            <a href=tags aria-current=is(Tab::Tags)>
+                "Tags " <span class="muted">{words::count(repository.view.tags.into())}</span>
+            </a>
+            <a href=activity aria-current=is(Tab::Activity)>"Activity"</a>
+            <a href=compare rel="nofollow" aria-current=is(Tab::Compare)>"Compare"</a>
+        </nav>
     }
-    let tags = tags::section(visit, repository).await?;
-    Ok(view! { <p class="muted no-readme">"The owner has not written a README; these are the tags."</p> {tags} }
-        .into_any())
 }
 
 fn pull_command(visit: &Visit, repository: &Repository, shown: &Shown) -> Option<AnyView> {
@@ -295,7 +313,15 @@ fn side(repository: &Repository, shown: &Shown) -> AnyView {
     let (owner, name) = (repository.account.owner.name(), repository.name.as_str());
     let tag = shown.tag.as_ref();
     let digest = tag.and_then(|tag| tag.digest.as_deref()).or(view.latest_digest.as_deref());
-    let updated = tag.map_or(view.item.updated_at, |tag| tag.updated_at);
+    let is_newest = |pushed: &str| tag.is_some_and(|tag| tag.tag == pushed);
+    let updated = view.item.updated_at.map(|time| {
+        // Of the tag that is shown this is said once.
+        let by = view.item.updated_tag.clone().filter(|tag| !is_newest(tag)).map(|tag| {
+            let href = address::with_query(&repository.path(), &[("tag", &tag)]);
+            view! { " " <span class="muted">"as "</span> <a class="wrap" href=href>{tag}</a> }
+        });
+        facts::fact("Updated", view! { {words::age(time)} {by} })
+    });
     let size = tag.map_or(view.size, |tag| tag.size);
     let platforms = tag.map_or(&view.item.platforms, |tag| &tag.platforms);
     let label = if shown.is_chosen { "Tag" } else { "Latest tag" };
@@ -311,9 +337,11 @@ fn side(repository: &Repository, shown: &Shown) -> AnyView {
     };
     let hold = shown.manifest.as_ref().and_then(|manifest| manifest.hold.as_deref()).or(view.hold.as_deref());
     view! {
-        <dl class="facts">
-            {tag.map(|tag| facts::fact(label, view! { {Icon::Tag.draw()} " " {tag.tag.clone()} }))}
-            {updated.map(|time| facts::fact("Updated", words::age(time)))}
+            {tag.map(|tag| {
+                let pushed = tag.updated_at.filter(|_| view.item.updated_tag.as_deref().is_none_or(|tag| !is_newest(tag))).map(|time| view! { <span class="muted">", pushed " {words::age(time)}</span> });
+                facts::fact(label, view! { {Icon::Tag.draw()} " " <span class="wrap">{tag.tag.clone()}</span> {pushed} })
+            })}
+            {updated}
             {digest.map(|digest| facts::fact("Digest", to_manifest(digest)))}
             {sizes}
             {tag.and_then(|tag| tag.scan.as_ref()).map(facts::scan)}
@@ -322,7 +350,6 @@ fn side(repository: &Repository, shown: &Shown) -> AnyView {
             {hold.map(|did| facts::hold(did, shown.hold.as_ref()))}
             {facts::fact("Stars", view! { <span class="stars">{Icon::Star.draw()}</span> " " {words::count(view.item.stars.into())} })}
             {facts::fact("Pulls", facts::pulls(view.item.pulls, view.item.claimed_pulls))}
-        </dl>
     }
     .into_any()
 }

@@ -5,7 +5,7 @@ use super::repository::Repository;
 use crate::{
     address,
     app::Visit,
-    components::{facts, words},
+    components::{facts, ways::Ways, words},
     error::WebError,
     text::format,
 };
@@ -35,10 +35,18 @@ const ORDERS: [(TagOrder, &str, &str); 4] = [
 /// # Errors
 /// When its cursor is not one of ours.
 pub fn asked(asked_filter: &str, sort: &str, cursor: &str) -> Result<TagsAsked, WebError> {
-    let broken = |_| WebError::BadRequest("This page's address is broken: its cursor is not one of ours.".to_owned());
-    let after = if cursor.is_empty() { None } else { Some(cursor.parse().map_err(broken)?) };
+    let after = cursor_of(cursor)?;
     let order = ORDERS.iter().find(|(_, name, _)| *name == sort).map_or_else(TagOrder::default, |(order, ..)| *order);
-    Ok(TagsAsked { filter: filter(asked_filter), order, after, limit: PAGE_SIZE })
+    Ok(TagsAsked { filter: filter(asked_filter), order, after, limit: PAGE_SIZE, ..TagsAsked::default() })
+}
+
+/// A cursor as addresses carry it; `None` of nothing.
+///
+/// # Errors
+/// When it is not one of ours.
+pub fn cursor_of<T: std::str::FromStr>(text: &str) -> Result<Option<T>, WebError> {
+    let broken = |_| WebError::BadRequest("This page's address is broken: its cursor is not one of ours.".to_owned());
+    if text.is_empty() { Ok(None) } else { text.parse().map(Some).map_err(broken) }
 }
 
 /// A filter as Postgres takes it: no tag is longer, none holds a control character.
@@ -48,9 +56,15 @@ fn filter(asked: &str) -> String {
 
 /// The tags of a repository: filtered, sorted and paged by the server.
 pub async fn section(visit: &Visit, repository: &Repository) -> Result<AnyView, WebError> {
-    let asked = asked(visit.query("filter"), visit.query("sort"), visit.query("cursor"))?;
+    let mut asked = asked(visit.query("filter"), visit.query("sort"), visit.query("cursor"))?;
+    asked.before = cursor_of(visit.query("before"))?;
     let (did, name) = (&repository.account.did, &repository.name);
-    let page = visit.web.reader().tags(did, name, &asked).await?;
+    let mut page = visit.web.reader().tags(did, name, &asked).await?;
+    if asked.before.is_some() && page.previous.is_none() {
+        // The first page is shown whole.
+        (asked.before, asked.after) = (None, None);
+        page = visit.web.reader().tags(did, name, &asked).await?;
+    }
     let history = visit.query("history");
     let whole: Vec<TagView> = page.items.iter().filter(|tag| tag.tag == history).cloned().collect();
     let each = u32::try_from(BEFORE + 1).unwrap_or_default();
@@ -68,24 +82,25 @@ pub async fn section(visit: &Visit, repository: &Repository) -> Result<AnyView, 
             .collect();
         address::with_query(&path, &parameters)
     };
-    let next = page.next.as_ref().map(|next| {
-        let href = to(&[("cursor", &next.to_string())]);
-        view! { <a href=href rel="next">"Next page"</a> }
-    });
-    let first = asked.after.is_some().then(|| view! { <a href=to(&[]) rel="prev">"First page"</a> });
-    let list = match (page.items.is_empty(), asked.after.is_some()) {
-        (true, true) => view! { <p class="empty">"There are no tags after these."</p> }.into_any(),
-        (true, false) => nothing(&asked.filter, &path),
-        _ => {
-            table(repository, &page, &before, |tag| to(&[("cursor", visit.query("cursor")), ("history", tag)]), history)
-        }
+    let is_first = asked.after.is_none() && asked.before.is_none();
+    let ways = Ways {
+        first: (!is_first).then(|| to(&[])),
+        previous: page.previous.as_ref().map(|previous| to(&[("before", &previous.to_string())])),
+        next: page.next.as_ref().map(|next| to(&[("cursor", &next.to_string())])),
+    };
+    let here =
+        |tag: &str| to(&[("cursor", visit.short("cursor")), ("before", visit.short("before")), ("history", tag)]);
+    let list = match (page.items.is_empty(), is_first) {
+        (true, false) => view! { <p class="empty">"There are no tags after these."</p> }.into_any(),
+        (true, true) => nothing(&asked.filter, &path),
+        _ => table(repository, &page, &before, here, history),
     };
     let body = view! {
         {(repository.view.tags > FEW || !asked.filter.is_empty()).then(|| controls(&path, &asked, sort))}
         <div id="tags" data-live="tags">
             {count(&page, &asked)}
             {list}
-            <nav class="pages" aria-label="Pages">{first} {next}</nav>
+            {ways.draw()}
         </div>
     };
     Ok(body.into_any())
@@ -146,12 +161,12 @@ fn table(
             <thead>
                 <tr>
                     <th scope="col">"Tag"</th>
-                    <th scope="col">"Updated"</th>
+                    <th scope="col">"Pushed"</th>
                     <th scope="col">"Digest"</th>
                     <th scope="col">"Platforms"</th>
                     <th scope="col" class="number">"Size"</th>
                     {scanned.then(|| view! { <th scope="col">"Scan"</th> })}
-                    <th scope="col" class="number">"Pulls"</th>
+                    <th scope="col" class="number pulls">"Pulls"</th>
                 </tr>
             </thead>
             <tbody>{rows.collect_view()}</tbody>
@@ -178,7 +193,7 @@ fn row(repository: &Repository, tag: &TagView, scanned: bool) -> impl IntoView +
     view! {
         <tr>
             <th scope="row" data-label="Tag"><a class="tag" href=href title=tag.tag.clone()>{tag.tag.clone()}</a></th>
-            <td data-label="Updated">{words::age_or_dash(tag.updated_at)}</td>
+            <td data-label="Pushed">{words::age_or_dash(tag.updated_at)}</td>
             <td data-label="Digest">{digest}</td>
             <td data-label="Platforms">
                 {if tag.platforms.0.is_empty() { "–".into_any() } else { facts::platforms(&tag.platforms.0) }}
@@ -187,7 +202,7 @@ fn row(repository: &Repository, tag: &TagView, scanned: bool) -> impl IntoView +
                 {tag.size.map_or_else(|| "–".into_any(), |size| words::size(size).into_any())}
             </td>
             {scan}
-            <td data-label="Pulls" class="number">{words::count(tag.pulls)}</td>
+            <td data-label="Pulls" class="number pulls">{words::count(tag.pulls)}</td>
         </tr>
     }
 }
@@ -202,11 +217,7 @@ fn history(
     open: bool,
 ) -> Option<AnyView> {
     let entries = before.first()?.entries;
-    let many = if entries == 1 {
-        "What it pointed at before".to_owned()
-    } else {
-        format!("What it pointed at before: {entries}")
-    };
+    let many = format!("What it pointed at before: {entries}");
     let shown = before.iter().take(most).map(|before| moved(repository, tag, before)).collect_view();
     let more = i64::try_from(most.min(before.len())).unwrap_or_default() < entries;
     let more = (more && !open).then(|| view! { <p><a href=all rel="nofollow">"Show all of it"</a></p> });
@@ -236,9 +247,9 @@ fn moved(repository: &Repository, tag: &TagView, before: &Before) -> AnyView {
     );
     let compare = digest.filter(|digest| tag.digest.as_deref().is_some_and(|now| now != *digest)).map(|digest| {
         let href = address::compare(owner, name, digest, &tag.tag);
-        view! { <a href=href rel="nofollow" aria-label=format!("Compare {} with now", format::short_digest(digest))>"compare with now"</a> }
+        view! { <a href=href rel="nofollow" aria-label=format!("compare with now: {}", format::short_digest(digest))>"compare with now"</a> }
     });
-    let since = before.was.since.map(|time| view! { "from " {words::day(time)} " " });
-    let until = before.was.until.map(|time| view! { "until " {words::day(time)} " " });
+    let since = before.was.since.map(|time| view! { "from " {words::age(time)} " " });
+    let until = before.was.until.map(|time| view! { "until " {words::age(time)} " " });
     view! { <li>{linked} " " <span class="muted">{since} {until}</span> {compare}</li> }.into_any()
 }

@@ -88,6 +88,12 @@ pub fn shown(name: &str) -> String {
     name.chars().map(|c| if is_deceptive(c) { '\u{fffd}' } else { c }).collect()
 }
 
+/// What people call a hold: the host of a `did:web`.
+pub fn hold(did: &str) -> String {
+    let name = did.strip_prefix("did:web:").map(|host| host.replace("%3A", ":"));
+    shown(&name.unwrap_or_else(|| did.to_owned()))
+}
+
 /// A text of several lines as it may be shown: the same, but line feeds stay and tabs become spaces; at most `most` characters.
 pub fn shown_lines(text: &str, most: usize) -> String {
     let kept = text.chars().take(most).map(|c| match c {
@@ -189,6 +195,8 @@ mod tests {
     fn names_cannot_turn_or_hide_text() {
         assert_eq!(shown("a\u{202e}b\u{200b}c\u{7}"), "a\u{fffd}b\u{fffd}c\u{fffd}");
         assert_eq!(shown("ünï/שלום 🦀"), "ünï/שלום 🦀");
+        assert_eq!(super::hold("did:web:127.0.0.1%3A36761"), "127.0.0.1:36761");
+        assert_eq!(super::hold("did:plc:\u{202e}a"), "did:plc:\u{fffd}a");
         assert_eq!(short_digest("sha256:9f8e7d6c5b4a39281706"), "9f8e7d6c5b4a");
     }
 }

@@ -6,6 +6,7 @@ mod api;
 mod holds;
 mod hostile;
 mod kept;
+mod lists;
 mod live;
 mod manners;
 mod pages;

@@ -87,6 +87,12 @@ async fn an_icon_is_fetched_from_its_owners_pds_and_hashed() {
         seeded.client.execute(set, &[&cid, &ALICE]).await.unwrap();
         let app = app(&seeded);
         let (page, _) = get_from(&app, "/r/alice.test/hello").await;
+        let (list, _) = get_from(&app, "/u/alice.test").await;
+        assert_eq!(
+            pictures(&list.body).iter().filter(|path| **path == pictures(&page.body)[0]).count(),
+            1,
+            "the same picture in lists"
+        );
         let (answer, _) = get_from(&app, &pictures(&page.body)[0]).await;
         assert_eq!(answer.status.as_u16(), status);
         // What does not hash to it is not passed on: the flag is, which is ours.

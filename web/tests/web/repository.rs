@@ -73,6 +73,13 @@ async fn compare_asks_and_says_what_is_not_there() {
         answer.assert_clean(&path);
         assert!(text(&answer.body).contains(says), "{path}: {}", text(&answer.body));
     }
+    let unknown = get(&seeded, "/r/alice.test/hello/-/compare?from=v1&to=v9").await.body;
+    for kept in
+        ["name=\"from\" value=\"v1\"", "name=\"to\" value=\"v9\"", "aria-invalid=\"true\"", "aria-label=\"Tabs\""]
+    {
+        assert!(unknown.contains(kept), "{kept} in {unknown}");
+    }
+    assert_eq!(unknown.matches("aria-invalid").count(), 1);
     let moved = get(&seeded, &format!("/r/{ALICE}/hello/-/compare?from=v1&to=v2")).await;
     assert_eq!(moved.location(), "/r/alice.test/hello/-/compare?from=v1&to=v2");
     let platforms = format!("/r/alice.test/multi/-/compare?from=latest&to={}&platform=linux/arm64", "latest");
@@ -96,8 +103,12 @@ async fn many_tags_are_filtered_sorted_and_paged() {
         all.extend(names(&page));
         let links = between(&page, "aria-label=\"Pages\"", "</nav>");
         let Some(next) = links.split("<a ").find(|link| link.contains("rel=\"next\"")) else { break };
+        let before = names(&page);
         page = get(&seeded, &between(next, "href=\"", "\"").replace("&amp;", "&")).await.body;
-        assert!(page.contains("rel=\"prev\""));
+        let links = between(&page, "aria-label=\"Pages\"", "</nav>");
+        let back = links.split("<a ").find(|link| link.contains("rel=\"prev\"")).unwrap();
+        let back = get(&seeded, &between(back, "href=\"", "\"").replace("&amp;", "&")).await.body;
+        assert_eq!(names(&back), before, "the way back");
     }
     assert_eq!(all, (0..60).map(|n| format!("v1.{n}.0")).collect::<Vec<_>>());
     let filtered = get(&seeded, "/r/erin.test/many?tab=tags&filter=V1.5&sort=-name").await.body;
@@ -121,10 +132,13 @@ async fn a_tag_moved_three_times_shows_the_three_in_its_place() {
     assert_eq!(page.body.matches("<tr class=\"before\">").count(), 1, "only of the tag that moved");
     let told = text(before);
     assert!(
-        told.starts_with("What it pointed at before: 3333333333333 from 4 Jan 2026 until 5 Jan 2026 compare with now"),
+        told.starts_with("What it pointed at before: 3333333333333 from ") && told.contains(" ago until "),
         "{told}"
     );
-    assert!(told.contains("111111111111 from 2 Jan 2026 until 3 Jan 2026"), "{told}");
+    for exact in ["title=\"2026-01-04 00:00:00 UTC\"", "datetime=\"2026-01-02T00:00:00+00:00\""] {
+        assert!(before.contains(exact), "{exact} in {before}");
+    }
+    assert!(before.contains("aria-label=\"compare with now: 333333333333\""), "{before}");
     assert!(before.contains(&format!("/-/compare?from=sha256%3A{}&amp;to=latest", "3".repeat(64))), "{before}");
     let many = "INSERT INTO tag_history (did, repository, tag, rkey, until_rev, digest, moved)
                 SELECT $1, 'hello', 'latest', 'y', '2l' || n, 'sha256:' || repeat('a', 64), true FROM generate_series(1, 300) n";
@@ -281,4 +295,91 @@ async fn pulls_are_told_by_tag_and_by_digest() {
         text(&get(&seeded, &format!("/r/bob.test/signed/-/manifests/{}", digest.as_str().unwrap())).await.body);
     assert!(artifact.contains("oras pull --plain-http 127.0.0.1:5000/bob.test/signed@sha256:"), "{artifact}");
     assert!(artifact.contains("Signature by cosign"), "{artifact}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_readme_that_is_too_long_is_said_to_be() {
+    let seeded = Seeded::new().await;
+    let set = "UPDATE record SET raw = $1 WHERE did = $2 AND collection = 'io.atcr.repo.page'";
+    let record = serde_json::json!({ "$type": "io.atcr.repo.page", "description": "a".repeat(168_903) });
+    seeded.client.execute(set, &[&record.to_string().into_bytes(), &ALICE]).await.unwrap();
+    seeded.client.execute("UPDATE page SET description = NULL WHERE did = $1", &[&ALICE]).await.unwrap();
+    let page = get(&seeded, "/r/alice.test/hello").await.body;
+    let told = text(&page);
+    assert!(told.contains("The README is too long to be shown here: 168.9 kB. Read it in its record."), "{told}");
+    assert!(page.contains("https://pds.test/xrpc/com.atproto.repo.getRecord?repo="), "{page}");
+    assert!(!told.contains("has not written"), "{told}");
+    let none = text(&get(&seeded, "/r/erin.test/team/app").await.body);
+    assert!(none.contains("The owner has not written a README"), "{none}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn activity_tells_what_happened_to_tags() {
+    let seeded = Seeded::new().await;
+    let insert = "INSERT INTO tag_history (did, repository, tag, rkey, until_rev, digest, since, until, moved)
+                  SELECT $1, 'hello', 'old', 'x', '3l' || lpad(n::text, 3, '0'), 'sha256:' || repeat((n % 10)::text, 64),
+                         timestamptz '2026-01-01' + make_interval(days => n), timestamptz '2026-01-01' + make_interval(days => n + 1), n < 60
+                  FROM generate_series(1, 60) n";
+    seeded.client.execute(insert, &[&ALICE]).await.unwrap();
+    let path = "/r/alice.test/hello?tab=activity";
+    let first = get(&seeded, path).await;
+    first.assert_clean(path);
+    let rows = |html: &str| -> Vec<String> {
+        let list = between(html, "<ol class=\"activity\">", "</ol>");
+        list.split("</li>").map(text).filter(|row| !row.is_empty()).collect()
+    };
+    let (mut page, mut all) = (first.body, Vec::<Vec<String>>::new());
+    assert!(page.contains("aria-current=\"page\">Activity"), "{page}");
+    loop {
+        let here = rows(&page);
+        let links = between(&page, "aria-label=\"Pages\"", "</nav>").to_owned();
+        let link = |rel: &str| {
+            let link = links.split("<a ").find(|link| link.contains(&format!("rel=\"{rel}\"")))?;
+            Some(between(link, "href=\"", "\"").replace("&amp;", "&"))
+        };
+        match (link("prev"), all.last()) {
+            (Some(back), Some(before)) => assert_eq!(&rows(&get(&seeded, &back).await.body), before),
+            (back, before) => assert!(back.is_none() && before.is_none()),
+        }
+        all.push(here);
+        let Some(next) = link("next") else { break };
+        page = get(&seeded, &next).await.body;
+    }
+    let all = all.concat();
+    // Four tags that are there, one that was moved to sixty digests and removed.
+    assert_eq!(all.len(), 4 + 60 + 1, "{all:?}");
+    assert!(all.iter().any(|row| row.ends_with("old removed, it was 000000000000")), "{all:?}");
+    assert!(all.iter().any(|row| row.ends_with("old moved to 000000000000 from 999999999999 compare")), "{all:?}");
+    assert!(all.iter().any(|row| row.contains("latest pushed, ")), "{all:?}");
+    for (query, status) in
+        [("&cursor=x", 400), ("&before=x", 400), ("&cursor=1~0~~v1~x", 200), ("&before=1~0~~v1~x", 200)]
+    {
+        assert_eq!(get(&seeded, &format!("{path}{query}")).await.status.as_u16(), status, "{query}");
+    }
+}
+
+/// An old `latest`, and a push a moment ago: rows name what was pushed, and the page says both.
+#[tokio::test(flavor = "multi_thread")]
+async fn updated_means_the_newest_push_and_says_of_what() {
+    let seeded = Seeded::new().await;
+    let insert = "INSERT INTO tag (did, rkey, repository, tag, manifest_digest, updated_at)
+                  VALUES ($1, 'dev', 'hello', 'dev', $2, date_trunc('second', now()))";
+    seeded.client.execute(insert, &[&ALICE, &seeded.hello.as_str()]).await.unwrap();
+    let set = "UPDATE tag SET updated_at = now() - interval '120 days' WHERE did = $1 AND repository = 'hello' AND tag = 'latest'";
+    seeded.client.execute(set, &[&ALICE]).await.unwrap();
+    let set = "UPDATE repository SET updated_at = (SELECT updated_at FROM tag WHERE rkey = 'dev') WHERE did = $1 AND name = 'hello'";
+    seeded.client.execute(set, &[&ALICE]).await.unwrap();
+    for path in ["/new", "/", "/u/alice.test"] {
+        let page = get(&seeded, path).await.body;
+        let row = page.split("<li class=\"row\">").find(|row| row.contains("/r/alice.test/hello\"")).unwrap();
+        let facts = text(row.split_once("row-facts").unwrap().1);
+        assert!(facts.contains("dev just now") || facts.contains("devjust now"), "{path}: {facts}");
+        assert!(!facts.contains("latest"), "{path}: {facts}");
+    }
+    let told = text(&get(&seeded, "/r/alice.test/hello").await.body);
+    assert!(
+        told.contains("Latest tag latest, pushed 4 mo ago") || told.contains("Latest taglatest, pushed 4 mo ago"),
+        "{told}"
+    );
+    assert!(told.contains("Updatedjust now as dev") || told.contains("Updated just now as dev"), "{told}");
 }

@@ -78,6 +78,22 @@ impl Reader {
         self.all(&sql, values).await
     }
 
+    /// The repositories that were pushed to right after a place, the newest first.
+    ///
+    /// # Errors
+    /// When Postgres refuses, or is not there.
+    pub async fn newest_before(&self, place: &Place, limit: i64) -> Result<Vec<RepositoryItem>, StoreError> {
+        let sql = format!(
+            "WITH next AS MATERIALIZED (
+                 SELECT r.did, r.name FROM {LISTED}
+                 WHERE r.updated_at <= {SOON} AND r.updated_at >= $2 AND (r.updated_at > $2 OR (r.did, r.name) < ($3, $4))
+                 ORDER BY r.updated_at, r.did DESC, r.name DESC LIMIT $1)
+             SELECT {ITEM} FROM next JOIN repository r USING (did, name) JOIN actor a ON a.did = r.did ORDER BY {ORDER}"
+        );
+        let values = vec![limit.into(), place.at.into(), place.did.as_str().into(), place.name.as_str().into()];
+        self.all(&sql, values).await
+    }
+
     /// Those of the most starred repositories that were pushed to not too long ago: stars fade with age.
     ///
     /// # Errors

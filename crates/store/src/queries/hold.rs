@@ -165,7 +165,7 @@ impl Reader {
                  SELECT DISTINCT did, repository FROM manifest WHERE hold = known.hold
                  ORDER BY did, repository LIMIT {MOST_COUNTED} + 1) few) used
              WHERE a.did = known.hold AND a.active AND (a.hold_endpoint IS NOT NULL OR used.repositories > 0)
-             ORDER BY used.repositories DESC, a.did LIMIT $1 OFFSET $2"
+             ORDER BY used.repositories DESC, h.owner IS NULL, a.did LIMIT $1 OFFSET $2"
         );
         self.all(&sql, vec![limit.into(), offset.into()]).await
     }
@@ -209,6 +209,26 @@ impl Reader {
              JOIN actor a ON a.did = r.did ORDER BY r.did, r.name"
         );
         self.all(&sql, vec![hold.as_str().into(), after_did.into(), after_name.into(), limit.into()]).await
+    }
+
+    /// The same before one of them: those next to it, in the same order.
+    ///
+    /// # Errors
+    /// When Postgres refuses, or is not there.
+    pub async fn repositories_on_before(
+        &self,
+        hold: &Did,
+        (did, name): (&str, &str),
+        limit: i64,
+    ) -> Result<Vec<RepositoryItem>, StoreError> {
+        let sql = format!(
+            "WITH there AS MATERIALIZED (
+                 SELECT DISTINCT m.did, m.repository FROM manifest m JOIN actor a ON a.did = m.did AND a.active
+                 WHERE m.hold = $1 AND (m.did, m.repository) < ($2, $3) ORDER BY m.did DESC, m.repository DESC LIMIT $4)
+             SELECT {ITEM} FROM there JOIN repository r ON r.did = there.did AND r.name = there.repository
+             JOIN actor a ON a.did = r.did ORDER BY r.did, r.name"
+        );
+        self.all(&sql, vec![hold.as_str().into(), did.into(), name.into(), limit.into()]).await
     }
 
     /// The crew of a hold, by its own word.

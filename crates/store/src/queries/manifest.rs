@@ -36,6 +36,8 @@ pub struct ManifestView {
     /// The key of its record.
     #[serde(skip)]
     pub rkey: String,
+    /// When its bytes were fetched and hashed.
+    pub fetched_at: Option<DateTime<Utc>>,
     /// The manifest's bytes, when they are here and hashed.
     #[serde(skip)]
     pub bytes: Option<Vec<u8>>,
@@ -89,7 +91,7 @@ impl Reader {
         self.one(
             "SELECT m.digest, m.media_type, m.kind, coalesce(b.config_media_type, m.config_media_type) AS config_media_type,
                     b.artifact_type, coalesce(b.subject, m.subject) AS subject, m.size, m.hold, m.annotations,
-                    m.created_at, m.rkey, b.bytes, c.bytes AS config,
+                    m.created_at, m.rkey, b.fetched_at, b.bytes, c.bytes AS config,
                     (SELECT coalesce(jsonb_agg(tag), '[]') FROM (
                         SELECT DISTINCT t.tag FROM tag t WHERE t.did = m.did AND t.repository = $3
                            AND (t.manifest_rkey = m.rkey OR t.manifest_digest = m.digest)

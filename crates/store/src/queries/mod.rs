@@ -1,5 +1,6 @@
 //! Rows become views. One file a noun; the same nouns name the pages and the routes.
 
+mod activity;
 mod actor;
 mod feed;
 mod hold;
@@ -17,6 +18,7 @@ use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, FromQueryResult, Statement, Value,
 };
 
+pub use activity::{ActivityAsked, ActivityCursor, ActivityPage, TagEvent};
 pub use actor::{ActorView, UserView};
 pub use feed::Place;
 pub use hold::{CrewView, HoldItem, HoldView, MOST_COUNTED, Reliance, ScanView};

@@ -48,6 +48,8 @@ pub struct RepositoryItem {
     pub updated_at: Option<DateTime<Utc>>,
     /// The tag that people mean: `latest`, or else the newest.
     pub latest_tag: Option<String>,
+    /// The tag that was pushed then; `None` when what was pushed has none.
+    pub updated_tag: Option<String>,
     /// Whether its name is legal in an image reference.
     pub pullable: bool,
     /// The page's icon, a blob of the owner's.
@@ -80,6 +82,9 @@ pub struct RepositoryView {
     pub created_at: Option<DateTime<Utc>>,
     /// The README in Markdown. A stranger's text.
     pub readme: Option<String>,
+    /// The key of the record that may have one.
+    #[serde(skip)]
+    pub page_rkey: Option<String>,
     /// The hold of the latest manifest.
     pub hold: Option<String>,
     /// The key of the latest manifest's record.
@@ -119,6 +124,8 @@ pub(super) const ITEM: &str = concat!(
     ",
     updated!(),
     " AS updated_at, r.latest_tag, r.pullable, r.avatar_cid,
+    (SELECT t.tag FROM tag t WHERE t.did = r.did AND t.repository = r.name AND t.updated_at = r.updated_at
+     ORDER BY t.tag = r.latest_tag DESC, t.tag LIMIT 1) AS updated_tag,
     coalesce((SELECT p.pulls FROM pull_count p WHERE p.did = r.did AND p.repository = r.name AND p.tag = ''), 0) AS pulls,
     -- A hold's claim counts only while a manifest of the repository names that hold.
     (SELECT coalesce(sum(s.pulls), 0)::bigint FROM hold_stats s
@@ -146,9 +153,9 @@ impl Reader {
     pub async fn repository(&self, did: &Did, name: &RepositoryName) -> Result<Option<RepositoryView>, StoreError> {
         let sql = format!(
             "SELECT {ITEM}, r.title, r.licenses, r.source, r.latest_digest, r.tags, r.manifests, r.created_at,
-                    page.description AS readme, latest.hold, latest.rkey AS latest_rkey, latest.size
+                    page.description AS readme, page.rkey AS page_rkey, latest.hold, latest.rkey AS latest_rkey, latest.size
              FROM repository r JOIN actor a ON a.did = r.did AND a.active AND r.manifests + r.tags > 0
-             LEFT JOIN LATERAL (SELECT description FROM page WHERE did = r.did AND repository = r.name
+             LEFT JOIN LATERAL (SELECT description, rkey FROM page WHERE did = r.did AND repository = r.name
                                 ORDER BY updated_at DESC NULLS LAST, rkey DESC LIMIT 1) page ON true
              LEFT JOIN LATERAL (SELECT m.hold, m.rkey, {SIZE} AS size FROM manifest m
                                 WHERE m.did = r.did AND m.digest = r.latest_digest

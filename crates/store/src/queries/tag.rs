@@ -75,7 +75,7 @@ const TAGS: &str = "
                 tag LIKE 'sha256-%' AND tag ~ '^sha256-[0-9a-f]{64}([.](sig|att|sbom))?$' AS about
          FROM tag WHERE did = $1 AND repository = $2 AND {CONDITION}
          ORDER BY tag, updated_at DESC NULLS LAST, rkey DESC),
-     page AS (SELECT * FROM current WHERE {AFTER} ORDER BY {ORDER} LIMIT {LIMIT})
+     page AS (SELECT * FROM current WHERE {AFTER} ORDER BY {PAGED} LIMIT {LIMIT})
      SELECT t.tag, t.rkey, t.updated_at, coalesce(m.digest, t.manifest_digest) AS digest, m.kind, t.about,
             (SELECT count(*) FROM current) AS matching,
             {SIZE} AS size,
@@ -144,11 +144,27 @@ impl TagOrder {
         format!("about, {} {way}, tag {way}", at.replace("{AT}", "updated_at"))
     }
 
+    /// From the last to the first.
+    fn backwards(self) -> String {
+        let (at, _, way) = self.sql();
+        let way = if way == "ASC" { "DESC" } else { "ASC" };
+        format!("about DESC, {} {way}, tag {way}", at.replace("{AT}", "updated_at"))
+    }
+
     /// $5, $6 and $7 are the cursor.
     fn after(self) -> String {
-        let (at, than, _) = self.sql();
+        self.beyond(">", self.sql().1)
+    }
+
+    /// As [`Self::after`].
+    fn before(self) -> String {
+        self.beyond("<", if self.sql().1 == "<" { ">" } else { "<" })
+    }
+
+    fn beyond(self, about: &str, than: &str) -> String {
+        let at = self.sql().0;
         let (here, there) = (at.replace("{AT}", "updated_at"), at.replace("{AT}", "$6::timestamptz"));
-        format!("(about > $5 OR (about = $5 AND ({here}, tag) {than} ({there}, $7)))")
+        format!("(about {about} $5 OR (about = $5 AND ({here}, tag) {than} ({there}, $7)))")
     }
 }
 
@@ -203,6 +219,8 @@ pub struct TagsAsked {
     pub order: TagOrder,
     /// Only what comes after this.
     pub after: Option<TagCursor>,
+    /// Only what comes before this, and of that the last; not both.
+    pub before: Option<TagCursor>,
     /// At most so many.
     pub limit: u32,
 }
@@ -214,6 +232,8 @@ pub struct TagPage {
     pub items: Vec<TagView>,
     /// How many the filter leaves, on all pages.
     pub matching: i64,
+    /// Before what the previous page ends, if there is one.
+    pub previous: Option<TagCursor>,
     /// Where the next page begins, if there is one.
     pub next: Option<TagCursor>,
 }
@@ -255,24 +275,37 @@ impl Reader {
         let limit = i64::from(asked.limit);
         let mut values: Vec<Value> =
             vec![did.as_str().into(), repository.as_str().into(), asked.filter.as_str().into(), (limit + 1).into()];
-        let after = asked.after.as_ref().map(|cursor| {
-            values.extend([cursor.about.into(), cursor.at.into(), cursor.tag.as_str().into()]);
-            asked.order.after()
-        });
-        let sql =
-            tags_sql("position(lower($3) in lower(tag)) > 0", after.as_deref().unwrap_or("true"), "$4", asked.order);
+        let cursor = asked.before.as_ref().or(asked.after.as_ref());
+        values.extend(cursor.into_iter().flat_map(|at| [at.about.into(), at.at.into(), at.tag.as_str().into()]));
+        let (beyond, paged) = match (&asked.before, &asked.after) {
+            (Some(_), _) => (asked.order.before(), asked.order.backwards()),
+            (None, Some(_)) => (asked.order.after(), asked.order.order()),
+            (None, None) => ("true".to_owned(), asked.order.order()),
+        };
+        let sql = tags_sql("position(lower($3) in lower(tag)) > 0", asked.order)
+            .replace("{AFTER}", &beyond)
+            .replace("{PAGED}", &paged)
+            .replace("{LIMIT}", "$4");
         let mut rows: Vec<Row> = self.all(&sql, values).await?;
         let matching = match rows.first() {
             Some(row) => row.matching,
             None => 0,
         };
         let more = rows.len() > asked.limit as usize;
+        let backwards = asked.before.is_some();
+        // The one too many is on the far side.
+        if backwards && more {
+            rows.remove(0);
+        }
         rows.truncate(asked.limit as usize);
-        let next = rows.last().filter(|_| more).and_then(|row| {
+        let place = |row: &Row| {
             let tag = row.view.tag.parse().ok()?;
             Some(TagCursor { about: row.about, at: row.view.updated_at, tag })
-        });
-        Ok(TagPage { items: rows.into_iter().map(|row| row.view).collect(), matching, next })
+        };
+        let next = rows.last().filter(|_| more || backwards).and_then(place);
+        let is_first = if backwards { !more } else { asked.after.is_none() };
+        let previous = rows.first().filter(|_| !is_first).and_then(place);
+        Ok(TagPage { items: rows.into_iter().map(|row| row.view).collect(), matching, previous, next })
     }
 
     /// What each of these tags pointed at before, tag by tag, the newest first, at most `each` of one.
@@ -316,16 +349,17 @@ impl Reader {
     /// # Errors
     /// When Postgres refuses, or is not there.
     pub async fn tag(&self, did: &Did, repository: &RepositoryName, tag: &Tag) -> Result<Option<TagView>, StoreError> {
-        let sql = tags_sql("tag = $3", "true", "1", TagOrder::Newest);
+        let newest = TagOrder::Newest;
+        let sql = tags_sql("tag = $3", newest).replace("{AFTER}", "true").replace("{PAGED}", &newest.order());
+        let sql = sql.replace("{LIMIT}", "1");
         self.one(&sql, vec![did.as_str().into(), repository.as_str().into(), tag.as_str().into()]).await
     }
 }
 
-fn tags_sql(condition: &str, after: &str, limit: &str, order: TagOrder) -> String {
+/// Which page is left to say: `{AFTER}`, `{PAGED}`, `{LIMIT}`.
+fn tags_sql(condition: &str, order: TagOrder) -> String {
     TAGS.replace("{SIZE}", SIZE)
         .replace("{SCAN}", SCAN)
         .replace("{CONDITION}", condition)
-        .replace("{AFTER}", after)
-        .replace("{LIMIT}", limit)
         .replace("{ORDER}", &order.order())
 }

@@ -45,6 +45,12 @@ async fn the_newest_are_paged_by_place_whatever_comes_meanwhile() {
     assert_eq!(newer(at("r2"), 100).await, ["new2", "new4", "new5", "r1"]);
     assert_eq!(newer(at("r3"), 100).await, ["new2", "new4", "new5", "r1", "r2"]);
     assert_eq!(newer(at("r5"), 2).await, ["new2", "new4"], "the newest of them");
+    let before = index.reader.newest_before(at("r5"), 3).await.unwrap();
+    assert_eq!(
+        before.iter().map(|item| item.name.as_str()).collect::<Vec<_>>(),
+        ["r2", "r3", "r4"],
+        "the next of them"
+    );
 }
 
 #[tokio::test]
@@ -88,6 +94,8 @@ async fn holds_are_those_that_are_named_or_declared_the_most_used_first() {
     let hold = "did:web:hold1.example".parse().unwrap();
     let there = index.reader.repositories_on(&hold, (ALICE, "r1"), 10).await.unwrap();
     assert_eq!(there.iter().map(|item| item.name.as_str()).collect::<Vec<_>>(), ["r3", "r5"]);
+    let back = index.reader.repositories_on_before(&hold, (ALICE, "r5"), 1).await.unwrap();
+    assert_eq!(back.iter().map(|item| item.name.as_str()).collect::<Vec<_>>(), ["r3"]);
     let (repositories, reliance) = index.reader.reliance(&hold).await.unwrap();
     assert_eq!((repositories, reliance.manifests), (3, 3));
 }

@@ -1,4 +1,5 @@
-use store::queries::{TagCursor, TagOrder, TagsAsked};
+use serde_json::json;
+use store::queries::{ActivityAsked, ActivityCursor, TagCursor, TagOrder, TagsAsked};
 use types::Collection;
 
 use crate::harness::{ALICE, BOB, Index, id, manifest, put, star, tag};
@@ -96,7 +97,20 @@ async fn paged(index: &Index, order: TagOrder) -> Vec<String> {
     loop {
         let asked = TagsAsked { order, after, limit: 3, ..TagsAsked::default() };
         let page = index.reader.tags(&alice, &hello, &asked).await.unwrap();
-        names.extend(page.items.into_iter().map(|tag| tag.tag));
+        let here: Vec<String> = page.items.into_iter().map(|tag| tag.tag).collect();
+        assert_eq!(page.previous.is_some(), !names.is_empty());
+        if let Some(previous) = page.previous {
+            // The way back leads to the page before, and from there on again.
+            let asked = TagsAsked { order, before: Some(previous), limit: 3, ..TagsAsked::default() };
+            let back = index.reader.tags(&alice, &hello, &asked).await.unwrap();
+            let back_names: Vec<String> = back.items.into_iter().map(|tag| tag.tag).collect();
+            assert_eq!(back_names, names[names.len() - 3..], "{order:?}");
+            assert_eq!(back.previous.is_some(), names.len() > 3);
+            let asked = TagsAsked { order, after: back.next, limit: 3, ..TagsAsked::default() };
+            let again = index.reader.tags(&alice, &hello, &asked).await.unwrap();
+            assert_eq!(again.items.into_iter().map(|tag| tag.tag).collect::<Vec<_>>(), here);
+        }
+        names.extend(here);
         match page.next {
             // As an address has it.
             Some(next) => after = Some(next.to_string().parse().unwrap()),
@@ -169,7 +183,7 @@ async fn ten_thousand_tags_are_no_trouble() {
         (TagOrder::NameBackwards, "v1", None),
     ] {
         let after = after.map(|after| after.parse().unwrap());
-        let asked = TagsAsked { filter: filter.to_owned(), order, after, limit: 50 };
+        let asked = TagsAsked { filter: filter.to_owned(), order, after, limit: 50, ..TagsAsked::default() };
         let mut fastest = std::time::Duration::MAX;
         // The machine may be busy: one quick answer of several shows that it can be.
         for _ in 0..10 {
@@ -196,4 +210,74 @@ async fn several_tags_tell_what_was_before() {
     let two = index.reader.before(&alice, &hello, &tags, 2).await.unwrap();
     assert_eq!((two.len(), two[0].entries, two[0].tag.as_str()), (2, 3, "latest"));
     assert!(index.reader.before(&alice, &hello, &[], 2).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn what_happened_to_tags_is_told_by_time_and_pages_meet() {
+    let mut index = seeded().await;
+    let moved = |n, to: &str| vec![put(n, id(ALICE, Collection::Tag, "t1"), &tag(ALICE, "hello", "latest", to, 9))];
+    for (n, manifest) in (3..).zip(["m2", "m3"]) {
+        index.apply(moved(n, manifest)).await;
+    }
+    index.apply(vec![put(5, id(ALICE, Collection::Tag, "t2"), &tag(ALICE, "hello", "v1", "m1", 10))]).await;
+    index.apply(vec![crate::harness::delete(6, id(ALICE, Collection::Tag, "t2"))]).await;
+    let (alice, hello) = (ALICE.parse().unwrap(), "hello".parse().unwrap());
+    let ask = async |asked: ActivityAsked| index.reader.activity(&alice, &hello, &asked).await.unwrap();
+    let all = ask(ActivityAsked { limit: 9, ..ActivityAsked::default() }).await;
+    assert!(all.next.is_none() && all.previous.is_none());
+    let mut told: Vec<_> = all
+        .items
+        .iter()
+        .map(|event| (event.tag.as_str(), event.digest.clone(), event.was.clone(), event.removed))
+        .collect();
+    let digest = |n| Some(crate::harness::digest(n));
+    // Pushed and removed at times of one clock each: which of the two tags comes first is not what is tested here.
+    told.sort_by_key(|(tag, ..)| *tag == "v1");
+    let latest = [
+        ("latest", digest(3), digest(2), false),
+        ("latest", digest(2), digest(1), false),
+        ("latest", digest(1), None, false),
+    ];
+    assert_eq!(told[..3], latest);
+    let mut removals: Vec<bool> = told[3..].iter().map(|event| event.3).collect();
+    removals.sort_unstable();
+    assert_eq!(removals, [false, true]);
+    assert!(all.items.is_sorted_by(|a, b| a.at >= b.at));
+    let (mut after, mut pages) = (None, Vec::new());
+    loop {
+        let page = ask(ActivityAsked { after, limit: 2, ..ActivityAsked::default() }).await;
+        let tell = |page: &store::queries::ActivityPage| {
+            page.items.iter().map(|event| format!("{event:?}")).collect::<Vec<_>>()
+        };
+        if let Some(previous) = page.previous.clone() {
+            let previous = previous.to_string().parse().unwrap();
+            let back = ask(ActivityAsked { before: Some(previous), limit: 2, ..ActivityAsked::default() }).await;
+            assert_eq!(Some(&tell(&back)), pages.last());
+        }
+        pages.push(tell(&page));
+        match page.next {
+            Some(next) => after = Some(next.to_string().parse().unwrap()),
+            None => break,
+        }
+    }
+    assert_eq!(pages.concat(), all.items.iter().map(|event| format!("{event:?}")).collect::<Vec<_>>());
+    for odd in ["", "1", "1~0", "1~2~~v1~x", "x~0~~v1~x", "9223372036854775807~0~~v1~x", "1~0~~v\01~x"] {
+        assert!(odd.parse::<ActivityCursor>().is_err(), "{odd}");
+    }
+}
+
+#[tokio::test]
+async fn a_repository_tells_which_tag_was_pushed_last() {
+    let mut index = seeded().await;
+    let (alice, hello) = (ALICE.parse().unwrap(), "hello".parse().unwrap());
+    let pushed = async |index: &Index| {
+        let item = index.reader.repository(&alice, &hello).await.unwrap().unwrap().item;
+        (item.latest_tag.unwrap_or_default(), item.updated_tag)
+    };
+    index.apply(vec![put(2, id(ALICE, Collection::Tag, "dev"), &tag(ALICE, "hello", "dev", "m1", 20))]).await;
+    assert_eq!(pushed(&index).await, ("latest".to_owned(), Some("dev".to_owned())));
+    let mut later = manifest("hello", 9);
+    later["createdAt"] = json!("2026-02-25T12:00:00Z");
+    index.apply(vec![put(3, id(ALICE, Collection::Manifest, "m9"), &later)]).await;
+    assert_eq!(pushed(&index).await, ("latest".to_owned(), None), "what was pushed last has no tag");
 }
