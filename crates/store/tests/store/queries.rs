@@ -261,7 +261,7 @@ async fn what_happened_to_tags_is_told_by_time_and_pages_meet() {
         }
     }
     assert_eq!(pages.concat(), all.items.iter().map(|event| format!("{event:?}")).collect::<Vec<_>>());
-    for odd in ["", "1", "1~0", "1~2~~v1~x", "x~0~~v1~x", "9223372036854775807~0~~v1~x", "1~0~~v\01~x"] {
+    for odd in ["", "1", "1~0", "1~2~~v1~x", "x~0~~v1~x", "9223372036854775807~0~~v1~x", "1~0~~v\u{0}1~x"] {
         assert!(odd.parse::<ActivityCursor>().is_err(), "{odd}");
     }
 }
