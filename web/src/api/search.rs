@@ -6,18 +6,17 @@ use axum::{
 use http::header::CACHE_CONTROL;
 use serde::{Deserialize, Serialize};
 use store::queries::{SearchAsked, SearchPage, Suggestion};
-use types::search::Query;
 
 use crate::{
     error::WebError,
-    pages::search::{PAGE_SIZE, cursor, sort},
+    pages::search::{PAGE_SIZE, cursor, query, sort},
     state::Web,
 };
 
 /// The most items that one answer holds.
 const MOST: usize = 100;
 
-/// `?q=&sort=&limit=&cursor=`; `cursor` is the `next` of the answer before.
+/// `?q=&sort=&limit=&cursor=`; `cursor` is the `next` or the `previous` of another answer.
 #[derive(Deserialize)]
 #[serde(default)]
 pub struct Parameters {
@@ -41,7 +40,7 @@ pub async fn get(
     let Parameter(asked) = parameters.map_err(|error| WebError::BadRequest(error.body_text()))?;
     let sort = sort(&asked.sort)?;
     let asked = SearchAsked {
-        query: Query::parse(&asked.q),
+        query: query(&asked.q),
         sort,
         limit: asked.limit.clamp(1, MOST),
         cursor: cursor(&asked.cursor, sort)?,

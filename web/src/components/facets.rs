@@ -29,45 +29,64 @@ pub fn chips(asked: &SearchAsked) -> AnyView {
     view! { <ul class="chips" aria-label="Narrowed to">{chips}</ul> }.into_any()
 }
 
-/// The facets, beside the results; folded on a phone.
-pub fn facets(asked: &SearchAsked, found: &SearchPage) -> AnyView {
+/// The most values of a facet that are shown at once.
+const MOST: usize = 8;
+/// A longer search is not narrowed by one more term: each value's link would repeat it.
+const LONGEST: usize = 150;
+
+/// The facets, beside the results; folded on a phone. Of the one that is `open` all values are shown.
+pub fn facets(asked: &SearchAsked, found: &SearchPage, open: &str) -> AnyView {
     let counts = &found.facets;
-    let groups: [(&str, &str, &[Facet]); 5] = [
+    let (held, checked): (Vec<Facet>, Vec<Facet>) =
+        counts.is.iter().cloned().partition(|facet| facet.value == "public");
+    let groups: [(&str, &str, &[Facet]); 6] = [
         ("Kind", "kind", &counts.kind),
         ("Platform", "platform", &counts.platform),
         ("Licence", "license", &counts.license),
-        ("Checked", "is", &counts.is),
+        ("Checked", "is", &checked),
+        ("Hold", "is", &held),
         ("Updated within", "updated", &counts.updated),
     ];
     let some = groups.into_iter().filter(|(.., values)| !values.is_empty());
-    let groups = some.map(|(title, key, values)| group(asked, title, key, values)).collect_view();
+    let groups = some.map(|(title, key, values)| group(asked, title, key, values, open == key)).collect_view();
     let of = if found.more { "Counted over the best 1,000 matches." } else { "Counted over all matches." };
+    let long = (!may_grow(asked)).then_some(" This search is too long to be narrowed by one more part.");
+    let is_open = !open.is_empty();
     view! {
         <aside class="facets" aria-label="Narrow the search">
-            <details>
+            <details open=is_open>
                 <summary>"Narrow the search"</summary>
-                <div class="facet-groups">{groups}<p class="muted">{of}</p></div>
+                <div class="facet-groups">{groups}<p class="muted">{of} {long}</p></div>
             </details>
         </aside>
     }
     .into_any()
 }
 
-fn group(asked: &SearchAsked, title: &'static str, key: &str, values: &[Facet]) -> impl IntoView + use<> {
+fn may_grow(asked: &SearchAsked) -> bool {
+    asked.query.to_string().len() <= LONGEST
+}
+
+/// The condition of a facet's value, unless what a stranger called a licence cannot be one.
+pub fn condition(key: &str, value: &str) -> Option<Term> {
+    let said = if value.contains(' ') { format!("{key}:\"{value}\"") } else { format!("{key}:{value}") };
+    match Query::parse(&said).terms.as_slice() {
+        [term] if !matches!(term, Term::Word(_)) => Some(term.clone()),
+        _ => None,
+    }
+}
+
+fn group(
+    asked: &SearchAsked,
+    title: &'static str,
+    key: &'static str,
+    values: &[Facet],
+    is_open: bool,
+) -> impl IntoView + use<> {
     let facet = |facet: &Facet| {
-        let quoted = if facet.value.contains(' ') {
-            format!("{key}:\"{}\"", facet.value)
-        } else {
-            format!("{key}:{}", facet.value)
-        };
-        // What a stranger called a licence may be no condition.
-        let term = match Query::parse(&quoted).terms.as_slice() {
-            [term] if !matches!(term, Term::Word(_)) => Some(term.clone()),
-            _ => None,
-        };
         let name = named(key, &facet.value);
         let count = format::count(i64::try_from(facet.count).unwrap_or(i64::MAX));
-        let shown = match term {
+        let shown = match condition(key, &facet.value).filter(|_| may_grow(asked)) {
             None => view! { <span>{name}</span> }.into_any(),
             Some(term) if asked.query.has(&term) => {
                 view! { <a href=link(&asked.query.without(&term), asked.sort, "") aria-current="true">{name}</a> }
@@ -77,11 +96,28 @@ fn group(asked: &SearchAsked, title: &'static str, key: &str, values: &[Facet]) 
         };
         view! { <li>{shown}<span class="muted">{count}</span></li> }
     };
-    view! { <section><h3>{title}</h3><ul>{values.iter().map(facet).collect_view()}</ul></section> }
+    let here = link(&asked.query, asked.sort, "");
+    let join = if here.contains('?') { '&' } else { '?' };
+    let more = match (values.len() > MOST, is_open) {
+        (false, _) => None,
+        (true, false) => Some((format!("{here}{join}facet={key}"), format!("All {}", values.len()))),
+        (true, true) => Some((here, "Fewer".to_owned())),
+    };
+    let more = more.map(|(href, text)| {
+        view! { <p><a href=href>{text} <span class="hidden">" of “" {title} "”"</span></a></p> }
+    });
+    let most = if is_open { values.len() } else { MOST };
+    view! {
+        <section>
+            <h2>{title}</h2>
+            <ul>{values.iter().take(most).map(facet).collect_view()}</ul>
+            {more}
+        </section>
+    }
 }
 
 /// A value in people's words.
-fn named(key: &str, value: &str) -> String {
+pub fn named(key: &str, value: &str) -> String {
     let text = match (key, value) {
         ("kind", kind) => kind_name(kind),
         ("is", "signed") => "Signed",

@@ -13,9 +13,13 @@ use crate::{
     theme::Theme,
 };
 
+/// A longer address is not repeated: the page's own is good enough.
+const LONGEST_HERE: usize = 1_000;
+
 /// The whole document. If the index cannot be read the page is shown all the same, without what the footer knows.
 pub async fn document(web: &Web, guest: &Guest, page: Page) -> AnyView {
     let summary = web.summary().await.ok();
+    let back = if guest.here.len() > LONGEST_HERE { page.canonical.clone() } else { guest.here.clone() };
     let canonical = web.config().public_url.join(&page.canonical).ok().filter(|_| !page.canonical.is_empty());
     let title = if page.title.is_empty() { "crowsnest".to_owned() } else { format!("{} – crowsnest", page.title) };
     let description = page.description.unwrap_or_else(|| "Container images published on the AT Protocol.".to_owned());
@@ -48,7 +52,7 @@ pub async fn document(web: &Web, guest: &Guest, page: Page) -> AnyView {
                     {notice::filling(summary.as_ref().and_then(|summary| summary.backfill.as_ref()))}
                     {page.body}
                 </main>
-                {footer(summary, guest)}
+                {footer(summary, guest, back)}
             </body>
         </html>
     }
@@ -87,7 +91,7 @@ fn header(query: Option<String>) -> AnyView {
     .into_any()
 }
 
-fn footer(summary: Option<Arc<Summary>>, guest: &Guest) -> AnyView {
+fn footer(summary: Option<Arc<Summary>>, guest: &Guest, back: String) -> AnyView {
     let fresh = match summary.as_ref().map(|summary| summary.lag_ms) {
         Some(Some(lag)) => format!("Index {} behind the network", format::lag(lag)),
         Some(None) => "The index has heard nothing from the network yet".to_owned(),
@@ -104,7 +108,7 @@ fn footer(summary: Option<Arc<Summary>>, guest: &Guest) -> AnyView {
                     <li><a href="/status">{fresh}</a></li>
                     {fingerprint}
                 </ul>
-                {themes(guest)}
+                {themes(guest, back)}
                 <ul>
                     <li><a href="/about">"About"</a></li>
                     <li><a href="/about#api">"API"</a></li>
@@ -120,8 +124,8 @@ fn footer(summary: Option<Arc<Summary>>, guest: &Guest) -> AnyView {
     .into_any()
 }
 
-/// A form, so that it works without scripts; the cookie that it leaves is the only one.
-fn themes(guest: &Guest) -> impl IntoView + use<> {
+/// A form, so that it works without scripts; the cookie that it leaves is the only one. It leads back to where one is.
+fn themes(guest: &Guest, back: String) -> impl IntoView + use<> {
     let chosen = guest.theme;
     let button = move |theme: Theme| {
         let pressed = if theme == chosen { "true" } else { "false" };
@@ -129,7 +133,7 @@ fn themes(guest: &Guest) -> impl IntoView + use<> {
     };
     view! {
         <form class="theme" method="post" action="/theme" aria-label="Theme">
-            <input type="hidden" name="to" value=guest.here.clone()/>
+            <input type="hidden" name="to" value=back/>
             {Theme::ALL.map(button).collect_view()}
         </form>
     }

@@ -5,6 +5,7 @@ pub mod facets;
 pub mod facts;
 pub mod flag;
 pub mod frame;
+pub mod hints;
 pub mod icon;
 pub mod lag;
 pub mod layers;

@@ -2,13 +2,17 @@ use std::time::{Duration, Instant};
 
 use leptos::prelude::*;
 use store::queries::{Cursor, SearchAsked, SearchPage};
-use types::search::{Query, Sort, Term};
+use types::{
+    Digest,
+    search::{Pasted, Query, Sort},
+};
 
 use crate::{
     address,
     app::{Answer, Page, Visit},
     components::{
         facets::{chips, facets, link},
+        hints,
         row::rows,
     },
     error::WebError,
@@ -37,23 +41,58 @@ pub fn cursor(text: &str, sort: Sort) -> Result<Option<Cursor>, WebError> {
     if is_same { Ok(Some(cursor)) } else { Err(broken()) }
 }
 
+/// What a text of the box asks for. Of a pull command it is the repository that it names.
+pub fn query(text: &str) -> Query {
+    match Pasted::parse(text) {
+        Some(Pasted::Reference(named)) => Query::parse(&format!("{} {}", named.owner, named.name)),
+        Some(Pasted::Digest(_)) => Query::default(),
+        None => Query::parse(text),
+    }
+}
+
+/// A search as the page shows it.
+struct Shown {
+    /// What was typed, its beginning.
+    typed: String,
+    asked: SearchAsked,
+    /// What a pasted reference leads to.
+    place: AnyView,
+    /// The facet of which all values are shown.
+    facet: String,
+}
+
 /// What a search found, or with an empty query everything, the newest first.
 pub async fn page(visit: Visit) -> Result<Answer, WebError> {
-    let query = Query::parse(visit.query("q"));
-    let sort = sort(visit.query("sort"))?;
-    let asked = SearchAsked { sort, limit: PAGE_SIZE, cursor: cursor(visit.query("cursor"), sort)?, query };
-    let started = Instant::now();
-    let found = visit.web.reader().search(&asked).await?;
-    let took = started.elapsed();
-    let body = if found.items.is_empty() && asked.cursor.is_none() {
-        nothing(&asked, &found)
-    } else {
-        results(&asked, &found, took)
+    let (typed, sort) = (visit.short("q").trim().replace(char::is_control, " "), sort(visit.query("sort"))?);
+    let cursor = cursor(visit.query("cursor"), sort)?;
+    let pasted = Pasted::parse(visit.query("q"));
+    if let Some(Pasted::Digest(digest)) = &pasted {
+        return digest_page(&visit, typed, digest).await;
+    }
+    let place = match &pasted {
+        Some(Pasted::Reference(reference)) if cursor.is_none() => hints::place(&visit.web, reference).await?,
+        _ => ().into_any(),
     };
-    let said = asked.query.to_string();
-    let title = if said.is_empty() { "Explore".to_owned() } else { format!("{} – search", format::shown(&said)) };
+    let asked = SearchAsked { sort, limit: PAGE_SIZE, cursor, query: query(visit.query("q")) };
+    let shown = Shown { typed, asked, place, facet: visit.short("facet").to_owned() };
+    let started = Instant::now();
+    let found = visit.web.reader().search(&shown.asked).await?;
+    let took = started.elapsed();
+    let (said, typed) = (shown.asked.query.to_string(), shown.typed.clone());
+    let title =
+        if typed.is_empty() { "Every repository".to_owned() } else { format!("{} – search", format::shown(&typed)) };
     let canonical = address::with_query("/search", &[("q", &said), ("sort", visit.query("sort"))]);
-    Ok(Page { query: said, ..Page::new(title, canonical, body) }.into())
+    let is_nothing = found.items.is_empty() && shown.asked.cursor.is_none();
+    let body = if is_nothing { nothing(shown, &found) } else { results(shown, &found, took) };
+    Ok(Page { query: typed, ..Page::new(title, canonical, body) }.into())
+}
+
+async fn digest_page(visit: &Visit, typed: String, digest: &Digest) -> Result<Answer, WebError> {
+    let said = digest.to_string();
+    let manifests = hints::manifests(&visit.web, digest).await?;
+    let body = view! { <div class="page-head"><h1>"Manifests of one digest"</h1> <p><code class="wrap">{said.clone()}</code></p></div> {manifests} };
+    let canonical = address::with_query("/search", &[("q", &said)]);
+    Ok(Page { query: typed, ..Page::new(format!("{said} – search"), canonical, body) }.into())
 }
 
 /// The total, exact below the store's limit.
@@ -66,44 +105,62 @@ fn total(found: &SearchPage) -> String {
     }
 }
 
-fn heading(asked: &SearchAsked) -> AnyView {
-    if asked.query.is_empty() {
-        let order = match asked.sort {
-            Sort::Relevance | Sort::Newest => "the newest first",
-            Sort::Stars => "the most starred first",
-            Sort::Pulls => "the most pulled first",
-            Sort::Name => "by name",
-        };
-        return view! { <h1>"Every repository, " {order}</h1> }.into_any();
+fn heading(typed: &str, asked: &SearchAsked) -> AnyView {
+    let order = match asked.sort {
+        Sort::Relevance | Sort::Newest => "the newest first",
+        Sort::Stars => "the most starred first",
+        Sort::Pulls => "the most pulled first",
+        Sort::Name => "by name",
+    };
+    let typed = format::shown(typed);
+    match (typed.is_empty(), asked.query.is_empty()) {
+        (true, _) => view! { <h1>"Every repository, " {order}</h1> }.into_any(),
+        (_, true) => view! {
+            <h1>"“" <bdi>{typed}</bdi> "” cannot be searched for"</h1>
+            <p class="muted">"Here is every repository, " {order} "."</p>
+        }
+        .into_any(),
+        _ => view! { <h1>"Results for “" <bdi>{typed}</bdi> "”"</h1> }.into_any(),
     }
-    view! { <h1>"Results for “" <bdi>{format::shown(&asked.query.to_string())}</bdi> "”"</h1> }.into_any()
 }
 
-fn results(asked: &SearchAsked, found: &SearchPage, took: Duration) -> AnyView {
+/// What is marked in names: the words, and those that were looked for in their place.
+fn marks(asked: &SearchAsked, found: &SearchPage) -> String {
+    let words = asked.query.words().map(str::to_owned);
+    let instead = found.corrections.iter().filter(|correction| correction.used);
+    words.chain(instead.flat_map(|correction| correction.nearest.clone())).collect::<Vec<_>>().join(" ")
+}
+
+fn results(shown: Shown, found: &SearchPage, took: Duration) -> AnyView {
+    let Shown { typed, asked, place, facet } = shown;
     let page = |cursor: &str| link(&asked.query, asked.sort, cursor);
-    let first = asked.cursor.is_some().then(|| view! { <a href=page("") rel="prev">"First page"</a> });
-    let next = found.next.as_deref().map(|next| view! { <a href=page(next) rel="next">"Next page"</a> });
+    let first = asked.cursor.is_some().then(|| view! { <a href=page("")>"First page"</a> });
+    let previous = found.previous.as_deref().map(|place| view! { <a href=page(place) rel="prev">"Previous page"</a> });
+    let next = found.next.as_deref().map(|place| view! { <a href=page(place) rel="next">"Next page"</a> });
     let list = if found.items.is_empty() {
         view! { <p class="empty">"There is nothing after this. " <a href=page("")>"Back to the first page"</a></p> }
             .into_any()
     } else {
-        rows(&found.items, &asked.query.words().collect::<Vec<_>>().join(" "))
+        rows(&found.items, &marks(&asked, found))
     };
     view! {
         <div class="page-head">
-            {heading(asked)}
+            {heading(&typed, &asked)}
             <p class="muted">{total(found)} " · " {took.as_millis().max(1).to_string()} " ms"</p>
         </div>
         {help()}
-        {chips(asked)}
-        {corrections(asked, found)}
+        {place}
+        {hints::notes(&asked)}
+        {chips(&asked)}
+        {hints::corrections(&asked, found)}
+        {hints::conditions(&asked, found)}
         <div class="found">
-            {facets(asked, found)}
+            {facets(&asked, found, &facet)}
             <section aria-labelledby="repositories">
                 <h2 class="hidden" id="repositories">"Repositories"</h2>
-                {orders(asked)}
+                {orders(&asked)}
                 {list}
-                <nav class="pages" aria-label="Pages">{first} {next}</nav>
+                <nav class="pages" aria-label="Pages">{first} {previous} {next}</nav>
             </section>
         </div>
     }
@@ -130,51 +187,24 @@ fn orders(asked: &SearchAsked) -> impl IntoView + use<> {
     view! { <nav class="orders" aria-label="Order"><span class="muted">"Sort by"</span><ul>{some.map(order).collect_view()}</ul></nav> }
 }
 
-/// What was looked for in the place of what nothing has, or might be meant.
-fn corrections(asked: &SearchAsked, found: &SearchPage) -> impl IntoView + use<> {
-    let said = |correction: &store::queries::Correction| {
-        let word = correction.word.clone();
-        let near = |near: &String| {
-            let href = link(&asked.query.corrected(&word, near), asked.sort, "");
-            view! { <li><a href=href>{format::shown(near)}</a></li> }
-        };
-        let nearest = correction.nearest.iter().take(3).map(near).collect_view();
-        let wrong = format::shown(&correction.word);
-        if correction.used {
-            view! { <p>"Nothing has “" <bdi>{wrong}</bdi> "”. Words like it were looked for instead:"</p> <ul class="labels">{nearest}</ul> }.into_any()
-        } else {
-            view! { <p>"Few have “" <bdi>{wrong}</bdi> "”. Did you mean"</p> <ul class="labels">{nearest}</ul> }
-                .into_any()
-        }
-    };
-    (!found.corrections.is_empty())
-        .then(|| view! { <div class="meant" role="note">{found.corrections.iter().map(said).collect_view()}</div> })
-}
-
 /// What was searched, what is near it, and the way back.
-fn nothing(asked: &SearchAsked, found: &SearchPage) -> AnyView {
+fn nothing(shown: Shown, found: &SearchPage) -> AnyView {
+    let Shown { typed, asked, place, .. } = shown;
+    let heading = heading(&typed, &asked);
     if asked.query.is_empty() {
-        return view! { <div class="page-head">{heading(asked)}</div> <p class="empty">"No repository is in the index yet."</p> }.into_any();
+        return view! { <div class="page-head">{heading}</div> {hints::notes(&asked)} <p class="empty">"No repository is in the index yet."</p> }.into_any();
     }
-    let alone = |term: &Term| {
-        let query = Query { terms: vec![term.clone()], is_cut: false };
-        let href = link(&query, Sort::Relevance, "");
-        view! { <li><a href=href>{format::shown(&term.to_string())}</a></li> }
-    };
-    let alternatives = (asked.query.terms.len() > 1).then(|| {
-        view! {
-            <p>"All parts of a search must match. One at a time:"</p>
-            <ul class="labels">{asked.query.terms.iter().map(alone).collect_view()}</ul>
-        }
-    });
     view! {
-        <div class="page-head">{heading(asked)}</div>
+        <div class="page-head">{heading}</div>
         {help()}
-        {chips(asked)}
+        {place}
+        {hints::notes(&asked)}
+        {chips(&asked)}
         <div class="empty">
-            <p>"Nothing has this name or one like it, and no name, description, README or owner holds these words."</p>
-            {corrections(asked, found)}
-            {alternatives}
+            {hints::why(&asked, found)}
+            {hints::corrections(&asked, found)}
+            {hints::conditions(&asked, found)}
+            {hints::one_at_a_time(&asked)}
             <p><a href="/search">"See every repository"</a>" or go "<a href="/">"back to the first page"</a>"."</p>
         </div>
     }
@@ -190,7 +220,7 @@ fn help() -> impl IntoView {
         ("owner:alice", "of this handle, or of one that begins so"),
         ("kind:chart", "image, chart, wasm or artifact"),
         ("platform:linux/arm64", "or only linux, or only arm64"),
-        ("license:MIT", "by its SPDX identifier"),
+        ("license:MIT", "by its SPDX identifier; GPL-3.0 is also GPL-3.0-only and GPL-3.0-or-later"),
         ("is:signed", "or is:sbom, is:scanned, is:public (its hold serves everyone)"),
         ("updated:30d", "pushed to within 30 days; also 2w, 6m, 1y"),
     ];
@@ -202,6 +232,7 @@ fn help() -> impl IntoView {
         <details class="language" id="language">
             <summary><span aria-hidden="true">"? "</span>"What can be searched for"</summary>
             <dl>{LANGUAGE.map(row).collect_view()}</dl>
+            <p>"A pull reference, a whole pull command or a digest leads to what it names."</p>
         </details>
     }
 }

@@ -33,7 +33,9 @@ async fn status_has_its_shape() {
 async fn search_has_its_shape() {
     let seeded = Seeded::new().await;
     let found = get(&seeded, "/api/v1/search?q=hello").await.json();
-    assert_eq!(keys(&found), ["corrections", "facets", "items", "more", "next", "query", "total"]);
+    let all =
+        ["corrections", "facets", "items", "meant", "more", "next", "notes", "previous", "query", "total", "unmet"];
+    assert_eq!(keys(&found), all);
     let item = &found["items"][0];
     assert_eq!(item["owner"], json!({ "did": ALICE, "handle": "alice.test" }));
     assert_eq!((&item["name"], &item["stars"], &item["claimed_pulls"]), (&json!("hello"), &json!(5), &json!(12_345)));

@@ -15,7 +15,7 @@ async fn every_page_is_served_and_clean() {
         ("/", "alice.test/hello"),
         ("/search?q=hello", "Results for “hello”"),
         ("/search", "Every repository"),
-        ("/search?q=zzzz+qqqq", "Nothing has this name"),
+        ("/search?q=zzzz+qqqq", "No name, description, README or owner has “zzzz” or “qqqq”."),
         ("/r/alice.test/hello", "docker pull 127.0.0.1:5000/alice.test/hello:latest"),
         (
             "/r/alice.test/hello?client=podman&tag=v1",

@@ -27,7 +27,9 @@ pub use permission::Standing;
 pub use record::RecordView;
 pub use registry::{Asked, Referrer, ServedBlob, ServedManifest};
 pub use repository::{Owner, RepositoryItem, RepositoryView, Texts};
-pub use search::{Asked as SearchAsked, BrokenCursor, Correction, Cursor, Facet, Facets, SearchPage, Suggestion};
+pub use search::{
+    Asked as SearchAsked, BrokenCursor, Correction, Cursor, Facet, Facets, Meant, SearchPage, Suggestion,
+};
 pub use status::{BackfillView, Counts, GapView, LagView, RejectsView, SourceView, StatusView, lag_ms};
 pub use tag::{Before, NoCursor, TagCursor, TagHistoryView, TagOrder, TagPage, TagView, TagsAsked};
 

@@ -62,7 +62,8 @@ impl Document {
         keys.extend(["*".to_owned(), format!("@{}", self.did), format!(":kind={}", self.kind)]);
         keys.extend(name.iter().map(|word| format!("/{word}")));
         keys.extend(in_readme.iter().map(|word| format!("~{word}")));
-        keys.extend(self.platforms.iter().flat_map(|platform| platform_keys(platform)));
+        let platforms = self.platforms.iter().flat_map(|platform| platform_answers(platform));
+        keys.extend(platforms.map(|platform| format!(":platform={platform}")));
         keys.extend(self.licenses.iter().map(|license| format!(":license={}", license.to_lowercase())));
         keys.extend(self.flags.iter().map(|flag| format!(":is={flag}")));
         keys.extend(about);
@@ -71,12 +72,12 @@ impl Document {
 }
 
 /// `linux/arm/v7` is found by itself, by `linux/arm`, `linux` and `arm`.
-fn platform_keys(platform: &str) -> Vec<String> {
+pub(crate) fn platform_answers(platform: &str) -> Vec<String> {
     let platform = platform.to_lowercase();
     let parts: Vec<&str> = platform.split('/').collect();
-    let mut keys: Vec<String> = (1..=parts.len()).map(|n| format!(":platform={}", parts[..n].join("/"))).collect();
-    keys.extend(parts.get(1).map(|architecture| format!(":platform={architecture}")));
-    keys
+    let mut answers: Vec<String> = (1..=parts.len()).map(|n| parts[..n].join("/")).collect();
+    answers.extend(parts.get(1).map(|architecture| (*architecture).to_owned()));
+    answers
 }
 
 /// Stars, pulls and freshness as one number. Each is counted by its binary digits, so that it changes ever more seldom. A date

@@ -10,6 +10,7 @@ mod document;
 mod log;
 mod write;
 
+pub(crate) use document::platform_answers;
 use tokio_postgres::{Client, GenericClient, Transaction};
 
 use crate::StoreError;

@@ -139,6 +139,75 @@ async fn a_mistake_is_said() {
     assert_eq!((typed[0].kind, typed[0].owner.as_str()), ("owner", "bob.test"));
 }
 
+/// Names with short parts, and words that are right though another one is near.
+#[tokio::test]
+async fn one_mistake_in_a_short_part_is_put_right() {
+    let mut index = seeded().await;
+    let mut changes = Vec::new();
+    for (n, (name, text)) in (20u8..).zip([
+        ("ferry-web", "Pages of a ferry"),
+        ("ferry-tab", "Its timetable"),
+        ("redis-tls", "With certificates"),
+        ("node", "The current lts"),
+        ("serve", "Serves a folder"),
+        ("serves", "The same"),
+        ("proxy", "A small server"),
+        ("many-0777", "One of many"),
+        ("many-0077", "Another one"),
+    ]) {
+        let mut record = described(name, n, text);
+        record["annotations"]["org.opencontainers.image.licenses"] = "GPL-3.0-only".into();
+        changes.push(put(1, id(BOB, Collection::Manifest, &format!("n{n}")), &record));
+    }
+    index.apply(changes).await;
+    search::settle(&mut index.client).await.unwrap();
+    for (query, expected, wrong, right) in [
+        ("ferry-wab", &["bob/ferry-tab", "bob/ferry-web"][..], "wab", &["tab", "web"][..]),
+        // Something has `lts`, but nothing has it together with `redis`.
+        ("redis-lts", &["bob/redis-tls"], "lts", &["tls"]),
+        ("tem/app", &["alice/team/app"], "tem", &["team"]),
+        ("frery-web", &["bob/ferry-web"], "frery", &["ferry"]),
+    ] {
+        let page = ask(&index, query, Sort::Relevance, None, 9).await;
+        let mut names = found(&index, query).await;
+        names.sort();
+        assert_eq!(names, expected, "{query}");
+        let mut corrections = page.corrections;
+        assert_eq!(corrections.len(), 1, "{query}: {corrections:?}");
+        corrections[0].nearest.sort();
+        assert_eq!((corrections[0].word.as_str(), corrections[0].used), (wrong, true), "{query}");
+        assert_eq!(corrections[0].nearest, right, "{query}");
+    }
+    for right in ["server", "many-0777", "serve", "ferry-web", "lts", "many-0000"] {
+        let page = ask(&index, right, Sort::Relevance, None, 9).await;
+        assert_eq!(page.corrections, [], "{right}");
+    }
+    assert_eq!(found(&index, "license:GPL-3.0").await.len(), 9);
+    assert_eq!(found(&index, "license:GPL-3.0-or-later").await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn what_nothing_meets_is_told_and_what_may_be_meant() {
+    let index = seeded().await;
+    let page = async |query: &str| ask(&index, query, Sort::Relevance, None, 9).await;
+    assert_eq!(page("kind:wasm postgres zzzzqqqq").await.unmet, ["zzzzqqqq", "kind:wasm"]);
+    assert_eq!(page("postgres assembly").await.unmet, Vec::<String>::new());
+    for wrong in ["owner:alise", "owner:lalice.test", "owner:alic"] {
+        let corrections = page(wrong).await.corrections;
+        assert_eq!((corrections.len(), corrections[0].used), (1, false), "{wrong}");
+        assert_eq!(corrections[0].nearest, ["owner:alice.test"], "{wrong}");
+    }
+    assert_eq!(page("alise").await.corrections[0].nearest, ["alice.test"]);
+    assert_eq!(page("owner:nobody").await.corrections, []);
+    assert_eq!(found(&index, "owner:@alice.test").await.len(), 6);
+    let meant = page("mit image").await.meant;
+    let meant: Vec<&str> = meant.iter().map(|meant| meant.condition.as_str()).collect();
+    assert_eq!(meant, ["license:mit", "kind:image"]);
+    let places = index.reader.repositories_with(&digest(9).parse().unwrap()).await.unwrap();
+    let places: Vec<String> = places.iter().map(|(owner, name)| format!("{}/{name}", owner.name())).collect();
+    assert_eq!(places, ["bob.test/postgres"]);
+}
+
 #[tokio::test]
 async fn every_order_is_paged_without_a_gap() {
     let index = seeded().await;
@@ -155,6 +224,16 @@ async fn every_order_is_paged_without_a_gap() {
             loop {
                 let page = ask(&index, query, sort, cursor, 2).await;
                 assert_eq!(page.total, whole.total);
+                if !paged.is_empty() {
+                    // The way back is the page before, as it was, and there the way on is this page.
+                    let back = page.previous.as_deref().unwrap().parse().unwrap();
+                    let before = ask(&index, query, sort, Some(back), 2).await;
+                    assert_eq!(names(&before), paged[paged.len() - 2..], "{query} {sort:?}");
+                    assert_eq!(before.previous.is_none(), paged.len() == 2, "{query} {sort:?}");
+                    let on = ask(&index, query, sort, Some(before.next.unwrap().parse().unwrap()), 2).await;
+                    assert_eq!(names(&on), names(&page), "{query} {sort:?}");
+                }
+                assert_eq!(page.previous.is_none(), paged.is_empty(), "{query} {sort:?}");
                 paged.extend(names(&page));
                 match page.next {
                     Some(next) => cursor = Some(next.parse().unwrap()),
@@ -272,6 +351,38 @@ async fn facts_become_facets() {
     assert_eq!(values(&facets.kind), ["image 7", "chart 1"]);
     assert_eq!(values(&facets.is), ["signed 1", "public 8"]);
     assert_eq!(values(&facets.license), ["Apache-2.0 7", "MIT 7"]);
+}
+
+/// A condition finds what its facet counted: a variant of an architecture is one of that architecture too.
+#[tokio::test]
+async fn a_facet_counts_what_its_condition_finds() {
+    let mut index = seeded().await;
+    let mut changes = Vec::new();
+    for (n, (variant, license)) in
+        (40u8..).zip([(None, "GPL-3.0"), (None, "gpl-3.0"), (Some("v8"), "GPL-3.0-only"), (Some("v9"), "GPL-3.0+")])
+    {
+        let mut platform = serde_json::json!({"os": "linux", "architecture": "arm64"});
+        if let Some(variant) = variant {
+            platform["variant"] = variant.into();
+        }
+        let record = serde_json::json!({"repository": format!("multi{n}"), "digest": digest(n), "schemaVersion": 2,
+            "mediaType": "application/vnd.oci.image.index.v1+json", "createdAt": "2026-01-01T00:00:00Z",
+            "annotations": {"org.opencontainers.image.licenses": license},
+            "manifests": [{"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": digest(1), "size": 5,
+                           "platform": platform}]});
+        changes.push(put(2, id(BOB, Collection::Manifest, &format!("p{n}")), &record));
+    }
+    index.apply(changes).await;
+    search::settle(&mut index.client).await.unwrap();
+    let facets = ask(&index, "owner:bob", Sort::Relevance, None, 1).await.facets;
+    let said: Vec<String> = facets.platform.iter().map(|facet| format!("{} {}", facet.value, facet.count)).collect();
+    assert_eq!(said, ["linux/arm64 4", "linux/arm64/v8 1", "linux/arm64/v9 1"]);
+    for (key, facets) in [("platform", &facets.platform), ("license", &facets.license)] {
+        for facet in facets {
+            let narrowed = ask(&index, &format!("owner:bob {key}:{}", facet.value), Sort::Relevance, None, 1).await;
+            assert_eq!(narrowed.total, facet.count, "{key}:{}", facet.value);
+        }
+    }
 }
 
 /// An entry of the change log whose transaction ends after that of a later one.

@@ -1,9 +1,9 @@
 use std::{fmt, str::FromStr};
 
-use super::{ArtifactKind, words};
+use super::{ArtifactKind, Fate, Note, words};
 
-/// The most characters of a query that are read.
-const LONGEST_QUERY: usize = 500;
+/// The most bytes of a query that are read: a page repeats it in each of its links.
+const LONGEST_QUERY: usize = 300;
 /// The most terms; what comes after them is left out.
 const MOST_TERMS: usize = 12;
 
@@ -22,6 +22,8 @@ pub struct Query {
     pub terms: Vec<Term>,
     /// Whether there was more than is read.
     pub is_cut: bool,
+    /// What was not read as it was perhaps meant.
+    pub notes: Vec<Note>,
 }
 
 /// One part of a query.
@@ -127,21 +129,39 @@ impl FromStr for Sort {
 impl Query {
     /// Reads a query. Every text is one: what is no condition of ours is words.
     pub fn parse(text: &str) -> Self {
-        let mut characters = text.chars();
-        let text: String = characters.by_ref().take(LONGEST_QUERY).collect();
-        let mut query = Self { terms: Vec::new(), is_cut: characters.next().is_some() };
-        let mut rest = text.trim_start();
+        let end = text.floor_char_boundary(LONGEST_QUERY);
+        let mut query = Self { is_cut: !text[end..].trim().is_empty(), ..Self::default() };
+        let mut rest = text[..end].trim_start();
         while !rest.is_empty() {
             let (token, after) = token(rest);
             query.read(token);
             rest = after.trim_start();
         }
+        if query.is_empty() && query.notes.is_empty() && !text.trim().is_empty() {
+            query.notes.push(Note::of_nothing(text));
+        }
         query
     }
 
+    /// Says what a token that is no condition is taken for; whether it is left out.
+    fn note(&mut self, token: &Token<'_>) -> bool {
+        let of_key = token.key.filter(|key| !key.is_empty());
+        let note = match of_key.and_then(|key| Note::of_condition(key, token.value, condition)) {
+            Some(note) => Some(note),
+            None if token.is_phrase() => None,
+            None => Note::of_signs(token.value),
+        };
+        let left_out = matches!(&note, Some(Note { fate: Fate::LeftOut(_), .. }));
+        self.notes.extend(note.filter(|note| !self.notes.contains(note)));
+        left_out
+    }
+
     fn read(&mut self, token: Token<'_>) {
-        let Token { is_not, key, value } = token;
+        let Token { is_not, key, value } = token.clone();
         let condition = key.and_then(|key| condition(key, value));
+        if condition.is_none() && self.note(&token) {
+            return;
+        }
         let terms: Vec<Term> = match condition {
             Some(term) => vec![term],
             None if token.is_phrase() => {
@@ -195,19 +215,20 @@ impl Query {
     #[must_use]
     pub fn without(&self, term: &Term) -> Self {
         let terms = self.terms.iter().filter(|other| *other != term).cloned().collect();
-        Self { terms, is_cut: false }
+        Self { terms, ..Self::default() }
     }
 
-    /// The query with one word in the place of another.
+    /// The query with one term in the place of another, each as it is written.
     #[must_use]
     pub fn corrected(&self, wrong: &str, right: &str) -> Self {
-        let mut query = self.without(&Term::Word(right.to_owned()));
-        for term in &mut query.terms {
-            if matches!(term, Term::Word(word) if word == wrong) {
-                *term = Term::Word(right.to_owned());
+        let mut corrected = Self::default();
+        for term in &self.terms {
+            let put = if term.to_string() == wrong { Self::parse(right).terms } else { vec![term.clone()] };
+            for term in put {
+                corrected = corrected.with(term);
             }
         }
-        query
+        corrected
     }
 }
 
@@ -237,6 +258,7 @@ impl fmt::Display for Term {
     }
 }
 
+#[derive(Clone)]
 struct Token<'a> {
     is_not: bool,
     key: Option<&'a str>,
@@ -269,6 +291,7 @@ fn token(text: &str) -> (Token<'_>, &str) {
 
 /// What may be a handle stays whole.
 fn dotted(text: &str) -> Vec<String> {
+    let text = text.trim_start_matches('@');
     let whole = text.to_ascii_lowercase();
     let is_label = |label: &str| {
         let inner = label.trim_matches('-');
@@ -282,6 +305,7 @@ fn dotted(text: &str) -> Vec<String> {
 
 fn condition(key: &str, value: &str) -> Option<Term> {
     let value = value.trim().to_lowercase();
+    let value = if key.eq_ignore_ascii_case("owner") { value.trim_start_matches('@').to_owned() } else { value };
     let plain = |legal: &str| {
         let is_legal = |c: char| c.is_ascii_alphanumeric() || legal.contains(c);
         (!value.is_empty() && value.len() <= 100 && value.chars().all(is_legal)).then(|| value.clone())

@@ -18,6 +18,45 @@ pub fn variants(word: &str) -> BTreeSet<String> {
     (0..=characters.len()).map(without).collect()
 }
 
+/// Letters that a short word may have in the place of others.
+const LETTERS: &str = "abcdefghijklmnopqrstuvwxyz0123456789";
+
+/// All words that are one mistake away from a word that is too short for [`variants`], or, if it has one letter more than such a
+/// word, those that are. Empty for longer ones, for a single letter and for numbers.
+pub fn neighbours(word: &str) -> BTreeSet<String> {
+    let characters: Vec<char> = word.chars().collect();
+    let (length, mut near) = (characters.len(), BTreeSet::new());
+    if !(2..=SHORTEST).contains(&length) || is_number(word) {
+        return near;
+    }
+    let mut add = |change: &dyn Fn(&mut Vec<char>)| {
+        let mut other = characters.clone();
+        change(&mut other);
+        near.insert(other.into_iter().collect::<String>());
+    };
+    for at in 0..length {
+        add(&|other| {
+            other.remove(at);
+        });
+    }
+    if length < SHORTEST {
+        for at in 1..length {
+            add(&|other| other.swap(at - 1, at));
+        }
+        for letter in LETTERS.chars() {
+            (0..length).for_each(|at| add(&|other| other[at] = letter));
+            (0..=length).for_each(|at| add(&|other| other.insert(at, letter)));
+        }
+    }
+    near.remove(word);
+    near
+}
+
+/// Whether a word has only digits: a wrong one is another number.
+pub fn is_number(word: &str) -> bool {
+    word.chars().all(char::is_numeric)
+}
+
 /// How many mistakes lie between two words: letters inserted, left out, replaced, or two neighbours that changed places
 /// (the restricted Damerau–Levenshtein distance).
 pub fn distance(one: &str, other: &str) -> usize {
@@ -42,7 +81,7 @@ pub fn distance(one: &str, other: &str) -> usize {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{distance, variants};
+    use super::{distance, neighbours, variants};
 
     #[test]
     fn mistakes_are_counted() {
@@ -58,6 +97,18 @@ mod tests {
         ] {
             assert_eq!((distance(one, other), distance(other, one)), (mistakes, mistakes), "{one} {other}");
         }
+    }
+
+    #[test]
+    fn short_words_have_neighbours() {
+        for (wrong, right) in [("wab", "web"), ("lts", "tls"), ("tem", "team"), ("ap", "app"), ("webb", "web")] {
+            assert!(neighbours(wrong).contains(right), "{wrong} {right}");
+        }
+        for word in ["wab", "ap"] {
+            let near = neighbours(word);
+            assert!(near.len() < 300 && near.iter().all(|near| distance(word, near) == 1), "{near:?}");
+        }
+        assert!(["a", "123", "longer"].into_iter().all(|word| neighbours(word).is_empty()));
     }
 
     proptest! {

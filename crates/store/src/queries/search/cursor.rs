@@ -2,7 +2,8 @@ use std::{cmp::Ordering, fmt, str::FromStr};
 
 use types::search::Sort;
 
-/// A place in the order of results: after it the next page begins. Opaque to those who are given it.
+/// A place in the order of results: after it the next page begins, or before it the previous one ends. Opaque to those who are
+/// given it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor {
     sort: Sort,
@@ -10,7 +11,12 @@ pub struct Cursor {
     value: i64,
     did: String,
     name: String,
+    /// Whether what is before it is meant.
+    is_back: bool,
 }
+
+/// Before the order, of a cursor that leads back.
+const BACK: &str = "<";
 
 /// No cursor of ours.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -19,7 +25,16 @@ pub struct BrokenCursor;
 
 impl Cursor {
     pub(super) fn new(sort: Sort, value: i64, did: &str, name: &str) -> Self {
-        Self { sort, value, did: did.to_owned(), name: name.to_owned() }
+        Self { sort, value, did: did.to_owned(), name: name.to_owned(), is_back: false }
+    }
+
+    /// The same place, seen from behind: the page that ends there.
+    pub(super) fn back(&self) -> Self {
+        Self { is_back: true, ..self.clone() }
+    }
+
+    pub(super) fn is_back(&self) -> bool {
+        self.is_back
     }
 
     /// The order that it is a place of.
@@ -52,8 +67,9 @@ impl Cursor {
 
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { sort, value, did, name } = self;
-        f.write_str(&hex::encode(format!("{} {value} {did} {name}", sort.as_str())))
+        let Self { sort, value, did, name, is_back } = self;
+        let back = if *is_back { BACK } else { "" };
+        f.write_str(&hex::encode(format!("{back}{} {value} {did} {name}", sort.as_str())))
     }
 }
 
@@ -72,11 +88,12 @@ impl FromStr for Cursor {
         else {
             return Err(BrokenCursor);
         };
+        let (sort, is_back) = sort.strip_prefix(BACK).map_or((sort, false), |sort| (sort, true));
         let sort = Sort::ALL.into_iter().find(|known| known.as_str() == sort).ok_or(BrokenCursor)?;
         if did.is_empty() || name.is_empty() || text.contains('\0') {
             return Err(BrokenCursor);
         }
-        Ok(Self::new(sort, value.parse().map_err(|_| BrokenCursor)?, did, name))
+        Ok(Self { is_back, ..Self::new(sort, value.parse().map_err(|_| BrokenCursor)?, did, name) })
     }
 }
 
@@ -90,6 +107,7 @@ mod tests {
     fn cursors_survive_and_broken_ones_do_not() {
         let cursor = Cursor::new(Sort::Stars, -7, "did:plc:a", "team/my app");
         assert_eq!(cursor.to_string().parse(), Ok(cursor.clone()));
+        assert_eq!(cursor.back().to_string().parse(), Ok(cursor.back()));
         let whole = cursor.to_string();
         for broken in
             ["", "2", "1000000000000", "zz", &whole[1..], "ff", &hex::encode("stars x a b"), &hex::encode("stars 1 a")]

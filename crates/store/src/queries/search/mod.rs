@@ -1,11 +1,14 @@
-//! What a search finds. A query becomes alternatives of keys a term ([`plan`]), these at most a thousand candidates out of the
+//! What a search finds. A query becomes alternatives of keys a term ([`plan`], by what there is: [`known`], or nearly: [`near`]), these at most a thousand candidates out of the
 //! postings ([`candidates`]), which are ranked ([`rank`]) and counted by what they are ([`facets`]). Without a query, an index
 //! is walked ([`browse`]).
 
 mod browse;
 mod candidates;
 mod cursor;
+mod digest;
 mod facets;
+mod known;
+mod near;
 mod plan;
 mod rank;
 mod suggest;
@@ -15,7 +18,7 @@ use types::search::{Query, Sort};
 
 pub use cursor::{BrokenCursor, Cursor};
 pub use facets::{Facet, Facets};
-pub use plan::Correction;
+pub use plan::{Correction, Meant};
 pub use suggest::Suggestion;
 
 use super::{
@@ -37,7 +40,7 @@ pub struct Asked {
     pub sort: Sort,
     /// How many at once.
     pub limit: usize,
-    /// Where the page begins: the `next` of the one before.
+    /// Where the page begins, or ends: the `next` of the one before, or the `previous` of the one after.
     pub cursor: Option<Cursor>,
 }
 
@@ -52,10 +55,18 @@ pub struct SearchPage {
     pub items: Vec<RepositoryItem>,
     /// Where the next page begins, if there is one.
     pub next: Option<String>,
+    /// Where the page before it ends, if there is one.
+    pub previous: Option<String>,
     /// The query as it was understood.
     pub query: String,
+    /// What was not read as it was perhaps meant, in words.
+    pub notes: Vec<String>,
     /// Words that nothing has, and those that were looked for in their place or might be meant.
     pub corrections: Vec<Correction>,
+    /// Words that may be meant as conditions.
+    pub meant: Vec<Meant>,
+    /// Parts of the query that no repository meets, whatever else holds.
+    pub unmet: Vec<String>,
     /// What the candidates are, counted.
     pub facets: Facets,
 }
@@ -63,36 +74,84 @@ pub struct SearchPage {
 /// A repository's key and its place in the order.
 type Placed = (Cursor, String, String);
 
+/// A page of an order, and whether there is something before and after it.
+struct Window {
+    placed: Vec<Placed>,
+    before: bool,
+    after: bool,
+}
+
+impl Window {
+    fn of(mut all: Vec<Placed>, asked: &Asked) -> Self {
+        let from = match &asked.cursor {
+            None => 0,
+            Some(cursor) if cursor.is_back() => {
+                all.partition_point(|(place, ..)| cursor.is_after(place)).saturating_sub(asked.limit)
+            }
+            Some(cursor) => all.partition_point(|(place, ..)| !place.is_after(cursor)),
+        };
+        let after = all.len() > from + asked.limit;
+        let placed = all.drain(from..).take(asked.limit).collect();
+        Self { placed, before: from > 0, after }
+    }
+}
+
 impl Reader {
     /// The repositories for which all of the query's terms hold; all of them, the newest first, if it is empty.
     ///
     /// # Errors
     /// When Postgres refuses, or is not there.
     pub async fn search(&self, asked: &Asked) -> Result<SearchPage, StoreError> {
-        let plan = self.plan(&asked.query).await?;
-        let found = self.candidates(&plan).await?;
+        let mut plan = self.plan(&asked.query, false).await?;
+        let mut found = self.candidates(&plan).await?;
+        if found.candidates.is_empty() && plan.is_doubtful {
+            let forgiving = self.plan(&asked.query, true).await?;
+            let again = self.candidates(&forgiving).await?;
+            if !again.candidates.is_empty() {
+                (plan, found) = (forgiving, again);
+            }
+        }
+        plan.explain(found.candidates.iter().map(|candidate| candidate.name.as_str()));
         let facets = Facets::count(&found.candidates, chrono::Utc::now());
         let (total, more) = (found.candidates.len(), found.more);
-        let placed = if asked.query.is_empty() {
-            self.browse(asked.sort, asked.cursor.as_ref(), asked.limit + 1).await?
+        let window = if asked.query.is_empty() {
+            self.walked(asked).await?
         } else {
-            let candidates = self.sorted(asked, &plan, found.candidates).await?;
-            let after = asked.cursor.as_ref();
-            let rest = candidates.into_iter().filter(|(place, ..)| after.is_none_or(|cursor| place.is_after(cursor)));
-            rest.take(asked.limit + 1).collect()
+            Window::of(self.sorted(asked, &plan, found.candidates).await?, asked)
         };
-        let next = placed.get(asked.limit).and(placed.get(asked.limit.saturating_sub(1)));
-        let next = next.map(|(place, ..)| place.to_string());
-        let items = self.items(&placed[..placed.len().min(asked.limit)]).await?;
+        let Window { placed, before, after } = window;
+        let next = placed.last().filter(|_| after).map(|(place, ..)| place.to_string());
+        let previous = placed.first().filter(|_| before).map(|(place, ..)| place.back().to_string());
         Ok(SearchPage {
             total,
             more,
-            items,
+            items: self.items(&placed).await?,
             next,
+            previous,
             query: asked.query.to_string(),
+            notes: asked.query.notes.iter().map(ToString::to_string).collect(),
             corrections: plan.corrections,
+            meant: plan.meant,
+            unmet: plan.unmet,
             facets,
         })
+    }
+
+    /// A page of all repositories. What precedes the first whole page is that page.
+    async fn walked(&self, asked: &Asked) -> Result<Window, StoreError> {
+        let mut from = asked.cursor.as_ref();
+        let mut placed = self.browse(asked.sort, from, asked.limit + 1).await?;
+        if from.is_some_and(Cursor::is_back) {
+            if placed.len() > asked.limit {
+                placed.remove(0);
+                return Ok(Window { placed, before: true, after: true });
+            }
+            from = None;
+            placed = self.browse(asked.sort, None, asked.limit + 1).await?;
+        }
+        let after = placed.len() > asked.limit;
+        placed.truncate(asked.limit);
+        Ok(Window { placed, before: from.is_some(), after })
     }
 
     /// Candidates in the order that is asked for.

@@ -1,28 +1,31 @@
 //! Which keys of the postings each term of a query stands for, by the words that there are.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use sea_orm::FromQueryResult;
 use serde::Serialize;
-use types::search::{Query, Term, distance, squashed, variants, words};
+use types::search::{Query, Term, squashed, words};
 
-use super::Reader;
+use super::{
+    Reader,
+    known::{Known, condition_keys, conditions_named},
+    near::Near,
+};
 use crate::StoreError;
 
-/// The most endings of the last word that are looked for, and how many are whatever they come to; the others must be so few
-/// together that they can be read as a whole.
-const ENDINGS: usize = 100;
-const ENDINGS_AT_LEAST: usize = 24;
-const ENDINGS_TOGETHER: i64 = 20_000;
-/// The most owners whom a word names.
-const OWNERS: usize = 10;
-/// A word that so few have may be a mistake.
+/// A word that so few have may be a mistake, if another one is so many times as frequent.
 const RARE: i64 = 3;
+const FAR_MORE: i64 = 100;
 /// Of an owner and of a whole name it is not known how many repositories there are.
-const A_FEW: i64 = 20;
+pub(super) const A_FEW: i64 = 20;
+/// So many words are looked for in the place of a wrong one whatever they come to, and more as long as they have so few
+/// repositories together; of a short one many more are near.
+const IN_ITS_PLACE: usize = 3;
+const MOST_IN_ITS_PLACE: usize = 5;
+const MOST_OF_A_SHORT_ONE: usize = 24;
+const TOGETHER: i64 = 20_000;
+/// The most whole names that are looked for, as they were written and put right.
+const NAMES: usize = 12;
 
 /// What a match is worth, in hundredths of the best.
-mod worth {
+pub(super) mod worth {
     pub const NAME: i32 = 100;
     pub const PREFIX: i32 = 70;
     pub const MISSPELT: i32 = 60;
@@ -47,8 +50,14 @@ pub(super) struct Plan {
     pub names: Vec<String>,
     /// How many of `all` are words: what is ranked by. They are the first.
     pub words: usize,
+    /// Whether a word was taken as it is, which may be misspelt nevertheless.
+    pub is_doubtful: bool,
     /// Words that were put right.
     pub corrections: Vec<Correction>,
+    /// Words that name a condition.
+    pub meant: Vec<Meant>,
+    /// Terms that no repository meets.
+    pub unmet: Vec<String>,
 }
 
 /// A key of the postings.
@@ -61,83 +70,63 @@ pub(super) struct Key {
     pub documents: i64,
 }
 
-/// A word that nothing has.
+/// A word, or an owner, that may be misspelt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Correction {
     /// As it was written.
     pub word: String,
-    /// The nearest words that there are, the likeliest first.
+    /// The nearest that there are, the likeliest first.
     pub nearest: Vec<String>,
     /// Whether they were looked for in its place.
     pub used: bool,
+    /// Whether something has the word itself, though not together with the rest of the query.
+    pub known: bool,
 }
 
-/// What there is of the query's words.
-#[derive(Default)]
-struct Known {
-    documents: BTreeMap<String, i64>,
-    /// Words that begin with the last one, as keys of names.
-    endings: Vec<(String, i64)>,
-    /// Accounts by the word that names them; whether it is all of the handle's first part.
-    owners: BTreeMap<String, Vec<(String, bool)>>,
-}
-
-#[derive(FromQueryResult)]
-struct Row {
-    what: String,
-    word: String,
-    value: String,
-    n: i64,
+/// A word that may be meant as a condition.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Meant {
+    /// As it was written.
+    pub word: String,
+    /// `platform:linux` and the like, which some repository meets.
+    pub condition: String,
 }
 
 impl Reader {
-    pub(super) async fn plan(&self, query: &Query) -> Result<Plan, StoreError> {
+    /// What a query asks of the postings. If it is `forgiving`, also a word that there is may be misspelt.
+    pub(super) async fn plan(&self, query: &Query, forgiving: bool) -> Result<Plan, StoreError> {
         let known = self.known(query).await?;
-        let mut plan = Plan::default();
-        // A word with dots is a handle, or else several words.
-        let mut wanted: Vec<String> = Vec::new();
-        for word in query.words() {
-            let parts: Vec<String> = words(word).collect();
-            if parts.len() > 1 && known.owners.contains_key(word) {
-                wanted.push(word.to_owned());
-            } else {
-                wanted.extend(parts);
-            }
-        }
-        let whole: String = wanted.iter().map(|word| squashed(word)).collect();
-        let mut right = wanted.clone();
+        let wanted = known.wanted(query);
+        let mut plan = Plan { names: vec![wanted.iter().map(|word| squashed(word)).collect()], ..Plan::default() };
+        let (mut right, mut others) = (wanted.clone(), Vec::new());
         // The endings are of the last part of a handle, which is not looked for.
         let last = wanted.len().saturating_sub(1);
         for (n, word) in wanted.iter().enumerate() {
             let mut keys = known.keys(word, n == last && !word.contains('.'));
+            plan.meant.extend(meant(&known, word));
             let count: i64 = keys.iter().map(|key| key.documents).sum();
-            if count <= RARE && !known.owners.contains_key(word) {
-                let nearest = self.nearest(word).await?;
-                let used = count == 0;
-                if let Some(best) = nearest.first().filter(|_| used) {
-                    right[n].clone_from(best);
+            if !known.owners.contains_key(word) {
+                plan.is_doubtful |= count > 0;
+                let near = self.in_place_of(&mut plan, word, count, forgiving, wanted.len() == 1).await?;
+                if let Some(best) = near.first().filter(|_| count == 0) {
+                    right[n].clone_from(&best.word);
                 }
-                if used {
-                    let misspelt = nearest.iter().take(3).map(|near| (near, known.documents.get(near).copied()));
-                    keys.extend(misspelt.flat_map(|(near, n)| misspelt_keys(near, n.unwrap_or(A_FEW))));
-                }
-                if !nearest.is_empty() {
-                    plan.corrections.push(Correction { word: word.clone(), nearest, used });
-                }
+                keys.extend(misspelt_keys(&near));
+                others.extend(near.into_iter().map(|near| (n, near.word)));
             }
             plan.all.push(keys);
         }
         plan.words = plan.all.len();
-        plan.names = vec![whole, right.concat()];
-        plan.names.dedup();
-        plan.names.retain(|name| !name.is_empty());
-        for keys in &mut plan.all {
-            let exact =
-                plan.names.iter().map(|name| Key { word: format!("={name}"), worth: worth::NAME, documents: A_FEW });
-            keys.splice(0..0, exact);
-        }
+        plan.name(&right, &others);
         for term in &query.terms {
             known.condition(term, false, &mut plan);
+            if let Term::Owner(owner) = term
+                && plan.unmet.contains(&term.to_string())
+            {
+                let nearest: Vec<String> =
+                    self.owners_like(owner).await?.iter().map(|owner| format!("owner:{owner}")).collect();
+                plan.correct(term.to_string(), nearest, false, false);
+            }
         }
         if plan.all.is_empty() {
             plan.all.push(vec![Key { word: "*".into(), worth: 0, documents: i64::MAX }]);
@@ -145,137 +134,99 @@ impl Reader {
         Ok(plan)
     }
 
-    /// Looks everything up that the query names, at once.
-    async fn known(&self, query: &Query) -> Result<Known, StoreError> {
-        let (mut keys, mut names) = (BTreeSet::new(), BTreeSet::new());
-        for term in &query.terms {
-            let term = if let Term::Not(term) = term { term } else { term };
-            match term {
-                Term::Word(word) => {
-                    names.insert(word.clone());
-                    for part in words(word) {
-                        keys.extend([format!("/{part}"), format!("~{part}"), part]);
-                    }
-                }
-                Term::Phrase(phrase) => {
-                    keys.extend(words(phrase).flat_map(|part| [format!("/{part}"), format!("~{part}"), part]))
-                }
-                Term::Owner(owner) => {
-                    names.insert(owner.clone());
-                }
-                other => keys.extend(condition_key(other)),
-            }
+    /// The words that are to be looked for in the place of one which so many have, or besides it; says so in the plan.
+    async fn in_place_of(
+        &self,
+        plan: &mut Plan,
+        word: &str,
+        count: i64,
+        forgiving: bool,
+        is_alone: bool,
+    ) -> Result<Vec<Near>, StoreError> {
+        let is_used = count == 0 || forgiving;
+        if count == 0 {
+            plan.unmet.push(word.to_owned());
         }
-        let mut known = Known::default();
-        if query.is_empty() {
-            return Ok(known);
-        }
-        let last = query.words().last().and_then(|word| words(word).last()).unwrap_or_default();
-        let (keys, names): (Vec<String>, Vec<String>) = (keys.into_iter().collect(), names.into_iter().collect());
-        let sql = format!(
-            "SELECT 'word' AS what, word::text, '' AS value, documents::bigint AS n FROM search_word WHERE word = ANY($1)
-             UNION ALL SELECT 'ending', e.word, '', e.documents FROM ({}) e
-             UNION ALL SELECT 'owner', t.name, o.did, o.n FROM unnest($2::text[]) t (name) CROSS JOIN LATERAL (
-                 SELECT a.did, (a.handle = t.name OR starts_with(a.handle, t.name || '.'))::int::bigint AS n FROM actor a
-                 WHERE a.handle >= t.name AND a.handle < t.name || U&'\\+10FFFF' AND a.active
-                   AND a.handle_checked_at > now() - interval '24 hours'
-                 ORDER BY a.handle LIMIT {OWNERS}) o",
-            endings(&last)
-        );
-        let rows: Vec<Row> = self.all(&sql, vec![keys.into(), names.into(), last.clone().into()]).await?;
-        for Row { what, word, value, n } in rows {
-            match what.as_str() {
-                "word" => {
-                    known.documents.insert(word, n);
-                }
-                "ending" => known.endings.push((word, n)),
-                // Of short words too many handles begin with it.
-                _ if n == 1 || word.len() > 2 => known.owners.entry(word).or_default().push((value, n == 1)),
-                _ => {}
-            }
-        }
-        Ok(known)
-    }
-
-    /// The words that are one mistake away, the most frequent first; or else those that look most alike.
-    async fn nearest(&self, word: &str) -> Result<Vec<String>, StoreError> {
-        let variants: Vec<String> = variants(word).into_iter().collect();
-        if variants.is_empty() {
+        // Alone, of two letters nearly everything is one mistake away.
+        if (!is_used && count > RARE) || (is_alone && word.chars().count() < 3) {
             return Ok(Vec::new());
         }
-        let near = "SELECT s.word::text AS word, '' AS what, '' AS value, max(w.documents * CASE WHEN left(w.word, 1) = '/' THEN 4 ELSE 1 END)::bigint AS n
-                    FROM (SELECT DISTINCT word FROM search_spelling WHERE variant = ANY($1) LIMIT 300) s
-                    JOIN search_word w ON w.word IN (s.word, '/' || s.word) GROUP BY 1";
-        let rows: Vec<Row> = self.all(near, vec![variants.into()]).await?;
-        let mut found: Vec<(usize, i64, String)> =
-            rows.into_iter().map(|row| (distance(word, &row.word), -row.n, row.word)).collect();
-        found.retain(|(mistakes, _, near)| *mistakes == 1 && near != word);
-        if found.is_empty() {
-            let alike = "SELECT substr(word, 2) AS word, '' AS what, '' AS value, documents::bigint AS n FROM search_word
-                         WHERE word >= '/' AND word < '0' AND word % $1 ORDER BY similarity(word, $1) DESC, documents DESC LIMIT 8";
-            let rows: Vec<Row> = self.all(alike, vec![word.into()]).await?;
-            found = rows.into_iter().map(|row| (distance(word, &row.word), -row.n, row.word)).collect();
-            found.retain(|(mistakes, _, near)| near != word && *mistakes <= word.chars().count().div_ceil(3));
+        let mut near = self.nearest(word, count == 0).await?;
+        if !is_used {
+            near.retain(|near| near.weight > FAR_MORE * count);
         }
-        found.sort();
-        Ok(found.into_iter().map(|(.., word)| word).take(5).collect())
+        let mut together = 0;
+        let is_bearable = |(n, near): &(usize, Near)| {
+            together += near.keys.iter().map(|(_, documents)| documents).sum::<i64>();
+            *n < IN_ITS_PLACE || together < TOGETHER
+        };
+        let most = if word.chars().count() > 3 { MOST_IN_ITS_PLACE } else { MOST_OF_A_SHORT_ONE };
+        let near: Vec<Near> =
+            near.into_iter().take(most).enumerate().take_while(is_bearable).map(|(_, near)| near).collect();
+        let mut nearest: Vec<String> = near.iter().map(|near| near.word.clone()).collect();
+        let is_word = !nearest.is_empty();
+        if !is_word && count == 0 {
+            nearest = self.owners_like(word).await?;
+        }
+        plan.correct(word.to_owned(), nearest, is_used && is_word, count > 0);
+        Ok(if is_used { near } else { Vec::new() })
     }
 }
 
-/// Keys of names that begin with `$3`: the most frequent, by an index for the first three characters and the words' own for
-/// more.
-fn endings(last: &str) -> String {
-    let length = last.chars().count();
-    let range = "word >= '/' AND word < '0'";
-    match length {
-        0 => "SELECT word, documents FROM search_word WHERE false AND $3 = ''".to_owned(),
-        1..=3 => format!(
-            "SELECT word, documents FROM search_word
-             WHERE {range} AND left(word, {}) = '/' || $3 AND word <> '/' || $3 ORDER BY level DESC, word LIMIT {ENDINGS}",
-            length + 1
-        ),
-        _ => format!(
-            "SELECT word, documents FROM (
-                 SELECT word, documents FROM search_word
-                 WHERE word > '/' || $3 AND word < '/' || $3 || U&'\\+10FFFF' ORDER BY word LIMIT 300) w
-             ORDER BY documents DESC, word LIMIT {ENDINGS}"
-        ),
+impl Plan {
+    fn correct(&mut self, word: String, nearest: Vec<String>, used: bool, known: bool) {
+        if !nearest.is_empty() {
+            self.corrections.push(Correction { word, nearest, used, known });
+        }
     }
+
+    /// Whole names that are looked for: the words as they were put right, and with each of what else one may be.
+    fn name(&mut self, right: &[String], others: &[(usize, String)]) {
+        let other = |(n, word): &(usize, String)| {
+            let mut other = right.to_vec();
+            other[*n].clone_from(word);
+            other.concat()
+        };
+        for name in std::iter::once(right.concat()).chain(others.iter().map(other)) {
+            if self.names.len() < NAMES && !self.names.contains(&name) {
+                self.names.push(name);
+            }
+        }
+        self.names.retain(|name| !name.is_empty());
+        let exact = |name: &String| Key { word: format!("={name}"), worth: worth::NAME, documents: A_FEW };
+        let exact: Vec<Key> = self.names.iter().map(exact).collect();
+        for keys in &mut self.all {
+            keys.splice(0..0, exact.iter().cloned());
+        }
+    }
+
+    /// What of its corrections is worth telling, by the words that the names of what was found have.
+    pub fn explain<'a>(&mut self, names: impl Iterator<Item = &'a str>) {
+        /// The most of what may be meant.
+        const MOST: usize = 5;
+        if self.corrections.iter().any(|correction| correction.used) {
+            let names: std::collections::HashSet<String> = names.flat_map(words).collect();
+            self.corrections
+                .retain(|correction| !(correction.used && correction.known && names.contains(&correction.word)));
+            for correction in self.corrections.iter_mut().filter(|correction| correction.used) {
+                if correction.nearest.iter().any(|near| names.contains(near)) {
+                    correction.nearest.retain(|near| names.contains(near));
+                }
+            }
+        }
+        for correction in &mut self.corrections {
+            correction.nearest.truncate(MOST);
+        }
+    }
+}
+
+fn meant(known: &Known, word: &str) -> Vec<Meant> {
+    let is_met = |term: &Term| condition_keys(term).iter().any(|key| known.documents.contains_key(key));
+    let meant = |term: Term| Meant { word: word.to_owned(), condition: term.to_string() };
+    conditions_named(word).filter(is_met).map(meant).collect()
 }
 
 impl Known {
-    /// What a word may stand for, the best first.
-    fn keys(&self, word: &str, is_last: bool) -> Vec<Key> {
-        let mut keys = Vec::new();
-        let mut add = |key: String, worth: i32| {
-            if let Some(documents) = self.documents.get(&key) {
-                keys.push(Key { word: key, worth, documents: *documents });
-            }
-        };
-        add(format!("/{word}"), worth::NAME);
-        add(word.to_owned(), worth::TEXT);
-        add(format!("~{word}"), worth::README);
-        for (did, is_whole) in self.owners.get(word).into_iter().flatten() {
-            let worth = if *is_whole { worth::OWNER } else { worth::OWNER_PREFIX };
-            keys.push(Key { word: format!("@{did}"), worth, documents: A_FEW });
-        }
-        if is_last {
-            let length = word.chars().count();
-            let mut together = 0;
-            for (n, (ending, documents)) in self.endings.iter().enumerate() {
-                together += documents;
-                if n >= ENDINGS_AT_LEAST && together > ENDINGS_TOGETHER {
-                    break;
-                }
-                let share = 10 * length / ending.chars().count().max(1);
-                let worth = worth::PREFIX + i32::try_from(share).unwrap_or_default();
-                keys.push(Key { word: ending.clone(), worth, documents: *documents });
-            }
-        }
-        keys.sort_by_key(|key| -key.worth);
-        keys
-    }
-
     /// Adds what is no word to be ranked by.
     fn condition(&self, term: &Term, is_not: bool, plan: &mut Plan) {
         let keys = match term {
@@ -303,28 +254,29 @@ impl Known {
                 let whole = self.owners.get(owner).into_iter().flatten().filter(|(_, is_whole)| *is_whole);
                 whole.map(|(did, _)| format!("@{did}")).collect()
             }
-            other => condition_key(other).into_iter().collect(),
+            other => condition_keys(other),
         };
-        let documents =
-            |word: &str| if word.starts_with('@') { A_FEW } else { self.documents.get(word).copied().unwrap_or(0) };
-        let keys = keys.into_iter().map(|word| Key { documents: documents(&word), word, worth: 0 }).collect();
-        if is_not { plan.none.push(keys) } else { plan.all.push(keys) }
+        let keys: Vec<Key> =
+            keys.into_iter().map(|word| Key { documents: self.count(&word), word, worth: 0 }).collect();
+        if is_not {
+            plan.none.push(keys);
+            return;
+        }
+        if keys.iter().all(|key| key.documents == 0) {
+            plan.unmet.push(term.to_string());
+        }
+        plan.all.push(keys);
     }
 }
 
-fn condition_key(term: &Term) -> Option<String> {
-    match term {
-        Term::Kind(kind) => Some(format!(":kind={kind}")),
-        Term::Platform(platform) => Some(format!(":platform={platform}")),
-        Term::License(license) => Some(format!(":license={license}")),
-        Term::Is(flag) => Some(format!(":is={}", flag.as_str())),
-        _ => None,
-    }
-}
-
-fn misspelt_keys(word: &str, documents: i64) -> Vec<Key> {
-    let at = |worth: i32| worth * worth::MISSPELT / 100;
-    [(format!("/{word}"), at(worth::NAME)), (word.to_owned(), at(worth::TEXT)), (format!("~{word}"), at(worth::README))]
-        .map(|(word, worth)| Key { word, worth, documents })
-        .to_vec()
+fn misspelt_keys(near: &[Near]) -> Vec<Key> {
+    let key = |(key, documents): &(String, i64)| {
+        let worth = match key.as_bytes().first() {
+            Some(b'/') => worth::NAME,
+            Some(b'~') => worth::README,
+            _ => worth::TEXT,
+        };
+        Key { word: key.clone(), worth: worth * worth::MISSPELT / 100, documents: *documents }
+    };
+    near.iter().flat_map(|near| &near.keys).map(key).collect()
 }

@@ -28,7 +28,8 @@ fn conditions_and_words() {
         ]
     );
     // What looks like a condition and is none.
-    assert_eq!(parsed("kind:nothing http://x"), [word("kind"), word("nothing"), word("http"), word("x")]);
+    assert_eq!(parsed("kind:nothing http://x a:b"), [word("http"), word("x"), word("a"), word("b")]);
+    assert_eq!(parsed("owner:@alice.test @bob.test"), [Term::Owner("alice.test".into()), word("bob.test")]);
     assert_eq!(
         parsed("\"one\" hello-world a\"b c\""),
         [word("one"), word("hello"), word("world"), word("a"), Term::Phrase("b c".into())]
@@ -52,11 +53,47 @@ fn what_is_too_long_is_cut_and_said() {
     assert!(Query::parse(&"a".repeat(10_000)).is_cut);
     let many = Query::parse("a b c d e f g h i j k l m n");
     assert_eq!((many.terms.len(), many.is_cut), (MOST_TERMS, true));
-    assert!(!Query::parse("a b c").is_cut);
+    assert!(!Query::parse("a b c").is_cut && !Query::parse(&" ".repeat(999)).is_cut);
+    let wide = Query::parse(&"ж".repeat(200));
+    assert!(wide.is_cut && wide.to_string().len() <= 300);
+}
+
+#[test]
+fn what_is_not_read_as_it_is_written_is_said() {
+    let said = |text: &str| {
+        let notes = Query::parse(text).notes.into_iter();
+        notes
+            .map(|note| format!("{note} {}", note.near.as_ref().map(ToString::to_string).unwrap_or_default()))
+            .collect()
+    };
+    for (text, expected) in [
+        ("kind:foo", "“kind:foo” was left out: after “kind:” comes image, chart, wasm or artifact. "),
+        ("x is:signd", "“is:signd” was left out: after “is:” comes signed, sbom, scanned or public. is:signed"),
+        (
+            "updated:abc",
+            "“updated:abc” was left out: after “updated:” comes a number of days, weeks, months or years: 30d, 2w, 6m, 1y. ",
+        ),
+        (
+            "licens:MIT",
+            "“licens:” is no condition, so “licens:MIT” was read as words. \
+             The conditions are owner:, kind:, platform:, license:, is: and updated:. license:mit",
+        ),
+        ("c++", "“c++” was read as “c”: only letters and digits are searched for. "),
+        ("@", "Nothing of “@” can be searched for: it has neither letters nor digits. "),
+        ("(((", "Nothing of “(((” can be searched for: it has neither letters nor digits. "),
+        ("app 🚀", "Nothing of “🚀” can be searched for: it has neither letters nor digits. "),
+    ] {
+        let notes: Vec<String> = said(text);
+        assert_eq!(notes, [expected], "{text}");
+    }
+    for silent in ["", " ", "app - web", "kind:chart", "@alice", "http://x", "\"a+b c\"", "team/app", "-x"] {
+        assert_eq!(said(silent), Vec::<String>::new(), "{silent}");
+    }
 }
 
 #[test]
 fn a_word_is_put_right() {
+    assert_eq!(Query::parse("x owner:alise").corrected("owner:alise", "owner:alice").to_string(), "x owner:alice");
     assert_eq!(Query::parse("my ngnix kind:image").corrected("ngnix", "nginx").to_string(), "my nginx kind:image");
 }
 
@@ -98,7 +135,7 @@ proptest! {
     }
 
     #[test]
-    fn terms_survive_the_way_there_and_back(terms in prop::collection::vec((condition(), any::<bool>()), 0..MOST_TERMS)) {
+    fn terms_survive_the_way_there_and_back(terms in prop::collection::vec((condition(), any::<bool>()), 0..10)) {
         let mut query = Query::default();
         for (term, is_not) in terms {
             query = query.with(if is_not { Term::Not(Box::new(term)) } else { term });
