@@ -89,6 +89,8 @@ async fn pages(demo: &Demo) -> Result<Vec<Value>> {
         page("search", "/search?q=hello"),
         page("all", "/search"),
         page("nothing", "/search?q=zzzznothingzzzz"),
+        page("misspelt", "/search?q=helo"),
+        page("unread", "/search?q=is:signd"),
         page("repository", "/r/alice.test/hello"),
         page("tags", "/r/alice.test/hello?tab=tags"),
         page("manifest", &format!("/r/alice.test/hello/-/manifests/{hello}")),
