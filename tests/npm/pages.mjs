@@ -10,6 +10,14 @@ const { origin, pages, screenshots } = JSON.parse(process.argv[2])
 const MOST_HTML = 40_000
 const MOST_BYTES = 100_000
 
+// What is folded is judged too, and folded again.
+const unfolded = async (page, wrong) => {
+  const fold = (open) => page.evaluate((open) => document.querySelectorAll('details').forEach((part) => (part.open = open)), open)
+  await fold(true)
+  for (const violation of await judge(page)) wrong(violation)
+  await fold(false)
+}
+
 const visit = async (browser, { path, status }, javaScriptEnabled) => {
   // In the middle of a fade no colour is the one that is meant.
   const options = { javaScriptEnabled, reducedMotion: 'reduce' }
@@ -39,6 +47,7 @@ const visit = async (browser, { path, status }, javaScriptEnabled) => {
       if (beyond > 0) wrong(`${at}: ${beyond} px wider than the window`)
       if ((await page.locator('main h1:visible').count()) !== 1) wrong(`${at}: not one heading`)
       if (javaScriptEnabled) for (const violation of await judge(page)) wrong(`${at}: ${violation}`)
+      if (javaScriptEnabled && path.startsWith('/search')) await unfolded(page, (violation) => wrong(`${at}, unfolded: ${violation}`))
     }
   }
   if (bytes.sum > MOST_BYTES) wrong(`${bytes.sum} bytes in all`)

@@ -111,6 +111,8 @@ async fn pages(demo: &Demo) -> Result<Vec<Value>> {
         page("found", "/search?q=hello"),
         page("all", "/search"),
         page("nothing", "/search?q=zzzznothingzzzz"),
+        page("misspelt", "/search?q=helo"),
+        page("unread", "/search?q=is:signd"),
         page("repository", "/r/alice.test/hello"),
         page("tags", "/r/alice.test/hello?tab=tags"),
         page("activity", "/r/alice.test/hello?tab=activity"),

@@ -115,11 +115,7 @@ fn heading(typed: &str, asked: &SearchAsked) -> AnyView {
     let typed = format::shown(typed);
     match (typed.is_empty(), asked.query.is_empty()) {
         (true, _) => view! { <h1>"Every repository, " {order}</h1> }.into_any(),
-        (_, true) => view! {
-            <h1>"“" <bdi>{typed}</bdi> "” cannot be searched for"</h1>
-            <p class="muted">"Here is every repository, " {order} "."</p>
-        }
-        .into_any(),
+        (_, true) => view! { <h1>"“" <bdi>{typed}</bdi> "” cannot be searched for"</h1> }.into_any(),
         _ => view! { <h1>"Results for “" <bdi>{typed}</bdi> "”"</h1> }.into_any(),
     }
 }
@@ -137,6 +133,7 @@ fn results(shown: Shown, found: &SearchPage, took: Duration) -> AnyView {
     let first = asked.cursor.is_some().then(|| view! { <a href=page("")>"First page"</a> });
     let previous = found.previous.as_deref().map(|place| view! { <a href=page(place) rel="prev">"Previous page"</a> });
     let next = found.next.as_deref().map(|place| view! { <a href=page(place) rel="next">"Next page"</a> });
+    let instead = (asked.query.is_empty() && !typed.is_empty()).then_some("Here is every repository: ");
     let list = if found.items.is_empty() {
         view! { <p class="empty">"There is nothing after this. " <a href=page("")>"Back to the first page"</a></p> }
             .into_any()
@@ -146,7 +143,7 @@ fn results(shown: Shown, found: &SearchPage, took: Duration) -> AnyView {
     view! {
         <div class="page-head">
             {heading(&typed, &asked)}
-            <p class="muted">{total(found)} " · " {took.as_millis().max(1).to_string()} " ms"</p>
+            <p class="muted">{instead} {total(found)} " · " {took.as_millis().max(1).to_string()} " ms"</p>
         </div>
         {help()}
         {place}
