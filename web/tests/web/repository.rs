@@ -173,7 +173,9 @@ async fn ten_thousand_tags_are_shown_as_fast_as_ten() {
             fastest = fastest.min(begun.elapsed());
         }
         println!("{path}: {fastest:?}");
-        assert!(fastest.as_millis() < 50, "{path} took {fastest:?}");
+        // 50 ms are what a reader may wait (`cargo xtask bench web`); without optimisation, beside other tests, some more.
+        let most = if cfg!(debug_assertions) { 150 } else { 50 };
+        assert!(fastest.as_millis() < most, "{path} took {fastest:?}");
     }
 }
 

@@ -212,7 +212,8 @@ async fn what_nothing_meets_is_told_and_what_may_be_meant() {
 async fn every_order_is_paged_without_a_gap() {
     let index = seeded().await;
     index.client.batch_execute("UPDATE repository SET updated_at = NULL WHERE name = 'hello'").await.unwrap();
-    let pulls = [((ALICE.to_owned(), "pgbackup".to_owned(), String::new()), 7)];
+    let pulled = |did: &str, name: &str, n| ((did.to_owned(), name.to_owned(), String::new()), n);
+    let pulls = [pulled(ALICE, "pgbackup", 7), pulled(ALICE, "testing", 5), pulled(BOB, "postgres", 5)];
     store::pulls::add(&index.client, &pulls.into()).await.unwrap();
     for query in ["", "license:mit", "-hello", "e"] {
         for sort in Sort::ALL {
