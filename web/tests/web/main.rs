@@ -6,6 +6,7 @@ mod api;
 mod holds;
 mod hostile;
 mod kept;
+mod light;
 mod lists;
 mod live;
 mod manners;

@@ -177,7 +177,7 @@ async fn whole(
     let mut recording = None;
     let meanwhile = |quotas: &mut Quotas| recording = record(quotas, batch);
     // The server reads while it is found out whose turn it is: nothing of a transaction that is not ours will be committed.
-    let writing = part::write(&tx, given, &batch.changes, quotas, meanwhile);
+    let writing = Box::pin(part::write(&tx, given, &batch.changes, quotas, meanwhile));
     let ((), part) = try_join(check_fence(&tx, epoch), writing).await?;
     settle(&tx, batch, &part.verdicts, quotas, recording).await?;
     crash::point("before-commit");

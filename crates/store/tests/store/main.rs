@@ -7,6 +7,7 @@ mod apply;
 mod archive;
 mod authority;
 mod backfill;
+mod browse;
 mod convergence;
 mod feed;
 mod fingerprint;
