@@ -141,13 +141,13 @@ impl Writer {
         let (epoch, quotas) = (self.epoch, &mut self.quotas);
         let given = Given { generation: self.generation, origin: batch.origin, met: &self.met };
         let tx = begin(&mut self.client, &self.statements).await?;
-        let mut part = match whole(tx, epoch, given, quotas, &batch, record).await {
+        let mut part = match Box::pin(whole(tx, epoch, given, quotas, &batch, record)).await {
             Err(StoreError::Data(error)) if !batch.changes.is_empty() => {
                 tracing::debug!(%error, changes = batch.changes.len(), "Postgres refused a batch");
                 quotas.undo();
                 let recording = record(quotas, &batch);
                 let tx = begin(&mut self.client, &self.statements).await?;
-                in_parts(tx, epoch, given, quotas, &mut batch, recording).await?
+                Box::pin(in_parts(tx, epoch, given, quotas, &mut batch, recording)).await?
             }
             result => result?,
         };
@@ -177,7 +177,7 @@ async fn whole(
     let mut recording = None;
     let meanwhile = |quotas: &mut Quotas| recording = record(quotas, batch);
     // The server reads while it is found out whose turn it is: nothing of a transaction that is not ours will be committed.
-    let writing = Box::pin(part::write(&tx, given, &batch.changes, quotas, meanwhile));
+    let writing = part::write(&tx, given, &batch.changes, quotas, meanwhile);
     let ((), part) = try_join(check_fence(&tx, epoch), writing).await?;
     settle(&tx, batch, &part.verdicts, quotas, recording).await?;
     crash::point("before-commit");
