@@ -100,6 +100,10 @@ pub fn headers(head: &str) -> Vec<String> {
 }
 
 /// Asks for pages at a rate, each on a connection that is free, or on a new one.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "it is a thread of its own: the timers of the runtime are a millisecond coarse"
+)]
 async fn paced(host: &str, pages: Vec<Page>, rate: u32) -> Result<Vec<Sample>> {
     let (sender, mut due) = mpsc::unbounded_channel();
     let (gap, many) = (Duration::from_secs(1) / rate, pages.len());

@@ -268,7 +268,7 @@ pub async fn up(mut args: Up, stop: CancellationToken) -> Result<(), Failure> {
     if let Some(demo) = &demo {
         crate::demo::write_places(demo, &data_dir, base.postgres.url())?;
         let reader = Reader::connect(base.postgres.url(), base.generation).await?;
-        stop.run_until_cancelled(crate::demo::indexed(&reader)).await.transpose()?;
+        stop.run_until_cancelled(Box::pin(crate::demo::indexed(&reader))).await.transpose()?;
     }
     front.say_ready()?;
     let served = base.serve(front, routes).await;
