@@ -158,7 +158,7 @@ async fn explore_offers_what_there_is() {
     let mut checked = 0;
     for way in ways.split("<a href=\"").skip(1) {
         let (href, rest) = way.split_once('"').unwrap();
-        let count = text(&format!("<a {rest}").split("</a>").next().unwrap().to_owned());
+        let count = text(format!("<a {rest}").split("</a>").next().unwrap());
         let count = count.rsplit(' ').next().unwrap().to_owned();
         let found = get(&seeded, &href.replacen("/search", "/api/v1/search", 1).replace("&amp;", "&")).await.json();
         assert_eq!(found["total"].to_string(), count, "{href}");
